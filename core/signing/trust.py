@@ -1,0 +1,40 @@
+"""From trust material to the validation contexts of pyHanko; never any network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from asn1crypto import crl, x509
+from pyhanko_certvalidator import ValidationContext
+
+from core.signing.pki import TrustMaterial
+
+
+def validation_context(
+    trust: TrustMaterial,
+    *,
+    moment: datetime | None = None,
+    more_certificates: Iterable[x509.Certificate] = (),
+    more_crls: Iterable[bytes] = (),
+    require_revocation: bool = False,
+) -> ValidationContext:
+    """Judge certificates at ``moment`` (now if None), with what is given and nothing else.
+
+    With ``require_revocation`` a certificate whose state no list tells is not trusted. Lists
+    published after ``moment`` are heard too: this infrastructure has no suspension, so what a
+    later list does not revoke was not revoked before.
+    """
+    return ValidationContext(
+        trust_roots=[x509.Certificate.load(data) for data in trust.roots],
+        other_certs=[
+            *(x509.Certificate.load(data) for data in trust.intermediates),
+            *more_certificates,
+        ],
+        crls=[crl.CertificateList.load(data) for data in (*trust.crls, *more_crls)],
+        ocsps=[],
+        moment=moment,
+        allow_fetching=False,
+        revocation_mode="require" if require_revocation else "soft-fail",
+        retroactive_revinfo=True,
+    )
