@@ -1,0 +1,21 @@
+"""What the application role may not do itself: refresh the planner's statistics after a bulk load."""
+
+from django.db import migrations
+
+CREATE = """
+CREATE FUNCTION territories_refresh_statistics() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    ANALYZE public.territories_territory;
+    ANALYZE public.territories_membership;
+END
+$$;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("territories", "0002_lead_with_vintage")]
+
+    operations = [
+        migrations.RunSQL(CREATE, "DROP FUNCTION territories_refresh_statistics();"),
+    ]

@@ -1,0 +1,125 @@
+"""Search among the real authorities, as one types: by name (accents or not), SIREN, SIRET or INSEE code."""
+
+import re
+from dataclasses import dataclass
+
+from django.db import connection
+
+from territories.enums import OrganisationKind
+from territories.models import Vintage
+from territories.names import normalise
+
+MINIMUM_LENGTH = 2
+_SIREN_OR_SIRET = re.compile(r"^([0-9]{9})([0-9]{5})?$")
+_CODE = re.compile(r"^([0-9]{5}|2[abAB][0-9]{3}|[0-9]{2,3}|2[abAB])$")
+
+_KIND_LABELS = {
+    "commune": "Commune",
+    "epci": "Intercommunalité",
+    "ept": "Établissement public territorial",
+    "departement": "Département",
+    "region": "Région",
+    "syndicat": "Syndicat",
+    "mutualisation": "Structure de mutualisation",
+}
+
+# One statement: the territories of the vintage, the structures that are no territory, then the name of each
+# département so that homonyms are told apart. 0 exact, 1 prefix, 2 words.
+_COLUMNS = """
+    SELECT found.rank, found.kind, found.code, found.siren, found.name, found.legal_form, found.population,
+           found.departement_code, coalesce(departement.name, ''), found.organisation_id
+    FROM ({union}) AS found
+    LEFT JOIN territories_territory AS departement
+           ON departement.vintage_id = %(year)s AND departement.kind = 'departement'
+          AND departement.code = found.departement_code
+    ORDER BY found.rank, found.population DESC NULLS LAST, found.search_name, found.code,
+             found.organisation_id
+"""
+_TERRITORIES = """
+    (SELECT {rank} AS rank, kind, code, siren, name, search_name, legal_form, population, departement_code,
+            NULL::bigint AS organisation_id
+     FROM territories_territory WHERE vintage_id = %(year)s AND {condition}
+     ORDER BY rank, population DESC NULLS LAST, search_name, code LIMIT %(limit)s)
+"""
+_STRUCTURES = """
+    (SELECT {rank} AS rank, kind, '' AS code, siren, name, search_name, '' AS legal_form, NULL::integer AS population,
+            departement_code, id AS organisation_id
+     FROM territories_organisation WHERE territory_code = '' AND {condition}
+     ORDER BY rank, search_name, id LIMIT %(limit)s)
+"""
+_RANK_BY_NAME = """CASE WHEN search_name = %(name)s THEN 0 WHEN search_name LIKE %(prefix)s THEN 1 ELSE 2 END"""
+_BY_WORDS = "to_tsvector('simple', coalesce(search_name, '')) @@ to_tsquery('simple', %(words)s)"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One authority found. ``reference`` names it in addresses: « epci:243500139 » or « organisation:12 »."""
+
+    kind: str
+    code: str
+    siren: str
+    name: str
+    legal_form: str
+    population: int | None
+    departement_code: str
+    departement_name: str
+    organisation_id: int | None
+
+    @property
+    def reference(self) -> str:
+        return f"organisation:{self.organisation_id}" if self.organisation_id else f"{self.kind}:{self.code}"
+
+    @property
+    def kind_label(self) -> str:
+        return _KIND_LABELS[self.kind]
+
+    @property
+    def place(self) -> str:
+        """« Ille-et-Vilaine (35) », or nothing for a région."""
+        if not self.departement_code or self.kind in {"departement", "region"}:
+            return ""
+        return (
+            f"{self.departement_name} ({self.departement_code})" if self.departement_name else self.departement_code
+        )
+
+
+def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> list[Hit]:
+    """At most ``limit`` authorities for what was typed, the best first, in one query.
+
+    Order: exact name, then names that begin so, then names that hold every word; the most populated first.
+    A SIREN, SIRET or INSEE code gives exactly what bears it.
+    """
+    year = vintage.pk if isinstance(vintage, Vintage) else vintage
+    compact = re.sub(r"[\s.\u00a0\u202f]", "", text)
+    identifier = _SIREN_OR_SIRET.match(compact)
+    if identifier:
+        return _run(year, limit, "siren = %(siren)s", "siren = %(siren)s", siren=identifier.group(1))
+    if _CODE.match(compact):
+        # A SIREN half typed also looks like a code: no structure is found by it.
+        return _run(
+            year, limit, "code = %(code)s AND kind IN ('commune', 'departement')", "false", code=compact.upper()
+        )
+    name = normalise(text)
+    if len(name) < MINIMUM_LENGTH:
+        return []
+    words = " & ".join(f"{word}:*" for word in name.split())
+    return _run(year, limit, _BY_WORDS, _BY_WORDS, name=name, prefix=f"{name}%", words=words)
+
+
+def _run(year: int, limit: int, territories: str, structures: str, **parameters: str) -> list[Hit]:
+    rank = _RANK_BY_NAME if "name" in parameters else "0"
+    union = (
+        _TERRITORIES.format(rank=rank, condition=territories)
+        + " UNION ALL "
+        + _STRUCTURES.format(rank=rank, condition=structures)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COLUMNS.format(union=union) + " LIMIT %(limit)s", {"year": year, "limit": limit, **parameters}
+        )
+        return [Hit(*row[1:]) for row in cursor.fetchall()]
+
+
+def is_structure(kind: str) -> bool:
+    """Whether an organisation of this kind is no territory: its perimeter is described by its members."""
+    return kind in {OrganisationKind.SYNDICAT, OrganisationKind.MUTUALISATION}
