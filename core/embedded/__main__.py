@@ -17,7 +17,7 @@ from core.embedded.errors import EmbeddedError
 from core.embedded.lock import acquire
 from core.embedded.processes import Program, supervise
 from core.embedded.running import read_running
-from core.embedded.servers import DEFAULT_DATA_DIR, Servers
+from core.embedded.servers import Servers, default_data_dir
 
 
 def env(data_dir: Path) -> int:
@@ -56,7 +56,7 @@ def clean(data_dir: Path) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; errors are one French sentence."""
     parser = argparse.ArgumentParser(prog="python -m core.embedded", description="Serveurs embarqués de Guichet.")
-    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, help="dossier des données")
+    parser.add_argument("--data-dir", type=Path, default=default_data_dir(), help="dossier des données")
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("env", help="affiche les adresses des serveurs qui tournent")
     actions.add_parser("clean", help="supprime le dossier des données")

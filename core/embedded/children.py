@@ -83,6 +83,7 @@ class Child:
         self._send(order.line())
         answer = json.loads(self._status.readline() or '{"error": "pas de réponse"}')
         if "error" in answer:
+            self._status.close()
             self._finish(5)
             raise EmbeddedError(f"{name} : impossible de démarrer ({answer['error']}).")
         self.pid: int = answer["pid"]

@@ -35,10 +35,14 @@ from core.embedded.redis_server import Redis
 from core.embedded.running import FILE, Endpoints, forget_running, read_running, read_sockets, write_running
 from core.embedded.secrets_file import Passwords, new_passwords, read_passwords, write_passwords
 
-DEFAULT_DATA_DIR = Path(__file__).resolve().parents[2] / ".data"
 SOCKET_PATH_MAX = 107
 BASE_PREFIX = "gx-"
 LOG_MAX_BYTES = 5_000_000
+
+
+def default_data_dir() -> Path:
+    """`.data` in the clone, unless GUICHET_DATA_DIR names another folder."""
+    return Path(os.environ.get("GUICHET_DATA_DIR") or Path(__file__).resolve().parents[2] / ".data")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Servers:
     """
 
     def __init__(self, data_dir: Path | None = None, *, ephemeral: bool = False) -> None:
-        self.data_dir = (data_dir or DEFAULT_DATA_DIR).resolve()
+        self.data_dir = (data_dir or default_data_dir()).resolve()
         self.ephemeral = ephemeral
         self._account: Account | None = None
         self._lock: int | None = None
@@ -349,7 +353,7 @@ def ensure_running(data_dir: Path | None = None) -> Endpoints:
 
     The process that starts them stops them when it ends, even if others came to use them meanwhile.
     """
-    place = (data_dir or DEFAULT_DATA_DIR).resolve()
+    place = (data_dir or default_data_dir()).resolve()
     limit = time.monotonic() + 180
     while True:
         endpoints = read_running(place)

@@ -1,0 +1,239 @@
+"""Forms of the account pages. Codes of an authenticator application are spent in one place, ``accounts.totp``."""
+
+from typing import Any
+
+from allauth.account.forms import ChangePasswordForm as BaseChangePasswordForm
+from allauth.account.forms import LoginForm as BaseLoginForm
+from allauth.account.forms import ResetPasswordForm as BaseResetPasswordForm
+from allauth.account.forms import ResetPasswordKeyForm as BaseResetPasswordKeyForm
+from allauth.account.forms import SignupForm as BaseSignupForm
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm as BaseAuthenticateForm
+from allauth.mfa.base.forms import ReauthenticateForm as BaseReauthenticateForm
+from allauth.mfa.base.internal.flows import check_rate_limit
+from allauth.mfa.internal.flows.add import validate_can_add_authenticator
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm as BaseActivateTOTPForm
+from django import forms
+from django.contrib.auth.password_validation import get_default_password_validators
+from django.utils import timezone
+
+from accounts import totp
+from accounts.models import FactorRecovery, User
+
+EMAIL_HINT = "Exemple : prenom.nom@ma-commune.fr"
+APPLICATION_CODE_HINT = "Les six chiffres affichés par votre application. Ils changent toutes les trente secondes."
+EMAIL_CODE_HINT = "Le code reçu par courriel, huit lettres. Le tiret est facultatif."
+
+
+def _password_hint() -> str:
+    return " ".join(validator.get_help_text() for validator in get_default_password_validators()[1:2])
+
+
+def _describe(field: forms.Field, *, label: str, hint: str = "", autocomplete: str = "") -> None:
+    """French label and hint; no placeholder, which disappears when one types."""
+    field.label = label
+    field.help_text = hint
+    field.widget.attrs.pop("placeholder", None)
+    if autocomplete:
+        field.widget.attrs["autocomplete"] = autocomplete
+
+
+class LoginForm(BaseLoginForm):
+    """E-mail address and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self.fields["login"], label="Adresse électronique", hint=EMAIL_HINT, autocomplete="username")
+        _describe(self.fields["password"], label="Mot de passe", autocomplete="current-password")
+        self.fields["password"].help_text = ""
+
+
+class SignupForm(BaseSignupForm):
+    """A new account, with the name that will stand on the dossiers."""
+
+    first_name = forms.CharField(
+        label="Prénom", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+    )
+    last_name = forms.CharField(
+        label="Nom", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+    )
+
+    field_order = ["first_name", "last_name", "email", "password1", "password2"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["email"],
+            label="Adresse électronique professionnelle",
+            hint=f"Nous y enverrons un code de vérification. {EMAIL_HINT}",
+            autocomplete="email",
+        )
+        _describe(
+            self.fields["password1"], label="Mot de passe", hint=_password_hint(), autocomplete="new-password"
+        )
+        _describe(self.fields["password2"], label="Mot de passe, une seconde fois", autocomplete="new-password")
+
+
+class ChangePasswordForm(BaseChangePasswordForm):
+    """Present password, then the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["oldpassword"], label="Mot de passe actuel", autocomplete="current-password"
+        )
+        _describe(
+            self.fields["password1"],
+            label="Nouveau mot de passe",
+            hint=_password_hint(),
+            autocomplete="new-password",
+        )
+        _describe(
+            self.fields["password2"], label="Nouveau mot de passe, une seconde fois", autocomplete="new-password"
+        )
+
+
+class ResetPasswordForm(BaseResetPasswordForm):
+    """Address to which the code is sent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["email"],
+            label="Adresse électronique de votre compte",
+            hint=EMAIL_HINT,
+            autocomplete="username",
+        )
+
+
+class ResetPasswordKeyForm(BaseResetPasswordKeyForm):
+    """New password, after the code was typed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["password1"],
+            label="Nouveau mot de passe",
+            hint=_password_hint(),
+            autocomplete="new-password",
+        )
+        _describe(
+            self.fields["password2"], label="Nouveau mot de passe, une seconde fois", autocomplete="new-password"
+        )
+
+
+class SpendsCodes:
+    """A form whose ``code`` may be a TOTP code (spent for good) or a recovery code."""
+
+    user: User
+
+    def _describe_code(self, fields: dict[str, forms.Field]) -> None:
+        _describe(
+            fields["code"],
+            label="Code de vérification",
+            hint=f"{APPLICATION_CODE_HINT} Sans votre téléphone, saisissez un code de secours.",
+            autocomplete="one-time-code",
+        )
+        fields["code"].widget.attrs["autocapitalize"] = "off"
+
+    def _spend(self, code: str) -> Authenticator | None:
+        """The authenticator that accepts this code, which then serves nowhere else; None when none does."""
+        for authenticator in Authenticator.objects.filter(user_id=self.user.pk).exclude(
+            type=Authenticator.Type.WEBAUTHN
+        ):
+            if authenticator.type == Authenticator.Type.TOTP:
+                secret = totp.secret_of(self.user) or ""
+                accepted = totp.use_code(user=self.user, secret=secret, code=code, at=timezone.now())
+            else:
+                accepted = authenticator.wrap().validate_code(code)
+            if accepted:
+                authenticator.user = self.user
+                return authenticator
+        return None
+
+
+class AuthenticateForm(SpendsCodes, BaseAuthenticateForm):
+    """Second step of sign-in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._describe_code(self.fields)
+
+    def clean_code(self) -> str:
+        clear = check_rate_limit(self.user)
+        code = str(self.cleaned_data["code"])
+        authenticator = self._spend(code)
+        if authenticator is None:
+            raise get_adapter().validation_error("incorrect_code")
+        self.authenticator = authenticator
+        clear()
+        return code
+
+
+class ReauthenticateForm(AuthenticateForm, BaseReauthenticateForm):
+    """The same code, asked again before a change to the account."""
+
+    save = BaseReauthenticateForm.save
+
+
+class ActivateTOTPForm(BaseActivateTOTPForm):
+    """First code of a new authenticator application."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["code"],
+            label="Code affiché par l'application",
+            hint=APPLICATION_CODE_HINT,
+            autocomplete="one-time-code",
+        )
+        self.fields["code"].widget.attrs["inputmode"] = "numeric"
+
+    def clean_code(self) -> str:
+        validate_can_add_authenticator(self.user)
+        clear = check_rate_limit(self.user, error_key="rate_limited")
+        code = str(self.cleaned_data["code"])
+        if not totp.use_code(user=self.user, secret=self.secret, code=code, at=timezone.now()):
+            raise get_adapter().validation_error("incorrect_code")
+        clear()
+        return code
+
+
+class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a person may change about themself. The address has its own page, because it is verified."""
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "job_title", "phone"]
+        help_texts = {
+            "job_title": "Telle qu'elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
+            "phone": "Facultatif. Pour vous joindre au sujet d'un dossier, jamais pour autre chose.",
+        }
+        widgets = {
+            "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
+            "last_name": forms.TextInput(attrs={"autocomplete": "family-name"}),
+            "job_title": forms.TextInput(attrs={"autocomplete": "organization-title"}),
+            "phone": forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["first_name"].required = True
+        self.fields["last_name"].required = True
+
+
+class FactorRecoveryForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What happened, in the person's words, for the two agents who will check."""
+
+    class Meta:
+        model = FactorRecovery
+        fields = ["reason"]
+        labels = {"reason": "Que s'est-il passé ?"}
+        help_texts = {
+            "reason": (
+                "Exemple : « J'ai changé de téléphone et l'ancien est effacé. » Indiquez un numéro de votre "
+                "service où vous joindre : un agent vous y appellera."
+            )
+        }
+        widgets = {"reason": forms.Textarea(attrs={"rows": 5})}

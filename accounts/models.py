@@ -1,0 +1,206 @@
+"""People, and the confirmations by which they take responsibility for an act."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django_fsm import FSMField, transition
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates people by e-mail address, kept in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        fields.update(is_staff=True, is_superuser=True, requires_second_factor=True)
+        return self.create_user(email, password, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What they may do comes from mandates and affiliations, never from this row."""
+
+    email = models.EmailField("adresse électronique", max_length=254, unique=True)
+    first_name = models.CharField("prénom", max_length=80, blank=True)
+    last_name = models.CharField("nom", max_length=80, blank=True)
+    phone = models.CharField("téléphone", max_length=30, blank=True)
+    job_title = models.CharField("fonction", max_length=120, blank=True)
+    is_active = models.BooleanField("compte actif", default=True)
+    is_staff = models.BooleanField("accès à l'administration", default=False)
+    requires_second_factor = models.BooleanField("second facteur exigé", default=False)
+    is_demonstration = models.BooleanField("personne fictive", default=False)
+    date_joined = models.DateTimeField("créé le", default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name = "personne"
+        verbose_name_plural = "personnes"
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_unique",
+                violation_error_message="Un compte existe déjà avec cette adresse.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.email
+
+    def get_full_name(self) -> str:
+        """Given name and family name, or an empty text."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.email
+
+
+class Confirmation(models.Model):
+    """A fresh second factor bound once to (person, act, SHA-256 of what was shown)."""
+
+    class Method(models.TextChoices):
+        TOTP = "totp", "code à usage unique"
+        WEBAUTHN = "webauthn", "clé d'accès"
+
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="confirmations", verbose_name="personne"
+    )
+    act = models.CharField("acte", max_length=80)
+    content_sha256 = models.CharField("empreinte de ce qui est montré", max_length=64)
+    method = models.CharField("moyen", max_length=10, choices=Method.choices)
+    confirmed_at = models.DateTimeField("confirmé le")
+    expires_at = models.DateTimeField("valable jusqu'au")
+    used_at = models.DateTimeField("utilisé le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "confirmation"
+        verbose_name_plural = "confirmations"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("confirmed_at")),
+                name="accounts_confirmation_dates_in_order",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.act}"
+
+
+class UsedCode(models.Model):
+    """A TOTP time step already used by a person: a code serves once, whatever the process that checks it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="used_codes")
+    step = models.BigIntegerField("pas de temps")
+
+    class Meta:
+        verbose_name = "code déjà utilisé"
+        verbose_name_plural = "codes déjà utilisés"
+        constraints = [models.UniqueConstraint(fields=["user", "step"], name="accounts_usedcode_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.step}"
+
+
+class FactorRecovery(models.Model):
+    """Removal of a lost second factor: two agents agree, then a delay runs during which the person may stop it."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", "demandée"
+        APPROVED_ONCE = "approved_once", "un accord sur deux"
+        APPROVED = "approved", "accordée, délai en cours"
+        COMPLETED = "completed", "exécutée"
+        CANCELLED = "cancelled", "annulée"
+
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="factor_recoveries", verbose_name="personne"
+    )
+    state = FSMField("état", default=State.REQUESTED, choices=State.choices, protected=True, max_length=16)
+    reason = models.TextField("ce qui s'est passé", max_length=1000)
+    requested_at = models.DateTimeField("demandée le")
+    first_approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="premier accord de"
+    )
+    first_approved_at = models.DateTimeField("premier accord le", null=True, blank=True)
+    second_approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="second accord de"
+    )
+    second_approved_at = models.DateTimeField("second accord le", null=True, blank=True)
+    effective_from = models.DateTimeField("exécutable à partir du", null=True, blank=True)
+    completed_at = models.DateTimeField("exécutée le", null=True, blank=True)
+    cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "secours d'un second facteur perdu"
+        verbose_name_plural = "secours de seconds facteurs perdus"
+        ordering = ["requested_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=~Q(state__in=["completed", "cancelled"]),
+                name="accounts_factorrecovery_one_open",
+                violation_error_message="Une demande est déjà en cours pour ce compte.",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_approved_by__isnull=True) | ~Q(first_approved_by=models.F("user")),
+                name="accounts_factorrecovery_first_is_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(second_approved_by__isnull=True)
+                | (~Q(second_approved_by=models.F("user")) & ~Q(second_approved_by=models.F("first_approved_by"))),
+                name="accounts_factorrecovery_second_is_another",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["approved", "completed"])
+                | Q(
+                    first_approved_by__isnull=False,
+                    second_approved_by__isnull=False,
+                    second_approved_at__isnull=False,
+                    effective_from__gt=models.F("second_approved_at"),
+                ),
+                name="accounts_factorrecovery_approved_by_two",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="completed") | Q(completed_at__gte=models.F("effective_from")),
+                name="accounts_factorrecovery_delay_elapsed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"secours {self.pk} ({self.state})"
+
+    @transition(field=state, source=State.REQUESTED, target=State.APPROVED_ONCE)
+    def approve_once(self, *, by: User, at: datetime) -> None:
+        """First of the two agreements."""
+        self.first_approved_by, self.first_approved_at = by, at
+
+    @transition(field=state, source=State.APPROVED_ONCE, target=State.APPROVED)
+    def approve(self, *, by: User, at: datetime, effective_from: datetime) -> None:
+        """Second agreement: the delay runs until ``effective_from``."""
+        self.second_approved_by, self.second_approved_at = by, at
+        self.effective_from = effective_from
+
+    @transition(field=state, source=[State.REQUESTED, State.APPROVED_ONCE, State.APPROVED], target=State.CANCELLED)
+    def cancel(self, *, at: datetime) -> None:
+        """Stopped by the person or by an agent."""
+        self.cancelled_at = at
+
+    @transition(field=state, source=State.APPROVED, target=State.COMPLETED)
+    def complete(self, *, at: datetime) -> None:
+        """The factor was removed."""
+        self.completed_at = at

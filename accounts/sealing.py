@@ -1,0 +1,23 @@
+"""Secrets of authenticator applications, encrypted at rest with a key drawn from the site's own secret."""
+
+import base64
+import hashlib
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+
+
+def seal(text: str) -> str:
+    """Encrypt a text so that a copy of the database alone does not reveal it."""
+    return _box().encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """The text given to :func:`seal`, with the present secret or one of ``SECRET_KEY_FALLBACKS``."""
+    return _box().decrypt(sealed.encode()).decode()
+
+
+def _box() -> MultiFernet:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [hashlib.sha256(b"guichet second factor\0" + secret.encode()).digest() for secret in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

@@ -1,0 +1,29 @@
+"""Who holds a second factor, and whether it was shown in this session."""
+
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.http import HttpRequest
+
+from accounts.models import User
+
+# Recovery codes only stand in for one of these, they are no factor by themselves.
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def held_factors(user: User) -> set[str]:
+    """Kinds of second factor the person has: ``totp``, ``webauthn``, both or none. One query."""
+    kinds = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).values_list("type", flat=True)
+    return set(kinds)
+
+
+def holds_second_factor(user: User) -> bool:
+    """True when the person has an authenticator application or a passkey."""
+    return bool(held_factors(user))
+
+
+def showed_second_factor(request: HttpRequest) -> bool:
+    """True when this very session recorded a second factor of the person signed in."""
+    if not isinstance(request.user, User):
+        return False
+    records = get_authentication_records(request, request.user)
+    return any(record.get("method") == "mfa" for record in records)

@@ -1,0 +1,352 @@
+"""Calls, versions of their rules, axes, sessions, questions, grids, mandates. Knows nothing of dossiers."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from calls.enums import CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
+from territories.models import Vintage
+
+
+class Call(models.Model):
+    """A State call for projects, with what the law wants printed on its papers."""
+
+    code = models.SlugField("code", max_length=40, unique=True)
+    title = models.CharField("titre", max_length=200)
+    summary = models.TextField("présentation")
+    programme = models.CharField("programme", max_length=200, blank=True)
+    steward = models.CharField("service responsable", max_length=200)
+    steward_siret = models.CharField("SIRET de l'attribuant", max_length=14, blank=True)
+    contact_name = models.CharField("service à contacter", max_length=200)
+    contact_address = models.CharField("adresse", max_length=250)
+    contact_email = models.EmailField("courriel")
+    contact_phone = models.CharField("téléphone", max_length=30)
+    appeal_court = models.CharField("tribunal compétent", max_length=200)
+    # In euros, as announced; what is allocated lives in the ledger of the budget.
+    announced_amount = models.DecimalField(
+        "montant annoncé, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    opens_at = models.DateTimeField("ouverture")
+    published_at = models.DateTimeField("publié le", null=True, blank=True)
+    completeness_months = models.PositiveSmallIntegerField("délai de complétude, en mois", default=2)
+    decision_months = models.PositiveSmallIntegerField("délai de décision, en mois", default=8)
+    has_waiting_list = models.BooleanField("liste d'attente", default=True)
+    # Above this total, in euros, a list of awards is prepared by one person and released by another.
+    two_person_threshold = models.DecimalField(
+        "seuil à deux personnes, en euros", max_digits=14, decimal_places=2, default=0
+    )
+    cost_centre = models.CharField("centre de coût", max_length=40, blank=True)
+    functional_domain = models.CharField("domaine fonctionnel", max_length=40, blank=True)
+    programming_reference = models.CharField("référentiel de programmation", max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = "appel à projets"
+        verbose_name_plural = "appels à projets"
+        ordering = ["-opens_at", "id"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Axis(models.Model):
+    """A part of the call with its own envelope, public and rules."""
+
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="axes")
+    code = models.SlugField("code", max_length=40)
+    position = models.PositiveSmallIntegerField("ordre")
+    title = models.CharField("titre", max_length=200)
+    summary = models.TextField("présentation")
+    steward = models.CharField("pilote", max_length=200)
+    rhythm = models.CharField("rythme", max_length=12, choices=Rhythm.choices)
+    is_territorial = models.BooleanField("décliné par département", default=False)
+    announced_amount = models.DecimalField(
+        "montant annoncé, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    announced_note = models.CharField("précision sur le montant", max_length=250, blank=True)
+    # An axis without an envelope of its own spends that of another one (a flat-rate pack).
+    funded_from = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="funds",
+        verbose_name="financé sur l'enveloppe de",
+    )
+
+    class Meta:
+        verbose_name = "axe"
+        verbose_name_plural = "axes"
+        ordering = ["call", "position"]
+        constraints = [models.UniqueConstraint(fields=["call", "code"], name="calls_axis_code_unique")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Theme(models.Model):
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="themes")
+    code = models.SlugField("code", max_length=40)
+    label = models.CharField("libellé", max_length=200)
+
+    class Meta:
+        verbose_name = "thème"
+        verbose_name_plural = "thèmes"
+        ordering = ["axis", "id"]
+        constraints = [models.UniqueConstraint(fields=["axis", "code"], name="calls_theme_code_unique")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Session(models.Model):
+    """A period of filing (relève), from an instant to an instant, Europe/Paris."""
+
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="sessions")
+    code = models.SlugField("code", max_length=40)
+    title = models.CharField("titre", max_length=200)
+    opens_at = models.DateTimeField("ouverture")
+    closes_at = models.DateTimeField("clôture")
+    is_demonstration = models.BooleanField("session de démonstration", default=False)
+
+    class Meta:
+        verbose_name = "relève"
+        verbose_name_plural = "relèves"
+        ordering = ["opens_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["axis", "code"], name="calls_session_code_unique"),
+            models.CheckConstraint(
+                condition=Q(closes_at__gt=F("opens_at")),
+                name="calls_session_dates_in_order",
+                violation_error_message="La clôture doit suivre l'ouverture.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class RulesVersion(models.Model):
+    """The rules of a call from an instant on. A dossier keeps the version under which it was filed."""
+
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="rules_versions")
+    number = models.PositiveSmallIntegerField("version")
+    effective_at = models.DateTimeField("en vigueur à partir du")
+    vintage = models.ForeignKey(Vintage, on_delete=models.PROTECT, verbose_name="millésime de population")
+    note = models.TextField("objet du changement", blank=True)
+
+    class Meta:
+        verbose_name = "version du règlement"
+        verbose_name_plural = "versions du règlement"
+        ordering = ["call", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["call", "number"], name="calls_rulesversion_number_unique"),
+            models.UniqueConstraint(
+                fields=["call", "effective_at"], name="calls_rulesversion_instant_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class AxisTerms(models.Model):
+    """The money terms of an axis in one version of the rules."""
+
+    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="terms")
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="terms")
+    aid_rate = models.DecimalField(
+        "taux maximal d'aide",
+        max_digits=5,
+        decimal_places=4,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    amount_min = models.DecimalField(
+        "aide minimale, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    amount_max = models.DecimalField(
+        "aide maximale, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    flat_amount = models.DecimalField(
+        "forfait, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    excluded_categories = models.JSONField("dépenses exclues", default=list, blank=True)
+    # CGCT L1111-10 III: the authority brings 20 % of public financing, for investment only.
+    requires_own_share = models.BooleanField("participation minimale de 20 %", default=True)
+    source = models.CharField("référence", max_length=200)
+
+    class Meta:
+        verbose_name = "conditions de l'axe"
+        verbose_name_plural = "conditions des axes"
+        constraints = [
+            models.UniqueConstraint(fields=["rules_version", "axis"], name="calls_axisterms_unique"),
+            models.CheckConstraint(
+                condition=Q(aid_rate__gte=0) & Q(aid_rate__lte=1), name="calls_axisterms_rate_between_0_and_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.axis_id} v{self.rules_version_id}"
+
+    def excluded_labels(self) -> list[str]:
+        """French labels of the cost categories that the axis does not pay."""
+        return [str(CostCategory(code).label) for code in self.excluded_categories]
+
+
+class EligibilityRule(models.Model):
+    """One rule, as data: ``kind`` names the class that evaluates it, ``parameters`` its figures."""
+
+    rules_version = models.ForeignKey(
+        RulesVersion, on_delete=models.PROTECT, related_name="eligibility_rules"
+    )
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="eligibility_rules")
+    position = models.PositiveSmallIntegerField("ordre")
+    kind = models.CharField("nature", max_length=24, choices=RuleKind.choices)
+    parameters = models.JSONField("paramètres", default=dict, blank=True)
+    source = models.CharField("source", max_length=250)
+
+    class Meta:
+        verbose_name = "règle d'éligibilité"
+        verbose_name_plural = "règles d'éligibilité"
+        ordering = ["rules_version", "axis", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rules_version", "axis", "position"], name="calls_eligibilityrule_position_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}"
+
+
+class Question(models.Model):
+    """A question of the dossier, per axis and version of the rules."""
+
+    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="questions")
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="questions")
+    position = models.PositiveSmallIntegerField("ordre")
+    code = models.SlugField("code", max_length=40)
+    label = models.CharField("question", max_length=250)
+    help_text = models.CharField("aide", max_length=400, blank=True)
+    kind = models.CharField("nature", max_length=8, choices=QuestionKind.choices, default=QuestionKind.TEXT)
+    choices = models.JSONField("choix", default=list, blank=True)
+    is_required = models.BooleanField("obligatoire", default=True)
+    max_length = models.PositiveIntegerField("longueur maximale", default=3000)
+
+    class Meta:
+        verbose_name = "question"
+        verbose_name_plural = "questions"
+        ordering = ["rules_version", "axis", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rules_version", "axis", "code"], name="calls_question_code_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ScoringGrid(models.Model):
+    """The weighted grid of an axis; marks go from 0 to ``maximum``."""
+
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="grids")
+    version = models.PositiveSmallIntegerField("version", default=1)
+    maximum = models.PositiveSmallIntegerField("note maximale", default=5)
+    # Beyond this gap, in points out of 20 between two jurors, a third mark is asked for.
+    third_juror_gap = models.DecimalField(
+        "écart appelant un troisième juré, sur 20", max_digits=4, decimal_places=2, default=5
+    )
+    jurors_per_dossier = models.PositiveSmallIntegerField("jurés par dossier", default=2)
+    quorum_share = models.DecimalField(
+        "quorum (part des membres)", max_digits=3, decimal_places=2, default="0.50"
+    )
+
+    class Meta:
+        verbose_name = "grille de notation"
+        verbose_name_plural = "grilles de notation"
+        constraints = [
+            models.UniqueConstraint(fields=["axis", "version"], name="calls_scoringgrid_version_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"grille v{self.version}"
+
+
+class Criterion(models.Model):
+    grid = models.ForeignKey(ScoringGrid, on_delete=models.PROTECT, related_name="criteria")
+    code = models.SlugField("code", max_length=40)
+    position = models.PositiveSmallIntegerField("ordre")
+    label = models.CharField("critère", max_length=200)
+    weight = models.PositiveSmallIntegerField("poids")
+    eliminatory_below = models.PositiveSmallIntegerField("éliminatoire au-dessous de", null=True, blank=True)
+    descriptors = models.JSONField("description de chaque note", default=list)
+
+    class Meta:
+        verbose_name = "critère"
+        verbose_name_plural = "critères"
+        ordering = ["grid", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["grid", "code"], name="calls_criterion_code_unique"),
+            models.CheckConstraint(condition=Q(weight__gt=0), name="calls_criterion_weight_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class MandateQuerySet(models.QuerySet["Mandate"]):
+    def current(self, at: object) -> "MandateQuerySet":
+        """Mandates in force at the instant ``at``."""
+        return self.filter(starts_at__lte=at).filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+
+
+class Mandate(models.Model):
+    """Who may act, in which role, on which axis and territory, from when to when."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="mandates", verbose_name="personne"
+    )
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="mandates")
+    axis = models.ForeignKey(
+        Axis,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="mandates",
+        help_text="vide : tous les axes",
+    )
+    role = models.CharField("rôle", max_length=16, choices=MandateRole.choices)
+    departement_code = models.CharField(
+        "département", max_length=3, blank=True, help_text="vide : toute la France"
+    )
+    region_code = models.CharField("région", max_length=2, blank=True)
+    organisation_name = models.CharField("organisme d'appartenance", max_length=200, blank=True)
+    starts_at = models.DateTimeField("à partir du")
+    ends_at = models.DateTimeField("jusqu'au", null=True, blank=True)
+    appointed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name="désigné par",
+    )
+
+    objects = MandateQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "mandat"
+        verbose_name_plural = "mandats"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="calls_mandate_dates_in_order",
+                violation_error_message="La fin du mandat doit suivre son début.",
+            )
+        ]
+        indexes = [models.Index(fields=["user", "role"], name="calls_mandate_user_role")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"

@@ -1,0 +1,1 @@
+"""What the page components compute: tones of states, geometry of charts."""

@@ -1,0 +1,35 @@
+"""Writing one decision to the journal. Numbering and hashing happen in the database, inside the chain's lock."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from core.models import JournalEntry
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def record(
+    *,
+    chain: str,
+    action: str,
+    at: datetime,
+    actor: "User | None",
+    on_behalf_of: "User | None" = None,
+    from_state: str = "",
+    to_state: str = "",
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+) -> JournalEntry:
+    """Appends one row to ``chain``, in the caller's transaction. ``data`` holds ids and amounts as text, no names."""
+    return JournalEntry.objects.create(
+        chain=chain,
+        action=action,
+        at=at,
+        actor_id=actor.pk if actor else None,
+        on_behalf_of_id=on_behalf_of.pk if on_behalf_of else None,
+        from_state=from_state,
+        to_state=to_state,
+        reason=reason,
+        data=data or {},
+    )

@@ -1,0 +1,54 @@
+"""Mail through the outbox: queued in the transaction, sent after it."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+
+from core import files, outbox
+from core.models import StoredFile
+
+
+def queue_mail(
+    *,
+    to: list[str],
+    subject: str,
+    template: str,
+    context: dict[str, Any],
+    dedupe_key: str,
+    attachments: Iterable[uuid.UUID] = (),
+) -> None:
+    """Queues one mail in the caller's transaction; ``attachments`` are ids of stored files. Sent once per key."""
+    recipients = sorted({address for address in to if address})
+    if not recipients:
+        return
+    outbox.enqueue(
+        kind="core.mail",
+        payload={
+            "to": recipients,
+            "subject": subject,
+            "template": template,
+            "context": context,
+            "attachments": [str(pk) for pk in attachments],
+        },
+        dedupe_key=f"mail:{dedupe_key}",
+    )
+
+
+@outbox.handler("core.mail")
+def send_mail(payload: dict[str, Any]) -> None:
+    """Renders and sends one queued mail."""
+    context = {**payload["context"], "site_url": settings.SITE_URL}
+    body = render_to_string(payload["template"], context)
+    message = EmailMessage(
+        subject=payload["subject"].replace("\n", " "),
+        body=body,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=payload["to"],
+    )
+    for stored in StoredFile.objects.filter(pk__in=payload["attachments"]).order_by("name"):
+        message.attach(stored.name, files.read(stored), stored.media_type)
+    message.send()

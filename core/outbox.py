@@ -1,0 +1,151 @@
+"""What must follow a commit: a row written in that commit, delivered by Celery, found again by a sweep.
+
+The row is the truth, the broker a bell. Handlers are called outside any transaction and must be re-entrant.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from core.models import OutboxMessage
+
+logger = logging.getLogger("guichet.outbox")
+
+Handler = Callable[[dict[str, Any]], None]
+_handlers: dict[str, Handler] = {}
+
+ATTEMPTS_BEFORE_ABANDON = 20
+
+
+def handler(kind: str) -> Callable[[Handler], Handler]:
+    """Registers the function that delivers messages of this kind."""
+
+    def register(function: Handler) -> Handler:
+        if kind in _handlers and _handlers[kind] is not function:
+            raise RuntimeError(f"two handlers for {kind}")
+        _handlers[kind] = function
+        return function
+
+    return register
+
+
+def load_handlers() -> None:
+    """Imports the modules of ``settings.OUTBOX_HANDLERS``, which register themselves."""
+    for module in settings.OUTBOX_HANDLERS:
+        importlib.import_module(module)
+
+
+def enqueue(
+    *, kind: str, payload: dict[str, Any], dedupe_key: str, available_at: datetime | None = None
+) -> OutboxMessage:
+    """Writes the message in the caller's transaction and rings the bell after its commit.
+
+    A message with the same ``dedupe_key`` is written once. ``available_at`` is a real instant, not the played one.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("enqueue needs the transaction of what it follows")
+    message, created = OutboxMessage.objects.get_or_create(
+        dedupe_key=dedupe_key,
+        defaults={"kind": kind, "payload": payload, "available_at": available_at or timezone.now()},
+    )
+    if created:
+        transaction.on_commit(lambda: ring(str(message.pk)), robust=True)
+    return message
+
+
+def ring(message_id: str) -> None:
+    """Tells a worker at once; a broker that is away costs nothing, the sweep will find the row."""
+    from core.tasks import deliver_message_task
+
+    try:
+        deliver_message_task.apply_async(args=[message_id], retry=False)
+    except (KombuError, RedisError, OSError) as error:
+        # Refused, time-out, out of memory: the sweep's business, the row is committed.
+        logger.info("outbox_bell_not_rung", extra={"message_id": message_id, "error": type(error).__name__})
+
+
+@contextmanager
+def _exclusive(message_id: str) -> Iterator[bool]:
+    """Holds a message for this connection; the lock dies with the process, so a killed worker delays nothing.
+
+    A lock of the session, not of a transaction: the handler runs outside any. (A pooler that shares sessions between
+    transactions would break it; workers connect directly.)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 11))", [message_id])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 11))", [message_id])
+
+
+def deliver(message_id: str) -> bool:
+    """Delivers one message if nobody else is at it. True if the handler ran to its end."""
+    load_handlers()
+    with _exclusive(message_id) as held:
+        if not held:
+            return False
+        message = OutboxMessage.objects.filter(
+            pk=message_id, delivered_at__isnull=True, abandoned_at__isnull=True, available_at__lte=timezone.now()
+        ).first()
+        if message is None:
+            return False
+        OutboxMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
+        try:
+            _handlers[message.kind](message.payload)
+        except Exception as error:
+            # Whatever a handler raises, the row stays and is tried again: nothing may lose a message.
+            logger.exception("outbox_delivery_failed", extra={"message_id": message_id, "kind": message.kind})
+            _postpone(message, error)
+            return False
+        OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=timezone.now(), last_error="")
+        return True
+
+
+def _postpone(message: OutboxMessage, error: Exception) -> None:
+    """Tries later, with a growing delay; after many attempts the row is set aside for a person to look at."""
+    now = timezone.now()
+    attempts = message.attempts + 1
+    changes: dict[str, Any] = {
+        "available_at": now + timedelta(seconds=min(3600, 2 ** min(attempts, 12))),
+        "last_error": f"{type(error).__name__}: {error}"[:2000],
+    }
+    if attempts >= ATTEMPTS_BEFORE_ABANDON:
+        changes["abandoned_at"] = now
+    OutboxMessage.objects.filter(pk=message.pk).update(**changes)
+
+
+def due_messages(limit: int = 500) -> list[str]:
+    """Ids of the messages that somebody should deliver now, oldest first."""
+    now = timezone.now()
+    rows = (
+        OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True, available_at__lte=now)
+        .order_by("available_at", "id")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return [str(pk) for pk in rows]
+
+
+def deliver_all(limit: int = 10_000) -> int:
+    """Delivers in this process all that is due, without a broker; used by commands and tests. Returns how many."""
+    delivered = 0
+    while delivered < limit:
+        due = due_messages()
+        progress = sum(deliver(message_id) for message_id in due)
+        delivered += progress
+        if not progress:
+            break
+    return delivered

@@ -1,0 +1,34 @@
+"""Tasks of the house: deliver the outbox, sweep what the broker lost, anchor the journal, show signs of life."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from core import anchors, outbox
+from core.models import Heartbeat
+
+
+@shared_task
+def deliver_message_task(message_id: str) -> None:
+    """Delivers one message of the outbox; does nothing when it is done, gone or in other hands."""
+    outbox.deliver(message_id)
+
+
+@shared_task
+def sweep_outbox_task() -> int:
+    """Delivers what no bell announced. Returns the number of messages found."""
+    due = outbox.due_messages()
+    for message_id in due:
+        deliver_message_task.apply_async(args=[message_id], retry=False)
+    return len(due)
+
+
+@shared_task
+def anchor_journal_task() -> None:
+    """Seals the heads of all chains of the journal once a day."""
+    anchors.anchor_journal()
+
+
+@shared_task
+def heartbeat_task() -> None:
+    """Proves that beat sent and a worker received: both are alive."""
+    Heartbeat.objects.update_or_create(name="worker", defaults={"seen_at": timezone.now()})

@@ -1,0 +1,46 @@
+"""Filters and tags available in every template."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from core import money
+
+register = template.Library()
+
+
+@register.filter
+def euros(amount: Decimal | None) -> str:
+    """« 12 345,67 € »"""
+    return money.euros(amount)
+
+
+@register.filter
+def percent(rate: Decimal | None) -> str:
+    """« 75 % » from 0.75; an em dash where unknown."""
+    if rate is None:
+        return "—"
+    text = f"{Decimal(rate) * 100:.2f}".rstrip("0").rstrip(".").replace(".", ",")
+    return f"{text}{money.NBSP}%"
+
+
+@register.filter
+def paris_datetime(instant: datetime | None) -> str:
+    """« 21 septembre 2021 à 14 h 05 », Paris time."""
+    if instant is None:
+        return "—"
+    local = timezone.localtime(instant)
+    return f"{date_format(local, 'j F Y')} à {local:%H} h {local:%M}"
+
+
+@register.filter
+def paris_date(moment: date | datetime | None) -> str:
+    """« 21 septembre 2021 », Paris time."""
+    if moment is None:
+        return "—"
+    if isinstance(moment, datetime):
+        moment = timezone.localtime(moment).date()
+    return date_format(moment, "j F Y")

@@ -1,0 +1,156 @@
+"""What the crispy pack ``dsfr`` asks of Python: the kind of a field, its frame's classes, its wiring for readers."""
+
+from typing import Any
+
+from django import forms, template
+from django.conf import settings
+from django.forms import BaseForm, BoundField
+from django.forms.formsets import BaseFormSet
+from django.utils.safestring import SafeString
+
+from core.money import MoneyFormField
+from core.widgets import DateInput, DateTimeInput, MoneyInput
+
+register = template.Library()
+
+NBSP = "\u00a0"
+
+# The first class that fits names the kind; each kind has one template of the pack.
+KINDS: tuple[tuple[type[forms.Widget], str], ...] = (
+    (forms.CheckboxSelectMultiple, "checkboxes"),
+    (forms.RadioSelect, "radios"),
+    (forms.CheckboxInput, "checkbox"),
+    (forms.Select, "select"),
+    (forms.FileInput, "file"),
+    (forms.Textarea, "textarea"),
+    (forms.PasswordInput, "password"),
+    (MoneyInput, "money"),
+)
+CLASSES = {
+    "checkbox": "",
+    "checkboxes": "",
+    "radios": "",
+    "select": "fr-select",
+    "file": "fr-upload",
+    "password": "fr-input fr-password__input",
+}
+
+
+@register.filter
+def field_kind(field: BoundField) -> str:
+    """checkbox, checkboxes, radios, select, file, textarea, password, money or input."""
+    if isinstance(field.field, MoneyFormField):
+        return "money"
+    return next((kind for widget, kind in KINDS if isinstance(field.field.widget, widget)), "input")
+
+
+@register.filter
+def hint_id(field: BoundField) -> str:
+    """Identifier of the hint, the one Django itself points at."""
+    return f"{field.auto_id}_helptext"
+
+
+@register.filter
+def error_id(field: BoundField) -> str:
+    """Identifier of the messages, the one Django itself points at."""
+    return f"{field.auto_id}_error"
+
+
+@register.filter
+def focus_id(field: BoundField) -> str:
+    """Identifier of what receives the focus when a message about the field is followed."""
+    if field_kind(field) in {"radios", "checkboxes"}:
+        return f"{field.auto_id}_0"
+    return field.id_for_label or field.auto_id
+
+
+@register.filter
+def text_limit(field: BoundField) -> int | None:
+    """Longest text the field accepts, in characters."""
+    return getattr(field.field, "max_length", None)
+
+
+@register.filter
+def file_limits(field: BoundField) -> str:
+    """« Taille maximale : 10 Mo. Formats acceptés : pdf, png. »"""
+    largest = getattr(field.field, "max_bytes", None) or settings.ATTACHMENT_MAX_BYTES
+    sentence = f"Taille maximale{NBSP}: {largest // (1024 * 1024)}{NBSP}Mo."
+    accepted = str(field.field.widget.attrs.get("accept", ""))
+    names = [part.strip().rsplit("/", 1)[-1].lstrip(".") for part in accepted.split(",") if part.strip()]
+    if names:
+        sentence += f" Formats acceptés{NBSP}: {', '.join(names)}."
+    return sentence
+
+
+def _described_by(field: BoundField) -> str:
+    kind = field_kind(field)
+    ids = []
+    if field.help_text or kind == "file":
+        ids.append(hint_id(field))
+    if kind == "textarea" and text_limit(field):
+        ids.append(f"{field.auto_id}_limit")
+    if field.errors:
+        ids.append(error_id(field))
+    return " ".join(ids)
+
+
+def _dated(widget: forms.Widget) -> forms.Widget:
+    # Django's own date widgets are plain texts: the pack gives them the browser's calendar.
+    if type(widget) is forms.DateInput:
+        return DateInput(widget.attrs)
+    if type(widget) is forms.DateTimeInput:
+        return DateTimeInput(widget.attrs)
+    return widget
+
+
+@register.filter
+def wired(field: BoundField) -> SafeString:
+    """The widget with the classes of the design system, its hint and its messages attached."""
+    kind = field_kind(field)
+    widget = _dated(field.field.widget)
+    own = str(widget.attrs.get("class", ""))
+    attrs: dict[str, Any] = {"class": f"{CLASSES.get(kind, 'fr-input')} {own}".strip()}
+    described_by = _described_by(field)
+    if described_by:
+        attrs["aria-describedby"] = described_by
+    if kind == "textarea":
+        # A text pasted too long must stay whole until its author shortens it: the server refuses, no browser cuts.
+        widget.attrs.pop("maxlength", None)
+    return field.as_widget(widget=widget, attrs={name: value for name, value in attrs.items() if value})
+
+
+@register.filter
+def group_class(field: BoundField) -> str:
+    """Class of the frame of the field, before its state is added."""
+    groups = {"select": "fr-select-group", "file": "fr-upload-group", "checkbox": "fr-checkbox-group"}
+    return groups.get(field_kind(field), "fr-input-group")
+
+
+@register.filter
+def button_classes(classes: str) -> str:
+    """Classes of a button without those of another design system that crispy-forms gives by default."""
+    foreign = {"btn", "btn-primary", "btn-inverse", "btn-secondary"}
+    return " ".join(["fr-btn", *(name for name in classes.split() if name not in foreign)])
+
+
+def _form_problems(form: BaseForm) -> list[dict[str, str]]:
+    problems = [{"text": str(text), "target": "", "label": ""} for text in form.non_field_errors()]
+    for field in form:
+        for text in field.errors:
+            target = "" if field.is_hidden else focus_id(field)
+            problems.append({"text": str(text), "target": target, "label": str(field.label)})
+    return problems
+
+
+@register.filter
+def problems(form: BaseForm | BaseFormSet) -> list[dict[str, str]]:
+    """Every message of a form or formset: its text, its field's label, and where the correction is made."""
+    if not form.is_bound:
+        return []
+    if isinstance(form, BaseFormSet):
+        found = [{"text": str(text), "target": "", "label": ""} for text in form.non_form_errors()]
+        for number, row in enumerate(form.forms, start=1):
+            row_problems = _form_problems(row)
+            found += [{**problem, "label": f"Ligne {number}, {problem['label']}"} for problem in row_problems]
+        return found
+    return _form_problems(form)

@@ -1,0 +1,49 @@
+"""Fixtures of every room: the real database with the role that serves, and ways to tamper with it."""
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+
+from tests import servers
+
+
+def pytest_configure() -> None:
+    # Passwords are not what the tests measure; signing in must stay quick.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+def _fresh_copy(self: TransactionTestCase) -> None:
+    """What a committing test leaves behind goes with its database: TRUNCATE is refused to the role that serves."""
+    connections.close_all()
+    servers.copy_template()
+
+
+TransactionTestCase._fixture_teardown = _fresh_copy  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """This worker's copy of the migrated template (pytest-django would migrate again, as the wrong role)."""
+    servers.copy_template()
+    yield
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connections.close_all()
+
+
+@pytest.fixture
+def superuser_connection(transactional_db: None) -> Iterator[psycopg.Connection]:
+    """A database superuser on this test's database: whom the journal must convict afterwards."""
+    with servers.superuser(servers.database_name()) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Redis of this run."""
+    return os.environ["REDIS_URL"]

@@ -1,0 +1,31 @@
+"""Runs the embedded servers in a process of its own, so that a test can kill it. Standard library alone.
+
+`python embedded_driver.py DATA_DIR [ephemeral|ensure]` prints one line of JSON once the servers answer, then
+waits for the end of its input. A French sentence and exit code 1 when they cannot start.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from core.embedded import EmbeddedError, Servers, ensure_running
+
+
+def main() -> None:
+    """Start, say where, wait."""
+    data_dir, mode = Path(sys.argv[1]), sys.argv[2]
+    servers = Servers(data_dir, ephemeral=mode == "ephemeral")
+    try:
+        endpoints = ensure_running(data_dir) if mode == "ensure" else servers.start().endpoints
+    except EmbeddedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    print(json.dumps({**endpoints.environ(), "pid": endpoints.pid}), flush=True)
+    try:
+        sys.stdin.read()
+    finally:
+        servers.stop()
+
+
+if __name__ == "__main__":
+    main()
