@@ -25,3 +25,8 @@ urlpatterns = [
 if settings.EXPOSE_METRICS:
     # Scraped from inside the network only: the reverse proxy does not forward this path.
     urlpatterns.append(path("metrics", login_not_required(ExportToDjangoView), name="metrics"))
+
+handler400 = "core.views.pages.bad_request"
+handler403 = "core.views.pages.permission_denied"
+handler404 = "core.views.pages.page_not_found"
+handler500 = "core.views.pages.server_error"

@@ -78,7 +78,9 @@ def table(content: str, caption: str, *, hide_caption: bool = False, cards: bool
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)
-def sort_header(context: Context, label: str, key: str, parameter: str = "tri", numeric: bool = False) -> dict[str, Any]:
+def sort_header(
+    context: Context, label: str, key: str, parameter: str = "tri", numeric: bool = False
+) -> dict[str, Any]:
     """A column heading that sorts: first ascending, then descending; other parameters are kept."""
     query = context["request"].GET.copy()
     current = query.get(parameter, "")
@@ -113,7 +115,9 @@ def pagination(context: Context, page: Page, parameter: str = "page") -> dict[st
 
 
 @register.inclusion_tag("components/bar_chart.html")
-def bar_chart(title: str, series: Sequence[str], rows: Sequence[Sequence[Any]], with_table: bool = True) -> dict[str, Any]:
+def bar_chart(
+    title: str, series: Sequence[str], rows: Sequence[Sequence[Any]], with_table: bool = True
+) -> dict[str, Any]:
     """Stacked bars of amounts with their table. ``rows``: (label, [amount of each series], optional address)."""
     return {"chart": charts.stacked_bars(title, series, rows), "with_table": with_table}
 

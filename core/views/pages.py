@@ -66,7 +66,9 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots_txt(request: HttpRequest) -> HttpResponse:
     """Only public pages are offered to search engines; a demonstration offers none."""
-    closed = ["/"] if settings.DEMONSTRATION else ["/dossiers/", "/instruction/", "/jury/", "/compte/", "/administration/"]
+    closed = (
+        ["/"] if settings.DEMONSTRATION else ["/dossiers/", "/instruction/", "/jury/", "/compte/", "/administration/"]
+    )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 

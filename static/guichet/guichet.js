@@ -70,7 +70,10 @@
       event.preventDefault();
       return;
     }
-    if (!form.hasAttribute("hx-post")) form.dataset.guichetSent = "1";
+    if (form.hasAttribute("hx-post")) return;
+    form.dataset.guichetSent = "1";
+    // An answer that is a download leaves the page as it is: the form must serve again.
+    window.setTimeout(function () { delete form.dataset.guichetSent; }, 8000);
   }
 
   function ready() {
