@@ -24,7 +24,7 @@ Ladder = Sequence[tuple[str, float]]
 
 @dataclass(frozen=True)
 class Remains:
-    """What a guard looks after when the parent vanished: folders to delete, then those to delete once empty.
+    """What a guard looks after when the parent vanished: paths to delete, then folders to delete once empty.
 
     `keep_fds` (the lock of the data directory) stay open until the guard has finished.
     """

@@ -178,6 +178,9 @@ class Guard:
         for path in self.order["remove"]:
             if os.path.isdir(path):
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    os.unlink(path)
         for path in self.order["remove_if_empty"]:
             with suppress(OSError):
                 os.rmdir(path)

@@ -210,7 +210,11 @@ class Servers:
         parents = (str(places.base),)
         keep_fds = () if self._lock is None else (self._lock,)
         mine = {
-            "pg": [places.base / "pg", *([places.cluster, places.log] if self.ephemeral else [])],
+            "pg": [
+                places.base / "pg",
+                places.access_file,
+                *([places.cluster, places.log] if self.ephemeral else []),
+            ],
             "redis": [places.base / "redis", *([places.redis] if self.ephemeral else [])],
         }
         remains = {name: Remains([str(path) for path in paths], parents, keep_fds) for name, paths in mine.items()}
@@ -278,10 +282,9 @@ class Servers:
             cluster=self._base / "data-pg",
             redis=self._base / "data-redis",
             log=self._base / "log",
-            access_file=self._base / "log" / "pg_hba.conf",
+            access_file=self._base / "pg_hba.conf",
         )
-        places.log.mkdir(mode=0o711)
-        places.log.chmod(0o711)
+        places.log.mkdir(mode=0o700)
         make_private(places.cluster, self._account)
         run_as(["/bin/cp", "-a", f"{cache}/postgres/.", f"{places.cluster}/"], account=self._account)
         return places, passwords
@@ -335,8 +338,8 @@ def _is_private(path: Path) -> bool:
 def _make_cache(cache: Path, binaries: Binaries, account: Account | None) -> None:
     """A cluster with roles and passwords, ready to be copied. The caller holds the preparation lock."""
     cache.parent.mkdir(mode=0o711, exist_ok=True)
-    for former in cache.parent.iterdir():
-        shutil.rmtree(former)  # other versions, or a draft that was interrupted
+    for former in cache.parent.glob("initdb-*"):
+        shutil.rmtree(former)  # another version, or a draft that was interrupted
     mode = 0o700 if account is None else 0o711
     draft = cache.with_suffix(".draft")
     for folder in (cache.parent, draft):
