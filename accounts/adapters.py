@@ -68,7 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):
         login = str(credentials.get("email", "")).strip().lower()
         return f"{login}|{client_address(request)}"
 
-    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         sociallogin = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
         if sociallogin is not None:
             with transaction.atomic():
@@ -112,7 +112,7 @@ class MFAAdapter(DefaultMFAAdapter):
     def decrypt(self, encrypted_text: str) -> str:
         return sealing.unseal(encrypted_text)
 
-    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:  # type: ignore[override]
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
         return "Ma clé d'accès" if count == 0 else f"Ma clé d'accès n° {count + 1}"
 

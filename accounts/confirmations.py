@@ -160,9 +160,7 @@ def _record(user: User, act: str, content_sha256: str, method: str, at: datetime
 
 
 def _take_try(user: User, act: str) -> str:
-    taken = throttle.take_try(
-        name=f"confirmation:{user.pk}:{act}", limit=WRONG_CODES, seconds=WRONG_CODES_SECONDS
-    )
+    taken = throttle.take_try(name=f"confirmation:{user.pk}:{act}", limit=WRONG_CODES, seconds=WRONG_CODES_SECONDS)
     if taken is None:
         raise Refused(TOO_MANY, field="confirmation_code")
     return taken

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from allauth.account.forms import AddEmailForm as BaseAddEmailForm
 from allauth.account.forms import ChangePasswordForm as BaseChangePasswordForm
+from allauth.account.forms import ConfirmEmailVerificationCodeForm, ConfirmPasswordResetCodeForm
 from allauth.account.forms import LoginForm as BaseLoginForm
+from allauth.account.forms import ReauthenticateForm as BasePasswordAgainForm
 from allauth.account.forms import ResetPasswordForm as BaseResetPasswordForm
 from allauth.account.forms import ResetPasswordKeyForm as BaseResetPasswordKeyForm
+from allauth.account.forms import SetPasswordForm as BaseSetPasswordForm
 from allauth.account.forms import SignupForm as BaseSignupForm
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm as BaseAuthenticateForm
@@ -14,6 +18,7 @@ from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm as BaseActivateTOTPForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm as BaseAddWebAuthnForm
 from django import forms
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.utils import timezone
@@ -69,10 +74,15 @@ class SignupForm(BaseSignupForm):
             hint=f"Nous y enverrons un code de vérification. {EMAIL_HINT}",
             autocomplete="email",
         )
-        _describe(
-            self.fields["password1"], label="Mot de passe", hint=_password_hint(), autocomplete="new-password"
-        )
+        _describe(self.fields["password1"], label="Mot de passe", hint=_password_hint(), autocomplete="new-password")
         _describe(self.fields["password2"], label="Mot de passe, une seconde fois", autocomplete="new-password")
+
+
+def _describe_new_password(form: forms.Form) -> None:
+    _describe(
+        form.fields["password1"], label="Nouveau mot de passe", hint=_password_hint(), autocomplete="new-password"
+    )
+    _describe(form.fields["password2"], label="Nouveau mot de passe, une seconde fois", autocomplete="new-password")
 
 
 class ChangePasswordForm(BaseChangePasswordForm):
@@ -80,18 +90,16 @@ class ChangePasswordForm(BaseChangePasswordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _describe(
-            self.fields["oldpassword"], label="Mot de passe actuel", autocomplete="current-password"
-        )
-        _describe(
-            self.fields["password1"],
-            label="Nouveau mot de passe",
-            hint=_password_hint(),
-            autocomplete="new-password",
-        )
-        _describe(
-            self.fields["password2"], label="Nouveau mot de passe, une seconde fois", autocomplete="new-password"
-        )
+        _describe(self.fields["oldpassword"], label="Mot de passe actuel", autocomplete="current-password")
+        _describe_new_password(self)
+
+
+class SetPasswordForm(BaseSetPasswordForm):
+    """First password of a person who came through an identity provider."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe_new_password(self)
 
 
 class ResetPasswordForm(BaseResetPasswordForm):
@@ -112,14 +120,59 @@ class ResetPasswordKeyForm(BaseResetPasswordKeyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _describe_new_password(self)
+
+
+class AddEmailForm(BaseAddEmailForm):
+    """The address that will replace the present one, once verified."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         _describe(
-            self.fields["password1"],
-            label="Nouveau mot de passe",
-            hint=_password_hint(),
-            autocomplete="new-password",
+            self.fields["email"],
+            label="Nouvelle adresse électronique",
+            hint=f"Un code y sera envoyé ; l'adresse actuelle sert jusqu'à sa vérification. {EMAIL_HINT}",
+            autocomplete="email",
         )
+
+
+class PasswordAgainForm(BasePasswordAgainForm):
+    """The password, asked again before a change to the account."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self.fields["password"], label="Mot de passe", autocomplete="current-password")
+
+
+class EmailCodeForm(ConfirmEmailVerificationCodeForm):
+    """Code received at an address to verify."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         _describe(
-            self.fields["password2"], label="Nouveau mot de passe, une seconde fois", autocomplete="new-password"
+            self.fields["code"], label="Code reçu par courriel", hint=EMAIL_CODE_HINT, autocomplete="one-time-code"
+        )
+
+
+class PasswordResetCodeForm(ConfirmPasswordResetCodeForm):
+    """Code received to choose a new password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["code"], label="Code reçu par courriel", hint=EMAIL_CODE_HINT, autocomplete="one-time-code"
+        )
+
+
+class AddWebAuthnForm(BaseAddWebAuthnForm):
+    """A passkey: this computer, a phone, or a USB key."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(
+            self.fields["name"],
+            label="Nom de cette clé",
+            hint="Pour la reconnaître plus tard. Exemple : « ordinateur du bureau ».",
         )
 
 
@@ -200,7 +253,7 @@ class ActivateTOTPForm(BaseActivateTOTPForm):
         return code
 
 
-class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
+class IdentityForm(forms.ModelForm):
     """What a person may change about themself. The address has its own page, because it is verified."""
 
     class Meta:
@@ -223,7 +276,7 @@ class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["last_name"].required = True
 
 
-class FactorRecoveryForm(forms.ModelForm):  # type: ignore[type-arg]
+class FactorRecoveryForm(forms.ModelForm):
     """What happened, in the person's words, for the two agents who will check."""
 
     class Meta:

@@ -78,9 +78,7 @@ class Confirmation(models.Model):
         TOTP = "totp", "code à usage unique"
         WEBAUTHN = "webauthn", "clé d'accès"
 
-    user = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="confirmations", verbose_name="personne"
-    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="confirmations", verbose_name="personne")
     act = models.CharField("acte", max_length=80)
     content_sha256 = models.CharField("empreinte de ce qui est montré", max_length=64)
     method = models.CharField("moyen", max_length=10, choices=Method.choices)
@@ -127,9 +125,7 @@ class FactorRecovery(models.Model):
         COMPLETED = "completed", "exécutée"
         CANCELLED = "cancelled", "annulée"
 
-    user = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="factor_recoveries", verbose_name="personne"
-    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="factor_recoveries", verbose_name="personne")
     state = FSMField("état", default=State.REQUESTED, choices=State.choices, protected=True, max_length=16)
     reason = models.TextField("ce qui s'est passé", max_length=1000)
     requested_at = models.DateTimeField("demandée le")

@@ -27,7 +27,5 @@ class LengthByRoleValidator:
 
     def minimum_for(self, user: User | None) -> int:
         """Number of characters required of this person; people yet unknown are ordinary people."""
-        powerful = user is not None and (
-            getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
-        )
+        powerful = user is not None and (getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))
         return ADMINISTRATOR_MINIMUM_LENGTH if powerful else MINIMUM_LENGTH

@@ -21,7 +21,7 @@ class ProConnectProvider(OpenIDConnectProvider):
 
     id = "proconnect"
     name = "ProConnect"
-    oauth2_adapter_class = ProConnectAdapter  # type: ignore[assignment]
+    oauth2_adapter_class = ProConnectAdapter
 
     def get_login_url(self, request: HttpRequest, **kwargs: Any) -> str:
         url = reverse("proconnect_login")

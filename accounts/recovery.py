@@ -72,9 +72,7 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     else:
         locked.approve(by=by, at=at, effective_from=at + DELAY)
     locked.save()
-    _note(
-        locked, "second_factor_recovery_approved", actor=by, at=at, from_state=before, to_state=str(locked.state)
-    )
+    _note(locked, "second_factor_recovery_approved", actor=by, at=at, from_state=before, to_state=str(locked.state))
     _write(locked, str(locked.state), "Votre demande de secours avance")
     return locked
 

@@ -18,6 +18,6 @@ def unseal(sealed: str) -> str:
 
 
 def _box() -> MultiFernet:
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    secrets = [str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)]
     keys = [hashlib.sha256(b"guichet second factor\0" + secret.encode()).digest() for secret in secrets]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

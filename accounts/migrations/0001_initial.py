@@ -8,78 +8,133 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='adresse électronique')),
-                ('first_name', models.CharField(blank=True, max_length=80, verbose_name='prénom')),
-                ('last_name', models.CharField(blank=True, max_length=80, verbose_name='nom')),
-                ('phone', models.CharField(blank=True, max_length=30, verbose_name='téléphone')),
-                ('job_title', models.CharField(blank=True, max_length=120, verbose_name='fonction')),
-                ('is_active', models.BooleanField(default=True, verbose_name='compte actif')),
-                ('is_staff', models.BooleanField(default=False, verbose_name="accès à l'administration")),
-                ('requires_second_factor', models.BooleanField(default=False, verbose_name='second facteur exigé')),
-                ('is_demonstration', models.BooleanField(default=False, verbose_name='personne fictive')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='créé le')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="adresse électronique")),
+                ("first_name", models.CharField(blank=True, max_length=80, verbose_name="prénom")),
+                ("last_name", models.CharField(blank=True, max_length=80, verbose_name="nom")),
+                ("phone", models.CharField(blank=True, max_length=30, verbose_name="téléphone")),
+                ("job_title", models.CharField(blank=True, max_length=120, verbose_name="fonction")),
+                ("is_active", models.BooleanField(default=True, verbose_name="compte actif")),
+                ("is_staff", models.BooleanField(default=False, verbose_name="accès à l'administration")),
+                ("requires_second_factor", models.BooleanField(default=False, verbose_name="second facteur exigé")),
+                ("is_demonstration", models.BooleanField(default=False, verbose_name="personne fictive")),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="créé le")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'personne',
-                'verbose_name_plural': 'personnes',
+                "verbose_name": "personne",
+                "verbose_name_plural": "personnes",
             },
         ),
         migrations.CreateModel(
-            name='Confirmation',
+            name="Confirmation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('act', models.CharField(max_length=80, verbose_name='acte')),
-                ('content_sha256', models.CharField(max_length=64, verbose_name='empreinte de ce qui est montré')),
-                ('method', models.CharField(choices=[('totp', 'code à usage unique'), ('webauthn', "clé d'accès")], max_length=10, verbose_name='moyen')),
-                ('confirmed_at', models.DateTimeField(verbose_name='confirmé le')),
-                ('expires_at', models.DateTimeField(verbose_name="valable jusqu'au")),
-                ('used_at', models.DateTimeField(blank=True, null=True, verbose_name='utilisé le')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='confirmations', to=settings.AUTH_USER_MODEL, verbose_name='personne')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("act", models.CharField(max_length=80, verbose_name="acte")),
+                ("content_sha256", models.CharField(max_length=64, verbose_name="empreinte de ce qui est montré")),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("totp", "code à usage unique"), ("webauthn", "clé d'accès")],
+                        max_length=10,
+                        verbose_name="moyen",
+                    ),
+                ),
+                ("confirmed_at", models.DateTimeField(verbose_name="confirmé le")),
+                ("expires_at", models.DateTimeField(verbose_name="valable jusqu'au")),
+                ("used_at", models.DateTimeField(blank=True, null=True, verbose_name="utilisé le")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="confirmations",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="personne",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'confirmation',
-                'verbose_name_plural': 'confirmations',
+                "verbose_name": "confirmation",
+                "verbose_name_plural": "confirmations",
             },
         ),
         migrations.CreateModel(
-            name='UsedCode',
+            name="UsedCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.BigIntegerField(verbose_name='pas de temps')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='used_codes', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("step", models.BigIntegerField(verbose_name="pas de temps")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="used_codes",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'code déjà utilisé',
-                'verbose_name_plural': 'codes déjà utilisés',
+                "verbose_name": "code déjà utilisé",
+                "verbose_name_plural": "codes déjà utilisés",
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='accounts_user_email_unique', violation_error_message='Un compte existe déjà avec cette adresse.'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                name="accounts_user_email_unique",
+                violation_error_message="Un compte existe déjà avec cette adresse.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('confirmed_at'))), name='accounts_confirmation_dates_in_order'),
+            model_name="confirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("confirmed_at"))),
+                name="accounts_confirmation_dates_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usedcode',
-            constraint=models.UniqueConstraint(fields=('user', 'step'), name='accounts_usedcode_once'),
+            model_name="usedcode",
+            constraint=models.UniqueConstraint(fields=("user", "step"), name="accounts_usedcode_once"),
         ),
     ]

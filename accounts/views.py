@@ -1,0 +1,262 @@
+"""Pages of the account that are ours, and the few of the sign-in library whose steps we complete."""
+
+from typing import Any
+
+from allauth.account import views as account_views
+from allauth.account.internal.decorators import login_stage_required
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.stages import LoginStageController
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.stages import AuthenticateStage
+from allauth.mfa.totp.views import ActivateTOTPView as BaseActivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView as BaseAddWebAuthnView
+from allauth.mfa.webauthn.views import RemoveWebAuthnView as BaseRemoveWebAuthnView
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import hooks, proconnect, recovery
+from accounts.act_forms import ConfirmedActForm
+from accounts.forms import FactorRecoveryForm, IdentityForm
+from accounts.models import FactorRecovery, User
+from accounts.second_factor import held_factors
+from core.errors import Refused
+
+
+def _person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+# ------------------------------------------------------------------ my account
+
+
+@require_safe
+def account_home(request: HttpRequest) -> HttpResponse:
+    """« Mon compte » : who I am, how I sign in, where I am signed in."""
+    user = _person(request)
+    return render(
+        request,
+        "accounts/home.html",
+        {
+            "factors": held_factors(user),
+            "session_count": UserSession.objects.filter(user=user).count(),
+            "identities": SocialAccount.objects.filter(user=user),
+            "proconnect": bool(settings.PROCONNECT_SERVER_URL),
+            "may_approve_recovery": hooks.may_approve_recovery(user),
+        },
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_identity(request: HttpRequest) -> HttpResponse:
+    """Change one's own name, function and telephone."""
+    user = User.objects.get(pk=_person(request).pk)
+    form = IdentityForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Vos informations sont enregistrées.")
+        return redirect("account_home")
+    return render(request, "accounts/identity.html", {"form": form})
+
+
+# ------------------------------------------------------------------ sign-out and ProConnect
+
+
+class LogoutView(account_views.LogoutView):
+    """Ends our session, then the provider's when the person came through it."""
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        leave = proconnect.end_session_url(self.request)
+        response = super().post(*args, **kwargs)
+        return _leaving(self.request, leave, "Vous êtes déconnecté") if leave else response
+
+
+def _leaving(request: HttpRequest, url: str, title: str) -> HttpResponse:
+    # A page, not a redirect: our policy lets forms go nowhere but here, redirects included.
+    return render(request, "accounts/leaving.html", {"url": url, "title": title})
+
+
+@login_not_required
+@require_POST
+def proconnect_login(request: HttpRequest) -> HttpResponseBase:
+    """Go to ProConnect."""
+    try:
+        response = OAuth2LoginView.adapter_view(proconnect.ProConnectAdapter(request))(request)
+    except SocialApp.DoesNotExist as error:
+        raise Http404 from error
+    if isinstance(response, HttpResponseRedirect) and not response.url.startswith("/"):
+        return _leaving(request, response.url, "Vers ProConnect")
+    return response
+
+
+@login_not_required
+@require_safe
+def proconnect_callback(request: HttpRequest) -> HttpResponseBase:
+    """Come back from ProConnect."""
+    try:
+        return OAuth2CallbackView.adapter_view(proconnect.ProConnectAdapter(request))(request)
+    except SocialApp.DoesNotExist as error:
+        raise Http404 from error
+
+
+def proconnect_is_offered(request: HttpRequest) -> bool:
+    """True when an identity provider is configured."""
+    return bool(get_social_adapter().list_apps(request, provider="proconnect"))
+
+
+# ------------------------------------------------------------------ second factor
+
+
+def _shown_at_enrolment(request: HttpRequest, kind: str) -> None:
+    # The person has just proved that they hold it: asking for it again at once would teach nothing.
+    authenticator = Authenticator.objects.filter(user_id=request.user.pk, type=kind).order_by("-pk").first()
+    if authenticator is not None:
+        record_authentication(request, _person(request), "mfa", id=authenticator.pk, type=kind)
+
+
+class ActivateTOTPView(BaseActivateTOTPView):
+    """Enrol an authenticator application."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        _shown_at_enrolment(self.request, Authenticator.Type.TOTP)
+        return response
+
+
+class AddWebAuthnView(BaseAddWebAuthnView):
+    """Enrol a passkey."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        _shown_at_enrolment(self.request, Authenticator.Type.WEBAUTHN)
+        return response
+
+
+class RemoveWebAuthnView(BaseRemoveWebAuthnView):
+    """Remove a passkey, unless it is the last factor of a person who must have one."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        adapter = get_mfa_adapter()
+        if not adapter.can_delete_authenticator(self.get_object()):
+            messages.error(self.request, adapter.error_messages["cannot_delete_authenticator"])
+            return HttpResponseRedirect(reverse("mfa_list_webauthn"))
+        return super().form_valid(form)
+
+
+# ------------------------------------------------------------------ lost second factor
+
+
+@login_stage_required(stage=AuthenticateStage.key, redirect_urlname="account_login")
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_request(request: HttpRequest) -> HttpResponse:
+    """The password was right, the second factor is lost: ask two agents for help."""
+    user = _person_of_stage(request)
+    opened = recovery.open_recovery_of(user)
+    if opened is not None:
+        ready = opened.effective_from is not None and opened.effective_from <= timezone.now()
+        return render(request, "accounts/recovery_status.html", {"recovery": opened, "ready": ready})
+    form = FactorRecoveryForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            recovery.request_recovery(user=user, reason=form.cleaned_data["reason"], at=timezone.now())
+        except Refused as refusal:
+            form.add_error(refusal.field, refusal.message)
+        else:
+            messages.success(request, "Votre demande est transmise. Un courriel vous le confirme.")
+            return redirect("recovery_request")
+    return render(request, "accounts/recovery_request.html", {"form": form})
+
+
+@login_stage_required(stage=AuthenticateStage.key, redirect_urlname="account_login")
+@require_POST
+def recovery_complete(request: HttpRequest) -> HttpResponse:
+    """After the delay, remove the lost factor; the person then signs in and enrols a new one."""
+    opened = recovery.open_recovery_of(_person_of_stage(request))
+    if opened is None:
+        return redirect("recovery_request")
+    try:
+        recovery.complete_recovery(recovery=opened, at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("recovery_request")
+    messages.success(
+        request, "Votre ancienne vérification est retirée. Connectez-vous : nous vous aiderons à en activer une."
+    )
+    clear_login(request)
+    return redirect("account_login")
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_cancel(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop a request from the link received by mail."""
+    found = recovery.recovery_of_token(token)
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            recovery.cancel_recovery(recovery=found, by=None, at=timezone.now())
+        except Refused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, "La demande est annulée : votre seconde vérification reste en place.")
+        return redirect("account_login")
+    return render(request, "accounts/recovery_cancel.html", {"recovery": found})
+
+
+@require_safe
+def recovery_list(request: HttpRequest) -> HttpResponse:
+    """Agents: requests that wait for an agreement."""
+    if not hooks.may_approve_recovery(_person(request)):
+        raise Http404
+    opened = FactorRecovery.objects.select_related("user", "first_approved_by").exclude(
+        state__in=[FactorRecovery.State.COMPLETED, FactorRecovery.State.CANCELLED]
+    )
+    return render(request, "accounts/recovery_list.html", {"recoveries": opened})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_approve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Agents: give one of the two agreements, confirmed by one's own second factor."""
+    agent = _person(request)
+    if not hooks.may_approve_recovery(agent):
+        raise Http404
+    found = get_object_or_404(FactorRecovery.objects.select_related("user", "first_approved_by"), pk=pk)
+    form = ConfirmedActForm(
+        request.POST or None,
+        user=agent,
+        act=recovery.APPROVAL_ACT,
+        content_sha256=recovery.approval_digest(found),
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            recovery.approve_recovery(recovery=found, by=agent, at=timezone.now())
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Votre accord est enregistré. La personne en est avertie.")
+            return redirect("recovery_list")
+    return render(request, "accounts/recovery_approve.html", {"recovery": found, "form": form})
+
+
+def _person_of_stage(request: HttpRequest) -> User:
+    stage = LoginStageController.enter(request, AuthenticateStage.key)
+    user = stage.login.user if stage else None
+    if not isinstance(user, User):
+        raise PermissionDenied
+    return user
