@@ -19,6 +19,8 @@ import psycopg
 import pytest
 import redis
 from kombu import Connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.embedded import AlreadyRunning, EmbeddedError, Servers, binaries, read_running
 from core.embedded.account import home_of, remove_home, server_account
@@ -114,7 +116,7 @@ def test_sockets_are_short_and_private(servers: Servers) -> None:
 def test_a_password_is_asked(servers: Servers) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(servers.database_url.replace("guichet_app:", "guichet_app:x"), connect_timeout=10)
-    client = redis.Redis(unix_socket_path=str(servers.redis.socket))
+    client = redis.Redis(unix_socket_path=str(servers.redis.socket), retry=Retry(NoBackoff(), 0))
     with pytest.raises(redis.AuthenticationError):
         client.ping()
     client.close()
@@ -134,7 +136,7 @@ def test_celery_accepts_the_broker_url(servers: Servers) -> None:
 
 
 def test_redis_stopped_then_started_keeps_its_content(servers: Servers) -> None:
-    client = redis.Redis.from_url(servers.redis_url)
+    client = redis.Redis.from_url(servers.redis_url, retry=Retry(NoBackoff(), 0))
     client.set("kept", "1")
     client.close()
     servers.redis.stop()
@@ -286,6 +288,7 @@ def test_guard_killed_ends_its_server(data_dir: Path) -> None:
         for guard in guards:
             guard.kill()
         assert eventually(lambda: not alive(processes), 5), alive(processes)
+        assert first.end() == 0
 
 
 def test_frozen_remains_of_a_crash_are_cleared(data_dir: Path) -> None:
