@@ -179,6 +179,12 @@ SEAL_PKCS11_TOKEN = os.environ.get("GUICHET_SEAL_PKCS11_TOKEN", "")
 SEAL_PKCS11_KEY = os.environ.get("GUICHET_SEAL_PKCS11_KEY", "")
 SEAL_PKCS11_PIN = os.environ.get("GUICHET_SEAL_PKCS11_PIN", "")
 TIMESTAMP_URL = os.environ.get("GUICHET_TIMESTAMP_URL", "")  # RFC 3161; empty: the demonstration authority
+TIMESTAMP_USER = os.environ.get("GUICHET_TIMESTAMP_USER", "")
+TIMESTAMP_PASSWORD = os.environ.get("GUICHET_TIMESTAMP_PASSWORD", "")
+PERSON_KEYS_DIR = os.environ.get("GUICHET_PERSON_KEYS_DIR", "")  # <id>.p12 and <id>.passphrase; empty: demonstration
+TRUST_ROOTS = listed("GUICHET_TRUST_ROOTS")  # paths of PEM or DER files
+TRUST_INTERMEDIATES = listed("GUICHET_TRUST_INTERMEDIATES")
+TRUST_CRLS = listed("GUICHET_TRUST_CRLS")
 DEMONSTRATION_PKI = flag("GUICHET_DEMONSTRATION_PKI", default=not SEAL_PKCS12 and not SEAL_PKCS11_MODULE)
 
 # ---------------------------------------------------------------- people
@@ -318,13 +324,6 @@ CELERY_BEAT_SCHEDULE = {
     "journal-anchor": {"task": "core.tasks.anchor_journal_task", "schedule": crontab(hour=23, minute=45)},
     "signing-sweep": {"task": "conventions.tasks.sweep_signings_task", "schedule": timedelta(seconds=60)},
 }
-OUTBOX_HANDLERS = [
-    # Modules that register what the outbox can deliver; imported by the worker and the web alike.
-    "core.mail",
-    "applications.tasks",
-    "jury.tasks",
-    "conventions.tasks",
-]
 
 # ---------------------------------------------------------------- pages
 CRISPY_ALLOWED_TEMPLATE_PACKS = ["dsfr"]

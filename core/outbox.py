@@ -8,12 +8,13 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -39,10 +40,11 @@ def handler(kind: str) -> Callable[[Handler], Handler]:
     return register
 
 
+@cache
 def load_handlers() -> None:
-    """Imports the modules of ``settings.OUTBOX_HANDLERS``, which register themselves."""
-    for module in settings.OUTBOX_HANDLERS:
-        importlib.import_module(module)
+    """Imports ``core.mail`` and each room's ``tasks``, which register themselves."""
+    importlib.import_module("core.mail")
+    autodiscover_modules("tasks")
 
 
 def enqueue(

@@ -18,13 +18,13 @@ def pytest_configure() -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
-def _fresh_copy(self: TransactionTestCase) -> None:
-    """What a committing test leaves behind goes with its database: TRUNCATE is refused to the role that serves."""
+def _empty_database(self: TransactionTestCase) -> None:
+    """Django would TRUNCATE, which is refused to the role that serves."""
     connections.close_all()
-    servers.copy_template()
+    servers.empty_database()
 
 
-TransactionTestCase._fixture_teardown = _fresh_copy  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = _empty_database  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

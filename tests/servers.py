@@ -1,7 +1,7 @@
 """pytest plugin, loaded before the settings: real servers and a migrated template database for the whole run.
 
 The process that starts the run starts the servers; the workers of pytest-xdist inherit their addresses. Each worker
-copies the template; a test that commits gets a fresh copy afterwards.
+copies the template; a test that commits leaves an empty database behind.
 """
 
 import hashlib
@@ -52,6 +52,43 @@ def copy_template(name: str | None = None) -> None:
         )
 
 
+# What the migrations themselves put into tables.
+SEEDED = ("django_migrations", "django_content_type", "auth_permission")
+_EMPTY = """
+DO $$
+DECLARE
+    target record;
+    sequence_name text;
+    filled boolean;
+BEGIN
+    FOR target IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL (%s) LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM public.%%I)', target.tablename) INTO filled;
+        IF filled THEN
+            EXECUTE format('DELETE FROM public.%%I', target.tablename);
+        END IF;
+    END LOOP;
+    FOR sequence_name IN SELECT sequencename FROM pg_sequences
+        WHERE schemaname = 'public' AND last_value IS NOT NULL
+        AND sequencename <> ALL ('{django_migrations_id_seq,django_content_type_id_seq,auth_permission_id_seq}') LOOP
+        EXECUTE format('ALTER SEQUENCE public.%%I RESTART', sequence_name);
+    END LOOP;
+END $$
+"""
+
+
+def empty_database() -> None:
+    """Empties this worker's database as only a superuser can (triggers off); ten times quicker than a new copy.
+
+    Where somebody still holds a row, the database is made anew.
+    """
+    try:
+        with superuser(database_name()) as connection:
+            connection.execute("SET session_replication_role = replica; SET lock_timeout = '2s'")
+            connection.execute(_EMPTY.replace("%s", "'{" + ",".join(SEEDED) + "}'").replace("%%", "%"))
+    except psycopg.errors.LockNotAvailable:
+        copy_template()
+
+
 def _schema_digest() -> str:
     digest = hashlib.sha256()
     for path in sorted(ROOT.glob("*/migrations/*.py")):
@@ -89,6 +126,7 @@ def start() -> None:
     if os.environ.get("GUICHET_TEST_RUN"):
         return
     _data_dir = tempfile.mkdtemp(prefix="guichet-test-")
+    Path(_data_dir, "static").mkdir()  # where collected static files would be; whitenoise warns without it
     _servers = start_test_servers()
     os.environ.update(_servers.endpoints.environ())
     os.environ.update(

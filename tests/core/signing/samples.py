@@ -75,8 +75,6 @@ def signed_sample(pki: DemonstrationPki, title: str = "Convention n° 1") -> Sig
         trust=trust,
         owner="Préfecture du Jura",
     )
-    first = sign(
-        sealed.pdf, "beneficiary", mayor, capacity="maire de Lons", timestamps=timestamps, trust=trust
-    )
+    first = sign(sealed.pdf, "beneficiary", mayor, capacity="maire de Lons", timestamps=timestamps, trust=trust)
     second = sign(first.pdf, "state", prefect, capacity="préfet du Jura", timestamps=timestamps, trust=trust)
     return SignedSample(prepared, sealed, first, second, trust)

@@ -1,6 +1,7 @@
 """Ways to tamper with a signed document: functions from bytes to bytes, never from the keys.
 
-``TAMPERINGS`` holds those that need the document alone. ``move_signature`` also needs another
+``TAMPERINGS`` holds those that need the document alone; those of ``RECORD_ONLY`` leave a file
+that is valid by itself, and only a comparison with what was stored shows them. ``move_signature`` also needs another
 document, and ``sign_with_unknown_authority`` makes authorities of its own, homonyms of ours.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
+from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -27,8 +29,8 @@ BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]"
 
 def byte_ranges(pdf: bytes) -> list[tuple[int, int, int, int]]:
     """Byte ranges of the signatures, in the order of what they cover."""
-    found = [tuple(map(int, match.groups())) for match in BYTE_RANGE.finditer(pdf)]
-    return sorted(found, key=lambda numbers: numbers[2] + numbers[3])  # type: ignore[return-value]
+    found = [(int(match[1]), int(match[2]), int(match[3]), int(match[4])) for match in BYTE_RANGE.finditer(pdf)]
+    return sorted(found, key=lambda numbers: numbers[2] + numbers[3])
 
 
 def _flip(pdf: bytes, position: int) -> bytes:
@@ -47,12 +49,22 @@ def flip_last_stamp_byte(pdf: bytes) -> bytes:
     return _flip(pdf, pdf.index(b"stream", start) + 20)
 
 
-def flip_signature_byte(pdf: bytes) -> bytes:
-    """One hexadecimal digit of the last signature value itself."""
-    start = byte_ranges(pdf)[-1][1] + 1
-    position = start + 3000
+def _flip_digit(pdf: bytes, position: int) -> bytes:
     digit = b"0" if pdf[position : position + 1] != b"0" else b"1"
     return pdf[:position] + digit + pdf[position + 1 :]
+
+
+def flip_signature_byte(pdf: bytes) -> bytes:
+    """One hexadecimal digit of the last signature value itself."""
+    _, start, end, _ = byte_ranges(pdf)[-1]
+    contents = cms.ContentInfo.load(bytes.fromhex(pdf[start + 1 : end - 1].decode()))
+    value = contents["content"]["signer_infos"][0]["signature"].native.hex().encode()
+    return _flip_digit(pdf, pdf.lower().index(value, start) + 40)
+
+
+def flip_embedded_certificate_byte(pdf: bytes) -> bytes:
+    """One digit of a certificate beside the last signature, which no signature covers."""
+    return _flip_digit(pdf, byte_ranges(pdf)[-1][1] + 3000)
 
 
 def flip_padding_byte(pdf: bytes) -> bytes:
@@ -200,11 +212,14 @@ TAMPERINGS: dict[str, Callable[[bytes], bytes]] = {
     function.__name__: function
     for function in (
         *(flip_signed_byte, flip_last_stamp_byte, flip_signature_byte, flip_padding_byte),
+        flip_embedded_certificate_byte,
         *(append_bytes, truncate_middle, remove_last_revision, truncate_to_seal, shrink_byte_range),
         *(change_title, change_page, swap_attachment, add_annotation, add_page),
         *(replace_field_value, replace_appearance, resave),
     )
 }
+
+RECORD_ONLY = frozenset(("remove_last_revision", "truncate_to_seal", "flip_embedded_certificate_byte"))
 
 
 def move_signature(pdf: bytes, other: bytes) -> bytes:

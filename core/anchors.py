@@ -1,0 +1,227 @@
+"""The daily seal of the journal: the heads of all chains, hashed and timestamped by an authority outside the database.
+
+From the first anchor on, a row removed, altered or reordered is found even when a database superuser did it and
+rebuilt the chain: the token was signed elsewhere over the old heads.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.utils import timezone
+
+from core import keyring
+from core.models import Chain, JournalAnchor, JournalEntry
+from core.series import take_number
+from core.signing.timestamps import TimestampError, timestamp_digest, verify_timestamp_token
+
+logger = logging.getLogger("guichet.journal")
+
+FOLDER = "anchors"
+
+
+def anchor_digest(previous_sha256: str, heads: str) -> bytes:
+    """SHA-256 over the previous anchor's digest and the heads: anchors form a chain of their own."""
+    return hashlib.sha256(f"{previous_sha256}\n{heads}".encode()).digest()
+
+
+def current_heads() -> str:
+    """One line per chain, ``name<TAB>number<TAB>hash``, sorted: one statement, so one instant of the database."""
+    rows = Chain.objects.order_by("name").values_list("name", "head_number", "head_hash")
+    return "".join(f"{name}\t{number}\t{digest}\n" for name, number, digest in rows)
+
+
+def anchor_journal() -> JournalAnchor:
+    """Seals the journal as it is now (real time). Two anchors at once: the second is made over the first.
+
+    The token is asked for outside any transaction; copies go to the file store before the row exists.
+    """
+    while True:
+        previous = JournalAnchor.objects.order_by("-number").first()
+        previous_sha256 = previous.sha256 if previous else ""
+        heads = current_heads()
+        digest = anchor_digest(previous_sha256, heads)
+        token = timestamp_digest(digest, source=keyring.timestamp_source())
+        key = f"{FOLDER}/{digest.hex()}"
+        saved = default_storage.save(f"{key}.heads", ContentFile(heads.encode()))
+        default_storage.save(f"{key}.tsr", ContentFile(token))
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('journal-anchor', 3))")
+            latest = JournalAnchor.objects.order_by("-number").values_list("sha256", flat=True).first() or ""
+            if latest != previous_sha256:
+                continue
+            return JournalAnchor.objects.create(
+                number=take_number("journal-anchor"),
+                sealed_at=timezone.now(),
+                heads=heads,
+                previous_sha256=previous_sha256,
+                sha256=digest.hex(),
+                token=token,
+                storage_key=saved,
+            )
+
+
+@dataclass
+class JournalReport:
+    """What a verification found: ``problems`` are French sentences, empty when the journal is intact."""
+
+    entries: int = 0
+    chains: int = 0
+    anchors: int = 0
+    anchored_at: datetime | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def _netstring(value: object) -> bytes:
+    encoded = ("" if value is None else str(value)).encode()
+    return str(len(encoded)).encode() + b":" + encoded + b","
+
+
+_ROWS = """
+    SELECT chain, number,
+           to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           actor_id, on_behalf_of_id, action, from_state, to_state, reason, data::text, previous_hash, hash
+    FROM core_journalentry ORDER BY chain COLLATE "C", number
+"""
+
+
+def verify_journal() -> JournalReport:
+    """Reads the whole journal again: each hash is computed here, in Python, so that altered SQL cannot hide.
+
+    One snapshot for rows, heads and anchors, so that a site at work raises no false alarm.
+    """
+    report = JournalReport()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # Allowed as the first statement only; a nested call keeps the isolation of its caller.
+            if len(connection.savepoint_ids) == 0:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        anchors = list(JournalAnchor.objects.order_by("number"))
+        rivals = _copies_without_row(report, anchors)
+        texts = [*(anchor.heads for anchor in anchors), *rivals.values()]
+        wanted = {(chain, number) for text in texts for chain, number, _ in _points(text)}
+        found: dict[tuple[str, int], str] = {}
+        heads = _walk_chains(report, wanted, found)
+        _compare_heads(report, heads)
+        _verify_anchors(report, anchors, found)
+        for sha256, heads_text in rivals.items():
+            _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", heads_text, found)
+    return report
+
+
+def _points(heads: str) -> Iterator[tuple[str, int, str]]:
+    for line in heads.splitlines():
+        name, number, digest = line.rsplit("\t", 2)
+        yield name, int(number), digest
+
+
+def _compare_points(report: JournalReport, name: str, heads: str, found: dict[tuple[str, int], str]) -> None:
+    for chain, number, expected in _points(heads):
+        if number and found.get((chain, number)) != expected:
+            report.problems.append(f"{name} : la chaîne {chain} n'a plus l'écriture n° {number} qui y était scellée.")
+
+
+def _walk_chains(
+    report: JournalReport, wanted: set[tuple[str, int]], found: dict[tuple[str, int], str]
+) -> dict[str, tuple[int, str]]:
+    heads: dict[str, tuple[int, str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS)
+        while rows := cursor.fetchmany(5000):
+            for *parts, digest in rows:
+                chain, number, previous_hash = parts[0], parts[1], parts[-1]
+                report.entries += 1
+                last_number, last_hash = heads.get(chain, (0, ""))
+                if number != last_number + 1:
+                    report.problems.append(
+                        f"Chaîne {chain} : l'écriture n° {last_number + 1} manque (n° {number} trouvé à sa place)."
+                    )
+                if previous_hash != last_hash:
+                    report.problems.append(
+                        f"Chaîne {chain}, n° {number} : le lien avec l'écriture précédente est rompu."
+                    )
+                if hashlib.sha256(b"".join(map(_netstring, parts))).hexdigest() != digest:
+                    report.problems.append(f"Chaîne {chain}, n° {number} : le contenu a été modifié.")
+                heads[chain] = (number, digest)
+                if (chain, number) in wanted:
+                    found[chain, number] = digest
+    report.chains = len(heads)
+    return heads
+
+
+def _compare_heads(report: JournalReport, heads: dict[str, tuple[int, str]]) -> None:
+    recorded = {
+        name: (number, digest) for name, number, digest in Chain.objects.values_list("name", "head_number", "head_hash")
+    }
+    for name in sorted(recorded.keys() | heads.keys()):
+        if recorded.get(name, (0, "")) != heads.get(name, (0, "")):
+            report.problems.append(f"Chaîne {name} : la tête enregistrée ne correspond pas à la dernière écriture.")
+
+
+def _verify_anchors(report: JournalReport, anchors: list[JournalAnchor], found: dict[tuple[str, int], str]) -> None:
+    trust = keyring.trust_material()
+    previous = ""
+    for position, anchor in enumerate(anchors, start=1):
+        report.anchors += 1
+        name = f"Ancrage n° {anchor.number}"
+        if anchor.number != position:
+            report.problems.append(f"{name} : l'ancrage n° {position} manque.")
+        digest = anchor_digest(anchor.previous_sha256, anchor.heads)
+        if anchor.previous_sha256 != previous or digest.hex() != anchor.sha256:
+            report.problems.append(f"{name} : son contenu a été modifié.")
+        try:
+            report.anchored_at = verify_timestamp_token(bytes(anchor.token), digest, trust=trust).at
+        except TimestampError:
+            report.problems.append(f"{name} : le jeton d'horodatage ne prouve plus ce contenu.")
+        _compare_points(report, name, anchor.heads, found)
+        previous = anchor.sha256
+
+
+def _copies_without_row(report: JournalReport, anchors: list[JournalAnchor]) -> dict[str, str]:
+    """Heads kept in the file store whose row is not in the database, by digest.
+
+    Two anchors at once leave the copy of the one that lost: it follows an anchor that the winner follows too, and
+    its heads are still to be found in the chains. Any other copy accuses: its row was removed.
+    """
+    try:
+        _, names = default_storage.listdir(FOLDER)
+    except FileNotFoundError:
+        names = []
+    kept = {name.removesuffix(".heads") for name in names if name.endswith(".heads")}
+    previous = {anchor.previous_sha256 for anchor in anchors}
+    for anchor in anchors:
+        if anchor.sha256 not in kept:
+            report.problems.append(f"Ancrage n° {anchor.number} : sa copie hors base a disparu.")
+    rivals: dict[str, str] = {}
+    for orphan in sorted(kept - {anchor.sha256 for anchor in anchors}):
+        with default_storage.open(f"{FOLDER}/{orphan}.heads") as handle:
+            rivals[orphan] = handle.read().decode()
+        if not _is_rival_draft(orphan, rivals[orphan], previous):
+            report.problems.append(f"L'ancrage {orphan[:12]}… existe hors base mais n'est plus dans la base.")
+    return rivals
+
+
+def _is_rival_draft(sha256: str, heads: str, previous: set[str]) -> bool:
+    """True for the copy left by an anchor that lost the race: it follows an anchor that another one follows too."""
+    return any(anchor_digest(candidate, heads).hex() == sha256 for candidate in previous)
+
+
+def latest_anchor() -> JournalAnchor | None:
+    """The last seal, printed on receipts with its number."""
+    return JournalAnchor.objects.order_by("-number").first()
+
+
+def first_uncovered() -> datetime | None:
+    """Instant of the oldest entry that no anchor covers yet, for monitoring."""
+    anchor = latest_anchor()
+    rows = JournalEntry.objects.order_by("recorded_at")
+    if anchor is not None:
+        rows = rows.filter(recorded_at__gt=anchor.sealed_at)
+    return rows.values_list("recorded_at", flat=True).first()

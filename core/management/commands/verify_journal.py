@@ -1,0 +1,40 @@
+"""``manage.py verify_journal``: exit 0 when nothing was removed, altered or reordered."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.anchors import verify_journal
+
+
+class Command(BaseCommand):
+    help = "Vérifie le journal : chaînes, têtes, ancrages horodatés. Sort en erreur et dit ce qui ne va pas."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="résultat en JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = verify_journal()
+        if options["json"]:
+            self.stdout.write(
+                json.dumps(
+                    {
+                        "entries": report.entries,
+                        "chains": report.chains,
+                        "anchors": report.anchors,
+                        "anchored_at": report.anchored_at.isoformat() if report.anchored_at else None,
+                        "problems": report.problems,
+                    },
+                    ensure_ascii=False,
+                )
+            )
+        if report.problems:
+            raise CommandError("\n".join(["Le journal n'est pas intact :", *report.problems]))
+        if not options["json"]:
+            self.stdout.write(
+                f"Journal intact : {report.entries} écritures, {report.chains} chaînes, {report.anchors} ancrages."
+            )
+            if not report.anchors:
+                self.stdout.write("Aucun ancrage encore : une réécriture complète ne serait pas détectée.")

@@ -1,0 +1,108 @@
+"""The outbox: one row per effect, delivered though the broker is away, once though many try."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from core import outbox
+from core.models import OutboxMessage
+
+
+@pytest.fixture
+def delivered(monkeypatch):
+    """A handler « test.note » that notes what it receives."""
+    notes: list[dict] = []
+    monkeypatch.setitem(outbox._handlers, "test.note", notes.append)
+    return notes
+
+
+def put(key="k", **payload):
+    with transaction.atomic():
+        return outbox.enqueue(kind="test.note", payload=payload, dedupe_key=key)
+
+
+def test_enqueue_outside_a_transaction_is_refused(transactional_db):
+    with pytest.raises(RuntimeError):
+        outbox.enqueue(kind="test.note", payload={}, dedupe_key="k")
+    assert not OutboxMessage.objects.exists()
+
+
+def test_enqueue_rolled_back_leaves_nothing(transactional_db, delivered):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        outbox.enqueue(kind="test.note", payload={}, dedupe_key="k")
+        raise ZeroDivisionError
+    assert outbox.deliver_all() == 0
+    assert delivered == []
+
+
+def test_enqueue_twice_with_one_key_delivers_once(transactional_db, delivered):
+    put(n=1)
+    put(n=2)
+    assert outbox.deliver_all() == 1
+    assert delivered == [{"n": 1}]
+
+
+def test_enqueue_while_the_broker_is_away_keeps_the_row(transactional_db, delivered, settings, monkeypatch):
+    from config.celery import app
+
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(app, "_pool", None)
+    message = put()
+    assert outbox.due_messages() == [str(message.pk)]
+    assert outbox.deliver_all() == 1
+
+
+def test_deliver_by_many_at_once_runs_the_handler_once(transactional_db, monkeypatch):
+    started, release, calls = threading.Event(), threading.Event(), []
+
+    def slow(payload):
+        calls.append(payload)
+        started.set()
+        assert release.wait(20)
+
+    monkeypatch.setitem(outbox._handlers, "test.note", slow)
+    message = put()
+
+    def attempt(_):
+        try:
+            return outbox.deliver(str(message.pk))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(attempt, 0)
+        assert started.wait(20)
+        others = list(pool.map(attempt, range(6)))
+        release.set()
+        assert first.result() is True
+    assert others == [False] * 6
+    assert len(calls) == 1
+
+
+def test_deliver_when_the_handler_fails_postpones_and_says_why(transactional_db, monkeypatch, caplog):
+    def broken(payload):
+        raise ValueError("panne")
+
+    monkeypatch.setitem(outbox._handlers, "test.note", broken)
+    message = put()
+    assert outbox.deliver(str(message.pk)) is False
+    message.refresh_from_db()
+    assert message.delivered_at is None
+    assert message.available_at > timezone.now()
+    assert message.last_error == "ValueError: panne"
+    assert outbox.due_messages() == []
+
+
+def test_deliver_failing_for_ever_is_set_aside(transactional_db, monkeypatch, caplog):
+    def broken(payload):
+        raise ValueError("panne")
+
+    monkeypatch.setitem(outbox._handlers, "test.note", broken)
+    message = put()
+    OutboxMessage.objects.update(attempts=outbox.ATTEMPTS_BEFORE_ABANDON - 1)
+    outbox.deliver(str(message.pk))
+    message.refresh_from_db()
+    assert message.abandoned_at is not None
