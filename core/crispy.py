@@ -33,7 +33,7 @@ class SecondarySubmit(Submit):
 
 
 class CancelLink:
-    """A way out that sends nothing."""
+    """A way out that sends nothing; stands among the buttons of a layout or of a helper."""
 
     def __init__(self, url: str, label: str = "Annuler") -> None:
         self.url = url

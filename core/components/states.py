@@ -1,6 +1,6 @@
 """From the code of a state to the tone of its badge. The label, always shown, comes from the room's enumeration.
 
-A room whose states are not here adds them in its ``navigation.py`` or ``apps.py``: ``states.register({"code": "info"})``.
+A room whose states are not here adds them in its ``navigation.py``: ``states.register({"code": "info"})``.
 """
 
 from typing import Any

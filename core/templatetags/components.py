@@ -26,7 +26,7 @@ def message_tone(message: Message) -> str:
 
 @register.inclusion_tag("components/breadcrumb.html")
 def breadcrumb(*steps: str) -> dict[str, Any]:
-    """``{% breadcrumb "Appels" "call_list" "Titre de la page" %}``: pairs of label and URL name (or path), then here."""
+    """``{% breadcrumb "Appels" "call_list" "Titre" %}``: pairs of label and URL name (or path), then this page."""
     here = steps[-1]
     pairs = zip(steps[:-1:2], steps[1:-1:2], strict=True)
     trail = [{"label": label, "url": url if url.startswith("/") else reverse(url)} for label, url in pairs]

@@ -1,0 +1,82 @@
+"""Every component and every field in Chromium: axe, policy of the page, both displays, phone, without scripts."""
+
+import pytest
+
+from core import navigation
+from tests.browser.support import PHONE, axe, check_page, screenshot
+
+pytestmark = [pytest.mark.browser, pytest.mark.urls("tests.core.gallery")]
+
+
+@pytest.fixture(autouse=True)
+def menu(monkeypatch):
+    """A menu of its own: a plain link, a heading with several entries, one that nobody may see."""
+    monkeypatch.setattr(navigation, "_entries", [])
+    navigation.register("Galerie", "Galerie", "gallery", visible=navigation.everyone, order=1)
+    navigation.register("À propos", "Mentions légales", "legal_notice", visible=navigation.everyone, order=2)
+    navigation.register("À propos", "Plan du site", "site_map", visible=navigation.everyone, order=3)
+    navigation.register("Jury", "Notes", "privacy", visible=lambda user: False, order=4)
+
+
+def test_gallery_has_no_violation_on_desktop_and_phone(visit):
+    page = visit("/galerie/?message=1")
+    check_page(page, "galerie")
+
+
+def test_gallery_in_dark_display_keeps_its_contrasts(visit):
+    page = visit("/galerie/", color_scheme="dark")
+    page.wait_for_selector("html[data-fr-theme=dark]", state="attached")
+    assert axe(page) == []
+    screenshot(page, "galerie-sombre")
+
+
+def test_gallery_refused_form_focuses_the_summary_and_leads_to_the_field(visit):
+    page = visit("/galerie/")
+    page.get_by_label("Aide demandée").fill("12,345")
+    page.get_by_role("button", name="Enregistrer").click()
+    summary = page.locator("[data-guichet-focus]").first
+    assert summary.evaluate("element => element === document.activeElement")
+    assert page.title().startswith("Erreur : Galerie")
+    assert page.get_by_label("Aide demandée").input_value() == "12,345"
+    summary.get_by_role("link", name="Base des dépenses").click()
+    assert page.evaluate("document.activeElement.id") == "id_basis_0"
+    check_page(page, "galerie-erreurs")
+
+
+def test_gallery_rows_are_added_and_long_texts_counted(visit):
+    page = visit("/galerie/")
+    page.get_by_role("button", name="Ajouter une ligne").click()
+    assert page.locator("[name=costs-TOTAL_FORMS]").input_value() == "3"
+    assert page.evaluate("document.activeElement.name") == "costs-2-label"
+    assert page.locator("#id_costs-2-amount").is_visible()
+    page.get_by_label("Description").fill("x" * 310)
+    page.get_by_text("Le texte dépasse de 10 caractères.").wait_for()
+    assert axe(page) == []
+
+
+def test_gallery_password_is_shown_on_request(visit):
+    page = visit("/galerie/")
+    page.wait_for_selector("html[data-fr-js=true]", state="attached")
+    field = page.locator("#id_password")
+    field.fill("secret")
+    assert field.get_attribute("type") == "password"
+    page.locator("label[for=id_password_show]").click()
+    assert field.get_attribute("type") == "text"
+
+
+def test_gallery_theme_is_chosen_in_the_footer(visit):
+    page = visit("/galerie/")
+    page.wait_for_selector("html[data-fr-js=true]", state="attached")
+    page.get_by_role("button", name="Paramètres d’affichage").click()
+    page.locator("label[for=fr-radios-theme-dark]").click()
+    page.wait_for_selector("html[data-fr-theme=dark]", state="attached")
+    screenshot(page, "theme")
+
+
+def test_gallery_without_scripts_shows_menu_and_hides_what_needs_them(visit):
+    page = visit("/galerie/", java_script_enabled=False, viewport=PHONE)
+    assert page.get_by_role("navigation", name="Menu principal").is_visible()
+    assert page.get_by_role("link", name="Plan du site").first.is_visible()
+    assert page.get_by_role("link", name="Se connecter").first.is_visible()
+    assert not page.get_by_role("button", name="Ajouter une ligne").is_visible()
+    screenshot(page, "galerie-sans-script")
