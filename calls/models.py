@@ -1,6 +1,7 @@
 """Calls, versions of their rules, axes, sessions, questions, grids, mandates. Knows nothing of dossiers."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -141,9 +142,7 @@ class RulesVersion(models.Model):
         ordering = ["call", "number"]
         constraints = [
             models.UniqueConstraint(fields=["call", "number"], name="calls_rulesversion_number_unique"),
-            models.UniqueConstraint(
-                fields=["call", "effective_at"], name="calls_rulesversion_instant_unique"
-            ),
+            models.UniqueConstraint(fields=["call", "effective_at"], name="calls_rulesversion_instant_unique"),
         ]
 
     def __str__(self) -> str:
@@ -161,15 +160,9 @@ class AxisTerms(models.Model):
         decimal_places=4,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
     )
-    amount_min = models.DecimalField(
-        "aide minimale, en euros", max_digits=14, decimal_places=2, null=True, blank=True
-    )
-    amount_max = models.DecimalField(
-        "aide maximale, en euros", max_digits=14, decimal_places=2, null=True, blank=True
-    )
-    flat_amount = models.DecimalField(
-        "forfait, en euros", max_digits=14, decimal_places=2, null=True, blank=True
-    )
+    amount_min = models.DecimalField("aide minimale, en euros", max_digits=14, decimal_places=2, null=True, blank=True)
+    amount_max = models.DecimalField("aide maximale, en euros", max_digits=14, decimal_places=2, null=True, blank=True)
+    flat_amount = models.DecimalField("forfait, en euros", max_digits=14, decimal_places=2, null=True, blank=True)
     excluded_categories = models.JSONField("dépenses exclues", default=list, blank=True)
     # CGCT L1111-10 III: the authority brings 20 % of public financing, for investment only.
     requires_own_share = models.BooleanField("participation minimale de 20 %", default=True)
@@ -196,9 +189,7 @@ class AxisTerms(models.Model):
 class EligibilityRule(models.Model):
     """One rule, as data: ``kind`` names the class that evaluates it, ``parameters`` its figures."""
 
-    rules_version = models.ForeignKey(
-        RulesVersion, on_delete=models.PROTECT, related_name="eligibility_rules"
-    )
+    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="eligibility_rules")
     axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="eligibility_rules")
     position = models.PositiveSmallIntegerField("ordre")
     kind = models.CharField("nature", max_length=24, choices=RuleKind.choices)
@@ -217,6 +208,15 @@ class EligibilityRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}"
+
+    def clean(self) -> None:
+        """Parameters that the rule's class refuses are refused here, in French."""
+        from calls.eligibility.rules import InvalidParameters, build
+
+        try:
+            build(self.kind, self.parameters)
+        except InvalidParameters as error:
+            raise ValidationError({"parameters": str(error)}) from error
 
 
 class Question(models.Model):
@@ -238,9 +238,7 @@ class Question(models.Model):
         verbose_name_plural = "questions"
         ordering = ["rules_version", "axis", "position"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["rules_version", "axis", "code"], name="calls_question_code_unique"
-            )
+            models.UniqueConstraint(fields=["rules_version", "axis", "code"], name="calls_question_code_unique")
         ]
 
     def __str__(self) -> str:
@@ -258,16 +256,12 @@ class ScoringGrid(models.Model):
         "écart appelant un troisième juré, sur 20", max_digits=4, decimal_places=2, default=5
     )
     jurors_per_dossier = models.PositiveSmallIntegerField("jurés par dossier", default=2)
-    quorum_share = models.DecimalField(
-        "quorum (part des membres)", max_digits=3, decimal_places=2, default="0.50"
-    )
+    quorum_share = models.DecimalField("quorum (part des membres)", max_digits=3, decimal_places=2, default="0.50")
 
     class Meta:
         verbose_name = "grille de notation"
         verbose_name_plural = "grilles de notation"
-        constraints = [
-            models.UniqueConstraint(fields=["axis", "version"], name="calls_scoringgrid_version_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["axis", "version"], name="calls_scoringgrid_version_unique")]
 
     def __str__(self) -> str:
         return f"grille v{self.version}"
@@ -317,9 +311,7 @@ class Mandate(models.Model):
         help_text="vide : tous les axes",
     )
     role = models.CharField("rôle", max_length=16, choices=MandateRole.choices)
-    departement_code = models.CharField(
-        "département", max_length=3, blank=True, help_text="vide : toute la France"
-    )
+    departement_code = models.CharField("département", max_length=3, blank=True, help_text="vide : toute la France")
     region_code = models.CharField("région", max_length=2, blank=True)
     organisation_name = models.CharField("organisme d'appartenance", max_length=200, blank=True)
     starts_at = models.DateTimeField("à partir du")

@@ -99,23 +99,23 @@ def covered_population(*, vintage: Vintage | int, parts: Iterable[Candidate]) ->
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
     perimeters = perimeters_of(parts)
-    missing = [f"le périmètre de « {item.name} » n'est pas renseigné" for item in perimeters if item.parts is None]
+    missing = [f"le périmètre de « {item.name} » n’est pas renseigné" for item in perimeters if item.parts is None]
     wanted = {(part.kind, part.code): part for item in perimeters for part in item.parts or ()}
     found = territories_by_key(year, wanted)
     for key, part in wanted.items():
         if key not in found:
-            missing.append(f"« {part.name or part.code} » ne figure pas dans le millésime {year}")
+            missing.append(f"« {part.name or part.code} » ne figure pas dans le millésime {year}")
     communes = [item.pk for item in found.values() if item.kind == TerritoryKind.COMMUNE]
     groups = [item.pk for item in found.values() if item.kind != TerritoryKind.COMMUNE]
     count, shared, known, unknown = _union(groups, communes)
-    missing += [f"la population de {name} n'est pas connue" for name in unknown]
+    missing += [f"la population de {name} n’est pas connue" for name in unknown]
     return CoveredPopulation(
         vintage=year,
         total=None if missing or not count else known,
         known_total=known,
         communes=count,
         shared_communes=shared,
-        missing=missing or ([] if count else ["aucune commune n'est couverte"]),
+        missing=missing or ([] if count else ["aucune commune n’est couverte"]),
     )
 
 

@@ -78,9 +78,7 @@ class Hit:
         """« Ille-et-Vilaine (35) », or nothing for a région."""
         if not self.departement_code or self.kind in {"departement", "region"}:
             return ""
-        return (
-            f"{self.departement_name} ({self.departement_code})" if self.departement_name else self.departement_code
-        )
+        return f"{self.departement_name} ({self.departement_code})" if self.departement_name else self.departement_code
 
 
 def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> list[Hit]:
@@ -114,9 +112,7 @@ def _run(year: int, limit: int, territories: str, structures: str, **parameters:
         + _STRUCTURES.format(rank=rank, condition=structures)
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            _COLUMNS.format(union=union) + " LIMIT %(limit)s", {"year": year, "limit": limit, **parameters}
-        )
+        cursor.execute(_COLUMNS.format(union=union) + " LIMIT %(limit)s", {"year": year, "limit": limit, **parameters})
         return [Hit(*row[1:]) for row in cursor.fetchall()]
 
 

@@ -7,286 +7,547 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('territories', '0001_initial'),
+        ("territories", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Call',
+            name="Call",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('title', models.CharField(max_length=200, verbose_name='titre')),
-                ('summary', models.TextField(verbose_name='présentation')),
-                ('programme', models.CharField(blank=True, max_length=200, verbose_name='programme')),
-                ('steward', models.CharField(max_length=200, verbose_name='service responsable')),
-                ('steward_siret', models.CharField(blank=True, max_length=14, verbose_name="SIRET de l'attribuant")),
-                ('contact_name', models.CharField(max_length=200, verbose_name='service à contacter')),
-                ('contact_address', models.CharField(max_length=250, verbose_name='adresse')),
-                ('contact_email', models.EmailField(max_length=254, verbose_name='courriel')),
-                ('contact_phone', models.CharField(max_length=30, verbose_name='téléphone')),
-                ('appeal_court', models.CharField(max_length=200, verbose_name='tribunal compétent')),
-                ('announced_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='montant annoncé, en euros')),
-                ('opens_at', models.DateTimeField(verbose_name='ouverture')),
-                ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='publié le')),
-                ('completeness_months', models.PositiveSmallIntegerField(default=2, verbose_name='délai de complétude, en mois')),
-                ('decision_months', models.PositiveSmallIntegerField(default=8, verbose_name='délai de décision, en mois')),
-                ('has_waiting_list', models.BooleanField(default=True, verbose_name="liste d'attente")),
-                ('two_person_threshold', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='seuil à deux personnes, en euros')),
-                ('cost_centre', models.CharField(blank=True, max_length=40, verbose_name='centre de coût')),
-                ('functional_domain', models.CharField(blank=True, max_length=40, verbose_name='domaine fonctionnel')),
-                ('programming_reference', models.CharField(blank=True, max_length=40, verbose_name='référentiel de programmation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("title", models.CharField(max_length=200, verbose_name="titre")),
+                ("summary", models.TextField(verbose_name="présentation")),
+                ("programme", models.CharField(blank=True, max_length=200, verbose_name="programme")),
+                ("steward", models.CharField(max_length=200, verbose_name="service responsable")),
+                ("steward_siret", models.CharField(blank=True, max_length=14, verbose_name="SIRET de l'attribuant")),
+                ("contact_name", models.CharField(max_length=200, verbose_name="service à contacter")),
+                ("contact_address", models.CharField(max_length=250, verbose_name="adresse")),
+                ("contact_email", models.EmailField(max_length=254, verbose_name="courriel")),
+                ("contact_phone", models.CharField(max_length=30, verbose_name="téléphone")),
+                ("appeal_court", models.CharField(max_length=200, verbose_name="tribunal compétent")),
+                (
+                    "announced_amount",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="montant annoncé, en euros"
+                    ),
+                ),
+                ("opens_at", models.DateTimeField(verbose_name="ouverture")),
+                ("published_at", models.DateTimeField(blank=True, null=True, verbose_name="publié le")),
+                (
+                    "completeness_months",
+                    models.PositiveSmallIntegerField(default=2, verbose_name="délai de complétude, en mois"),
+                ),
+                (
+                    "decision_months",
+                    models.PositiveSmallIntegerField(default=8, verbose_name="délai de décision, en mois"),
+                ),
+                ("has_waiting_list", models.BooleanField(default=True, verbose_name="liste d'attente")),
+                (
+                    "two_person_threshold",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=14, verbose_name="seuil à deux personnes, en euros"
+                    ),
+                ),
+                ("cost_centre", models.CharField(blank=True, max_length=40, verbose_name="centre de coût")),
+                ("functional_domain", models.CharField(blank=True, max_length=40, verbose_name="domaine fonctionnel")),
+                (
+                    "programming_reference",
+                    models.CharField(blank=True, max_length=40, verbose_name="référentiel de programmation"),
+                ),
             ],
             options={
-                'verbose_name': 'appel à projets',
-                'verbose_name_plural': 'appels à projets',
-                'ordering': ['-opens_at', 'id'],
+                "verbose_name": "appel à projets",
+                "verbose_name_plural": "appels à projets",
+                "ordering": ["-opens_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Axis',
+            name="Axis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='ordre')),
-                ('title', models.CharField(max_length=200, verbose_name='titre')),
-                ('summary', models.TextField(verbose_name='présentation')),
-                ('steward', models.CharField(max_length=200, verbose_name='pilote')),
-                ('rhythm', models.CharField(choices=[('sessions', 'relèves'), ('continuous', 'guichet continu')], max_length=12, verbose_name='rythme')),
-                ('is_territorial', models.BooleanField(default=False, verbose_name='décliné par département')),
-                ('announced_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='montant annoncé, en euros')),
-                ('announced_note', models.CharField(blank=True, max_length=250, verbose_name='précision sur le montant')),
-                ('funded_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='funds', to='calls.axis', verbose_name="financé sur l'enveloppe de")),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='axes', to='calls.call')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                ("position", models.PositiveSmallIntegerField(verbose_name="ordre")),
+                ("title", models.CharField(max_length=200, verbose_name="titre")),
+                ("summary", models.TextField(verbose_name="présentation")),
+                ("steward", models.CharField(max_length=200, verbose_name="pilote")),
+                (
+                    "rhythm",
+                    models.CharField(
+                        choices=[("sessions", "relèves"), ("continuous", "guichet continu")],
+                        max_length=12,
+                        verbose_name="rythme",
+                    ),
+                ),
+                ("is_territorial", models.BooleanField(default=False, verbose_name="décliné par département")),
+                (
+                    "announced_amount",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="montant annoncé, en euros"
+                    ),
+                ),
+                (
+                    "announced_note",
+                    models.CharField(blank=True, max_length=250, verbose_name="précision sur le montant"),
+                ),
+                (
+                    "funded_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="funds",
+                        to="calls.axis",
+                        verbose_name="financé sur l'enveloppe de",
+                    ),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="axes", to="calls.call"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'axe',
-                'verbose_name_plural': 'axes',
-                'ordering': ['call', 'position'],
+                "verbose_name": "axe",
+                "verbose_name_plural": "axes",
+                "ordering": ["call", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Mandate',
+            name="Mandate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('screener', 'instructeur'), ('juror', 'juré'), ('chair', 'président du jury'), ('officer', 'gestionnaire du ministère'), ('releaser', 'ordonnateur (seconde personne)'), ('signatory', "signataire de l'État"), ('auditor', 'contrôle (lecture seule)'), ('administrator', "administrateur de l'appel")], max_length=16, verbose_name='rôle')),
-                ('departement_code', models.CharField(blank=True, help_text='vide : toute la France', max_length=3, verbose_name='département')),
-                ('region_code', models.CharField(blank=True, max_length=2, verbose_name='région')),
-                ('organisation_name', models.CharField(blank=True, max_length=200, verbose_name="organisme d'appartenance")),
-                ('starts_at', models.DateTimeField(verbose_name='à partir du')),
-                ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name="jusqu'au")),
-                ('appointed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='désigné par')),
-                ('axis', models.ForeignKey(blank=True, help_text='vide : tous les axes', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='mandates', to='calls.axis')),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mandates', to='calls.call')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mandates', to=settings.AUTH_USER_MODEL, verbose_name='personne')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("screener", "instructeur"),
+                            ("juror", "juré"),
+                            ("chair", "président du jury"),
+                            ("officer", "gestionnaire du ministère"),
+                            ("releaser", "ordonnateur (seconde personne)"),
+                            ("signatory", "signataire de l'État"),
+                            ("auditor", "contrôle (lecture seule)"),
+                            ("administrator", "administrateur de l'appel"),
+                        ],
+                        max_length=16,
+                        verbose_name="rôle",
+                    ),
+                ),
+                (
+                    "departement_code",
+                    models.CharField(
+                        blank=True, help_text="vide : toute la France", max_length=3, verbose_name="département"
+                    ),
+                ),
+                ("region_code", models.CharField(blank=True, max_length=2, verbose_name="région")),
+                (
+                    "organisation_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="organisme d'appartenance"),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="à partir du")),
+                ("ends_at", models.DateTimeField(blank=True, null=True, verbose_name="jusqu'au")),
+                (
+                    "appointed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="désigné par",
+                    ),
+                ),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="vide : tous les axes",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="mandates",
+                        to="calls.axis",
+                    ),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="mandates", to="calls.call"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="mandates",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="personne",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mandat',
-                'verbose_name_plural': 'mandats',
-                'ordering': ['id'],
+                "verbose_name": "mandat",
+                "verbose_name_plural": "mandats",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='RulesVersion',
+            name="RulesVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(verbose_name='version')),
-                ('effective_at', models.DateTimeField(verbose_name='en vigueur à partir du')),
-                ('note', models.TextField(blank=True, verbose_name='objet du changement')),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rules_versions', to='calls.call')),
-                ('vintage', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='territories.vintage', verbose_name='millésime de population')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField(verbose_name="version")),
+                ("effective_at", models.DateTimeField(verbose_name="en vigueur à partir du")),
+                ("note", models.TextField(blank=True, verbose_name="objet du changement")),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rules_versions", to="calls.call"
+                    ),
+                ),
+                (
+                    "vintage",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="territories.vintage",
+                        verbose_name="millésime de population",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'version du règlement',
-                'verbose_name_plural': 'versions du règlement',
-                'ordering': ['call', 'number'],
+                "verbose_name": "version du règlement",
+                "verbose_name_plural": "versions du règlement",
+                "ordering": ["call", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Question',
+            name="Question",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='ordre')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('label', models.CharField(max_length=250, verbose_name='question')),
-                ('help_text', models.CharField(blank=True, max_length=400, verbose_name='aide')),
-                ('kind', models.CharField(choices=[('text', 'texte long'), ('line', 'texte court'), ('choice', 'choix unique'), ('yes_no', 'oui ou non'), ('number', 'nombre')], default='text', max_length=8, verbose_name='nature')),
-                ('choices', models.JSONField(blank=True, default=list, verbose_name='choix')),
-                ('is_required', models.BooleanField(default=True, verbose_name='obligatoire')),
-                ('max_length', models.PositiveIntegerField(default=3000, verbose_name='longueur maximale')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='questions', to='calls.axis')),
-                ('rules_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='questions', to='calls.rulesversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(verbose_name="ordre")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                ("label", models.CharField(max_length=250, verbose_name="question")),
+                ("help_text", models.CharField(blank=True, max_length=400, verbose_name="aide")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "texte long"),
+                            ("line", "texte court"),
+                            ("choice", "choix unique"),
+                            ("yes_no", "oui ou non"),
+                            ("number", "nombre"),
+                        ],
+                        default="text",
+                        max_length=8,
+                        verbose_name="nature",
+                    ),
+                ),
+                ("choices", models.JSONField(blank=True, default=list, verbose_name="choix")),
+                ("is_required", models.BooleanField(default=True, verbose_name="obligatoire")),
+                ("max_length", models.PositiveIntegerField(default=3000, verbose_name="longueur maximale")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="questions", to="calls.axis"
+                    ),
+                ),
+                (
+                    "rules_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="questions", to="calls.rulesversion"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'question',
-                'verbose_name_plural': 'questions',
-                'ordering': ['rules_version', 'axis', 'position'],
+                "verbose_name": "question",
+                "verbose_name_plural": "questions",
+                "ordering": ["rules_version", "axis", "position"],
             },
         ),
         migrations.CreateModel(
-            name='EligibilityRule',
+            name="EligibilityRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='ordre')),
-                ('kind', models.CharField(choices=[('organisation_kinds', 'nature de la collectivité'), ('population_at_least', 'population couverte minimale'), ('population_below', 'population couverte maximale'), ('one_per_organisation', 'une seule demande par collectivité'), ('prior_authorisation', 'habilitation préalable'), ('in_territory', 'territoire éligible')], max_length=24, verbose_name='nature')),
-                ('parameters', models.JSONField(blank=True, default=dict, verbose_name='paramètres')),
-                ('source', models.CharField(max_length=250, verbose_name='source')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='eligibility_rules', to='calls.axis')),
-                ('rules_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='eligibility_rules', to='calls.rulesversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(verbose_name="ordre")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("organisation_kinds", "nature de la collectivité"),
+                            ("population_at_least", "population couverte minimale"),
+                            ("population_below", "population couverte maximale"),
+                            ("one_per_organisation", "une seule demande par collectivité"),
+                            ("prior_authorisation", "habilitation préalable"),
+                            ("in_territory", "territoire éligible"),
+                        ],
+                        max_length=24,
+                        verbose_name="nature",
+                    ),
+                ),
+                ("parameters", models.JSONField(blank=True, default=dict, verbose_name="paramètres")),
+                ("source", models.CharField(max_length=250, verbose_name="source")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="eligibility_rules", to="calls.axis"
+                    ),
+                ),
+                (
+                    "rules_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="eligibility_rules",
+                        to="calls.rulesversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': "règle d'éligibilité",
-                'verbose_name_plural': "règles d'éligibilité",
-                'ordering': ['rules_version', 'axis', 'position'],
+                "verbose_name": "règle d'éligibilité",
+                "verbose_name_plural": "règles d'éligibilité",
+                "ordering": ["rules_version", "axis", "position"],
             },
         ),
         migrations.CreateModel(
-            name='AxisTerms',
+            name="AxisTerms",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('aid_rate', models.DecimalField(decimal_places=4, max_digits=5, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)], verbose_name="taux maximal d'aide")),
-                ('amount_min', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='aide minimale, en euros')),
-                ('amount_max', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='aide maximale, en euros')),
-                ('flat_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='forfait, en euros')),
-                ('excluded_categories', models.JSONField(blank=True, default=list, verbose_name='dépenses exclues')),
-                ('requires_own_share', models.BooleanField(default=True, verbose_name='participation minimale de 20 %')),
-                ('source', models.CharField(max_length=200, verbose_name='référence')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms', to='calls.axis')),
-                ('rules_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms', to='calls.rulesversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "aid_rate",
+                    models.DecimalField(
+                        decimal_places=4,
+                        max_digits=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                        verbose_name="taux maximal d'aide",
+                    ),
+                ),
+                (
+                    "amount_min",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="aide minimale, en euros"
+                    ),
+                ),
+                (
+                    "amount_max",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="aide maximale, en euros"
+                    ),
+                ),
+                (
+                    "flat_amount",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="forfait, en euros"
+                    ),
+                ),
+                ("excluded_categories", models.JSONField(blank=True, default=list, verbose_name="dépenses exclues")),
+                (
+                    "requires_own_share",
+                    models.BooleanField(default=True, verbose_name="participation minimale de 20 %"),
+                ),
+                ("source", models.CharField(max_length=200, verbose_name="référence")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="terms", to="calls.axis"
+                    ),
+                ),
+                (
+                    "rules_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="terms", to="calls.rulesversion"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': "conditions de l'axe",
-                'verbose_name_plural': 'conditions des axes',
+                "verbose_name": "conditions de l'axe",
+                "verbose_name_plural": "conditions des axes",
             },
         ),
         migrations.CreateModel(
-            name='ScoringGrid',
+            name="ScoringGrid",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveSmallIntegerField(default=1, verbose_name='version')),
-                ('maximum', models.PositiveSmallIntegerField(default=5, verbose_name='note maximale')),
-                ('third_juror_gap', models.DecimalField(decimal_places=2, default=5, max_digits=4, verbose_name='écart appelant un troisième juré, sur 20')),
-                ('jurors_per_dossier', models.PositiveSmallIntegerField(default=2, verbose_name='jurés par dossier')),
-                ('quorum_share', models.DecimalField(decimal_places=2, default='0.50', max_digits=3, verbose_name='quorum (part des membres)')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grids', to='calls.axis')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveSmallIntegerField(default=1, verbose_name="version")),
+                ("maximum", models.PositiveSmallIntegerField(default=5, verbose_name="note maximale")),
+                (
+                    "third_juror_gap",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=5,
+                        max_digits=4,
+                        verbose_name="écart appelant un troisième juré, sur 20",
+                    ),
+                ),
+                ("jurors_per_dossier", models.PositiveSmallIntegerField(default=2, verbose_name="jurés par dossier")),
+                (
+                    "quorum_share",
+                    models.DecimalField(
+                        decimal_places=2, default="0.50", max_digits=3, verbose_name="quorum (part des membres)"
+                    ),
+                ),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="grids", to="calls.axis"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'grille de notation',
-                'verbose_name_plural': 'grilles de notation',
+                "verbose_name": "grille de notation",
+                "verbose_name_plural": "grilles de notation",
             },
         ),
         migrations.CreateModel(
-            name='Criterion',
+            name="Criterion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='ordre')),
-                ('label', models.CharField(max_length=200, verbose_name='critère')),
-                ('weight', models.PositiveSmallIntegerField(verbose_name='poids')),
-                ('eliminatory_below', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='éliminatoire au-dessous de')),
-                ('descriptors', models.JSONField(default=list, verbose_name='description de chaque note')),
-                ('grid', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='criteria', to='calls.scoringgrid')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                ("position", models.PositiveSmallIntegerField(verbose_name="ordre")),
+                ("label", models.CharField(max_length=200, verbose_name="critère")),
+                ("weight", models.PositiveSmallIntegerField(verbose_name="poids")),
+                (
+                    "eliminatory_below",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="éliminatoire au-dessous de"),
+                ),
+                ("descriptors", models.JSONField(default=list, verbose_name="description de chaque note")),
+                (
+                    "grid",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="criteria", to="calls.scoringgrid"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'critère',
-                'verbose_name_plural': 'critères',
-                'ordering': ['grid', 'position'],
+                "verbose_name": "critère",
+                "verbose_name_plural": "critères",
+                "ordering": ["grid", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('title', models.CharField(max_length=200, verbose_name='titre')),
-                ('opens_at', models.DateTimeField(verbose_name='ouverture')),
-                ('closes_at', models.DateTimeField(verbose_name='clôture')),
-                ('is_demonstration', models.BooleanField(default=False, verbose_name='session de démonstration')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='calls.axis')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                ("title", models.CharField(max_length=200, verbose_name="titre")),
+                ("opens_at", models.DateTimeField(verbose_name="ouverture")),
+                ("closes_at", models.DateTimeField(verbose_name="clôture")),
+                ("is_demonstration", models.BooleanField(default=False, verbose_name="session de démonstration")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="calls.axis"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'relève',
-                'verbose_name_plural': 'relèves',
-                'ordering': ['opens_at', 'id'],
+                "verbose_name": "relève",
+                "verbose_name_plural": "relèves",
+                "ordering": ["opens_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Theme',
+            name="Theme",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('label', models.CharField(max_length=200, verbose_name='libellé')),
-                ('axis', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='themes', to='calls.axis')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                ("label", models.CharField(max_length=200, verbose_name="libellé")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="themes", to="calls.axis"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'thème',
-                'verbose_name_plural': 'thèmes',
-                'ordering': ['axis', 'id'],
+                "verbose_name": "thème",
+                "verbose_name_plural": "thèmes",
+                "ordering": ["axis", "id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='axis',
-            constraint=models.UniqueConstraint(fields=('call', 'code'), name='calls_axis_code_unique'),
+            model_name="axis",
+            constraint=models.UniqueConstraint(fields=("call", "code"), name="calls_axis_code_unique"),
         ),
         migrations.AddIndex(
-            model_name='mandate',
-            index=models.Index(fields=['user', 'role'], name='calls_mandate_user_role'),
+            model_name="mandate",
+            index=models.Index(fields=["user", "role"], name="calls_mandate_user_role"),
         ),
         migrations.AddConstraint(
-            model_name='mandate',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='calls_mandate_dates_in_order', violation_error_message='La fin du mandat doit suivre son début.'),
+            model_name="mandate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__isnull", True), ("ends_at__gt", models.F("starts_at")), _connector="OR"),
+                name="calls_mandate_dates_in_order",
+                violation_error_message="La fin du mandat doit suivre son début.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rulesversion',
-            constraint=models.UniqueConstraint(fields=('call', 'number'), name='calls_rulesversion_number_unique'),
+            model_name="rulesversion",
+            constraint=models.UniqueConstraint(fields=("call", "number"), name="calls_rulesversion_number_unique"),
         ),
         migrations.AddConstraint(
-            model_name='rulesversion',
-            constraint=models.UniqueConstraint(fields=('call', 'effective_at'), name='calls_rulesversion_instant_unique'),
+            model_name="rulesversion",
+            constraint=models.UniqueConstraint(
+                fields=("call", "effective_at"), name="calls_rulesversion_instant_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='question',
-            constraint=models.UniqueConstraint(fields=('rules_version', 'axis', 'code'), name='calls_question_code_unique'),
+            model_name="question",
+            constraint=models.UniqueConstraint(
+                fields=("rules_version", "axis", "code"), name="calls_question_code_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='eligibilityrule',
-            constraint=models.UniqueConstraint(fields=('rules_version', 'axis', 'position'), name='calls_eligibilityrule_position_unique'),
+            model_name="eligibilityrule",
+            constraint=models.UniqueConstraint(
+                fields=("rules_version", "axis", "position"), name="calls_eligibilityrule_position_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='axisterms',
-            constraint=models.UniqueConstraint(fields=('rules_version', 'axis'), name='calls_axisterms_unique'),
+            model_name="axisterms",
+            constraint=models.UniqueConstraint(fields=("rules_version", "axis"), name="calls_axisterms_unique"),
         ),
         migrations.AddConstraint(
-            model_name='axisterms',
-            constraint=models.CheckConstraint(condition=models.Q(('aid_rate__gte', 0), ('aid_rate__lte', 1)), name='calls_axisterms_rate_between_0_and_1'),
+            model_name="axisterms",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("aid_rate__gte", 0), ("aid_rate__lte", 1)),
+                name="calls_axisterms_rate_between_0_and_1",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoringgrid',
-            constraint=models.UniqueConstraint(fields=('axis', 'version'), name='calls_scoringgrid_version_unique'),
+            model_name="scoringgrid",
+            constraint=models.UniqueConstraint(fields=("axis", "version"), name="calls_scoringgrid_version_unique"),
         ),
         migrations.AddConstraint(
-            model_name='criterion',
-            constraint=models.UniqueConstraint(fields=('grid', 'code'), name='calls_criterion_code_unique'),
+            model_name="criterion",
+            constraint=models.UniqueConstraint(fields=("grid", "code"), name="calls_criterion_code_unique"),
         ),
         migrations.AddConstraint(
-            model_name='criterion',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='calls_criterion_weight_positive'),
+            model_name="criterion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weight__gt", 0)), name="calls_criterion_weight_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.UniqueConstraint(fields=('axis', 'code'), name='calls_session_code_unique'),
+            model_name="session",
+            constraint=models.UniqueConstraint(fields=("axis", "code"), name="calls_session_code_unique"),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('closes_at__gt', models.F('opens_at'))), name='calls_session_dates_in_order', violation_error_message="La clôture doit suivre l'ouverture."),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("closes_at__gt", models.F("opens_at"))),
+                name="calls_session_dates_in_order",
+                violation_error_message="La clôture doit suivre l'ouverture.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='theme',
-            constraint=models.UniqueConstraint(fields=('axis', 'code'), name='calls_theme_code_unique'),
+            model_name="theme",
+            constraint=models.UniqueConstraint(fields=("axis", "code"), name="calls_theme_code_unique"),
         ),
     ]

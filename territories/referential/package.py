@@ -122,9 +122,7 @@ def _departements(items: list[dict[str, Any]], communes: list[CommuneRow]) -> li
         if commune.departement_code in members:
             members[commune.departement_code].append(commune.code)
     return [
-        GroupRow(
-            "departement", item["code"], "", item["nom"], "", item["code"], item["region"], members[item["code"]]
-        )
+        GroupRow("departement", item["code"], "", item["nom"], "", item["code"], item["region"], members[item["code"]])
         for item in kept
     ]
 
@@ -137,6 +135,5 @@ def _regions(items: list[dict[str, Any]], communes: list[CommuneRow]) -> list[Gr
         if commune.region_code in members:
             members[commune.region_code].append(commune.code)
     return [
-        GroupRow("region", item["code"], "", item["nom"], "", "", item["code"], members[item["code"]])
-        for item in kept
+        GroupRow("region", item["code"], "", item["nom"], "", "", item["code"], members[item["code"]]) for item in kept
     ]

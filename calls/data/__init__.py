@@ -1,0 +1,1 @@
+"""Calls described as data, and installed by ``calls.installation``."""
