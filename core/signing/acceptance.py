@@ -36,7 +36,7 @@ from core.signing.report import (
     Verdict,
     finding,
 )
-from core.signing.trust import validation_context
+from core.signing.trust import is_revoked, validation_context
 
 MAX_SIGNATURES = 20
 
@@ -117,10 +117,11 @@ async def _judge(
     status, timestamp = await _validate(signature, trust)
     codes += _coverage(status, later)
     codes += _trust(status, timestamp)
+    codes += await _revocation(signature, timestamp, trust)
     if not codes and kind is not SignatureKind.DOCUMENT_TIMESTAMP and not status.bottom_line:
         codes.append("not_accepted")
     findings = tuple(finding(code) for code in dict.fromkeys(codes))
-    proved = timestamp is not None and bool(timestamp.valid and timestamp.intact and timestamp.trusted)
+    proved = timestamp is not None and not {"invalid_timestamp", "untrusted_timestamp"} & set(codes)
     evidence = LevelEvidence()
     if kind is not SignatureKind.DOCUMENT_TIMESTAMP and status.valid and status.intact:
         evidence = await level_of(signature, timestamp if proved else None, trust)
@@ -139,10 +140,10 @@ async def _judge(
         level=evidence.level,
         level_evidence=evidence.sentence,
         is_intact=bool(status.intact and status.valid),
-        is_trusted=bool(status.trusted),
+        is_trusted=bool(status.trusted) and "revoked" not in codes,
         is_certifying="/Reference" in signature.sig_object and signature.docmdp_level is not None,
         coverage=status.coverage.name,
-        modification=status.modification_level.name if status.modification_level else "NONE",
+        modification=status.modification_level.name if status.modification_level else "",
         revision_sha256=hashlib.sha256(pdf[:end]).hexdigest(),
         revision_length=end,
     )
@@ -224,11 +225,27 @@ def _trust(status: Any, timestamp: Any) -> list[str]:
         codes.append("revoked")
     elif not status.trusted:
         codes.append("untrusted")
-    if timestamp is not None and timestamp is not status:
+    if timestamp is not None:
         if not (timestamp.valid and timestamp.intact):
             codes.append("invalid_timestamp")
         elif not timestamp.trusted:
             codes.append("untrusted_timestamp")
+    return codes
+
+
+async def _revocation(signature: EmbeddedPdfSignature, timestamp: Any, trust: TrustMaterial) -> list[str]:
+    """A signer revoked when they signed, or a timestamp authority revoked since."""
+    known = signature.other_embedded_certs
+    codes = []
+    moment = timestamp.timestamp if timestamp is not None else None
+    if timestamp is not None and await is_revoked(timestamp.signing_cert, trust, more_certificates=known):
+        # Nothing proves any more that the token was made before.
+        codes.append("untrusted_timestamp")
+        moment = None
+    if signature.sig_object_type != "/DocTimeStamp":
+        signer = signature.signer_cert
+        if await is_revoked(signer, trust, moment=moment, more_certificates=known):
+            codes.append("revoked")
     return codes
 
 

@@ -127,13 +127,17 @@ class DemonstrationPki:
             crls=(self._crl("root"), self._crl("intermediate")),
         )
 
-    def revoke(self, source: Pkcs12Source) -> None:
-        """Revoke the certificate of a seal, person or timestamp authority, from now on."""
+    def revoke(self, source: Pkcs12Source, *, at: datetime | None = None) -> None:
+        """Revoke the certificate of a seal, person or timestamp authority from ``at`` (now).
+
+        Revoked twice, it is so from the earlier instant.
+        """
         serial = str(_load(source.path, source.passphrase).certificate.serial_number)
         with self._locked():
             path = self._authority / "revoked.json"
             revoked = json.loads(path.read_text()) if path.exists() else {}
-            revoked.setdefault(serial, datetime.now(UTC).isoformat())
+            since = (at or datetime.now(UTC)).astimezone(UTC).isoformat()
+            revoked[serial] = min(since, revoked.get(serial, since))
             _write(path, json.dumps(revoked).encode())
             self._publish_crl("intermediate")
 
@@ -187,8 +191,8 @@ class DemonstrationPki:
         key = rsa.generate_private_key(65537, LEAF_BITS)
         reference = hashlib.sha256(person_id.encode()).hexdigest()[:16]
         subject = _name(
-            common_name[:64],
-            (NameOID.ORGANIZATIONAL_UNIT_NAME, organisation[:64]),
+            _fit(common_name),
+            (NameOID.ORGANIZATIONAL_UNIT_NAME, _fit(organisation)),
             (NameOID.SERIAL_NUMBER, f"GUICHET-{reference}"),
         )
         authority = self._load("intermediate")
@@ -280,6 +284,11 @@ def _name(common_name: str, *more: tuple[ObjectIdentifier, str]) -> x509.Name:
         (NameOID.COMMON_NAME, common_name),
     ]
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs])
+
+
+def _fit(text: str) -> str:
+    """Cut to the 64 bytes of UTF-8 that such an attribute may hold, between two letters."""
+    return text.encode()[:64].decode(errors="ignore").strip()
 
 
 def _issue(

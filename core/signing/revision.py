@@ -112,9 +112,7 @@ def _metadata(request: RevisionRequest) -> PdfSignatureMetadata:
             validation_context(request.trust, require_revocation=True) if embed and request.trust else None
         ),
         # In the revision itself, so that the last signature always covers the entire file.
-        dss_settings=DSSContentSettings(
-            include_vri=False, placement=SigDSSPlacementPreference.TOGETHER_WITH_SIGNATURE
-        ),
+        dss_settings=DSSContentSettings(include_vri=False, placement=SigDSSPlacementPreference.TOGETHER_WITH_SIGNATURE),
     )
 
 

@@ -18,14 +18,20 @@ from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 
 from core.signing.keys import Pkcs12Source, open_signer
 from core.signing.pki import TrustMaterial
-from core.signing.trust import validation_context
+from core.signing.trust import is_revoked, validation_context
 
 MAX_REQUEST = 16 << 10
+# TimeStampResp with status rejection (2) and failure badAlg (0), which the library cannot write.
+REJECTION = bytes.fromhex("3009300702010203020780")
 DIGEST_SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
 class TimestampError(Exception):
     """No token was obtained, or it does not prove what it should."""
+
+
+class RefusedRequest(ValueError):
+    """The authority does not timestamp this kind of digest."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,11 @@ class LocalAuthority:
             self._chain = list(signer.cert_registry)
 
     def answer(self, request: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        """Grant a token for a SHA-2 digest of the right length; refuse anything else."""
+        """Grant a token for a SHA-2 digest of the right length; RefusedRequest otherwise."""
         imprint = request["message_imprint"]
         algorithm = imprint["hash_algorithm"]["algorithm"].native
         if len(imprint["hashed_message"].native) != DIGEST_SIZES.get(algorithm):
-            return tsp.TimeStampResp({"status": tsp.PKIStatusInfo({"status": "rejection", "fail_info": {"bad_alg"}})})
+            raise RefusedRequest("not a SHA-2 digest")
         engine = AuthorityEngine(
             self._certificate,
             self._key,
@@ -129,6 +135,8 @@ def verify_timestamp_token(token: bytes, sha256: bytes, *, trust: TrustMaterial)
         raise TimestampError(f"unreadable token: {type(error).__name__}") from error
     if not (status["valid"] and status["intact"]):
         raise TimestampError("the token does not match this hash, or was altered")
+    if asyncio.run(is_revoked(status["signing_cert"], trust)):
+        raise TimestampError("the certificate of the authority is revoked")
     if status.get("validation_path") is None or status.get("trust_problem_indic") is not None:
         raise TimestampError("the authority of the token is not trusted")
     info = signed_data["encap_content_info"]["content"].parsed
@@ -171,6 +179,8 @@ def authority_application(
         try:
             request = tsp.TimeStampReq.load(environ["wsgi.input"].read(int(length)), strict=True)
             answer = authority.answer(request).dump()
+        except RefusedRequest:
+            answer = REJECTION
         except (ValueError, TypeError, KeyError):
             return refuse("400 Bad Request")
         start_response("200 OK", [("Content-Type", "application/timestamp-reply")])

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from asn1crypto import crl, x509
-from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import RevokedError
 
 from core.signing.pki import TrustMaterial
 
@@ -38,3 +39,28 @@ def validation_context(
         revocation_mode="require" if require_revocation else "soft-fail",
         retroactive_revinfo=True,
     )
+
+
+async def is_revoked(
+    certificate: x509.Certificate,
+    trust: TrustMaterial,
+    *,
+    moment: datetime | None = None,
+    more_certificates: Iterable[x509.Certificate] = (),
+) -> bool:
+    """Tell whether a known list revokes ``certificate`` or one above it, as of ``moment``.
+
+    Asked apart, because the library looks at no list when the certificate names no address
+    for one, unless every certificate must have its list.
+    """
+    if not trust.crls:
+        return False
+    context = validation_context(trust, moment=moment, more_certificates=more_certificates, require_revocation=True)
+    try:
+        await CertificateValidator(certificate, validation_context=context).async_validate_path()
+    except RevokedError:
+        return True
+    except Exception:
+        # No path, or no list for it: that is judged, and said, elsewhere.
+        return False
+    return False
