@@ -329,6 +329,8 @@ CELERY_BEAT_SCHEDULE = {
 CRISPY_ALLOWED_TEMPLATE_PACKS = ["dsfr"]
 CRISPY_TEMPLATE_PACK = "dsfr"
 DSFR_USE_INTEGRITY_CHECKSUMS = False
+# The library would trust any text it is given as markup.
+DSFR_CONTENT_IS_SAFE = False
 CSRF_FAILURE_VIEW = "core.views.pages.csrf_failure"
 # What the operator says of itself on the public pages; what is not set is shown as still to be completed.
 PUBLIC_NOTICE = {

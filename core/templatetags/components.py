@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.components import charts, states
-from core.money import euros
+from core.money import NBSP, euros
 
 register = template.Library()
 
@@ -49,6 +49,16 @@ def badge_state(thing: Any, field: str = "state", small: bool = False) -> dict[s
     return {"label": label[:1].upper() + label[1:], "tone": states.tone_of(code), "small": small}
 
 
+@register.filter
+def file_size(size: int) -> str:
+    """« 184 Ko », « 1,2 Mo »: decimal units, as on the State's sites."""
+    if size < 1000:
+        return f"{size}{NBSP}octets"
+    if size < 1_000_000:
+        return f"{size / 1000:.0f}{NBSP}Ko"
+    return f"{size / 1_000_000:.1f}".replace(".", ",") + f"{NBSP}Mo"
+
+
 @register.simple_tag
 def amount(value: Any) -> SafeString:
     """An amount that never breaks over two lines; unknown is said, never shown as zero."""
@@ -65,13 +75,12 @@ def table(content: str, caption: str, *, hide_caption: bool = False, cards: bool
     card, for which each ``td`` carries its heading in ``data-label``.
     """
     return format_html(
-        '<div class="fr-table{}{}"><div class="fr-table__wrapper">'
+        '<div class="fr-table fr-table--multiline{}{}"><div class="fr-table__wrapper">'
         '<div class="fr-table__container" role="region" aria-label="{}" tabindex="0">'
-        '<div class="fr-table__content"><table{}><caption>{}</caption>{}</table></div></div></div></div>',
+        '<div class="fr-table__content"><table class="guichet-table"><caption>{}</caption>{}</table></div></div></div></div>',
         " fr-table--no-caption" if hide_caption else "",
         " guichet-table--cards" if cards else "",
         caption,
-        SafeString(' class="guichet-table"'),
         caption,
         SafeString(content),
     )

@@ -8,12 +8,10 @@ from django.forms import BaseForm, BoundField
 from django.forms.formsets import BaseFormSet
 from django.utils.safestring import SafeString
 
-from core.money import MoneyFormField
+from core.money import NBSP, MoneyFormField
 from core.widgets import DateInput, DateTimeInput, MoneyInput
 
 register = template.Library()
-
-NBSP = "\u00a0"
 
 # The first class that fits names the kind; each kind has one template of the pack.
 KINDS: tuple[tuple[type[forms.Widget], str], ...] = (

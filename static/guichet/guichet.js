@@ -62,6 +62,11 @@
     if (first) first.focus();
   }
 
+  function dismiss(event) {
+    var button = event.target.closest("[data-guichet-dismiss]");
+    if (button) button.closest("[data-guichet-dismissable]").remove();
+  }
+
   // A second press while the first is on its way sends nothing; the server would refuse it anyway.
   function sendOnce(event) {
     var form = event.target;
@@ -81,6 +86,7 @@
     document.querySelectorAll("[data-guichet-counter]").forEach(count);
     document.addEventListener("click", goTo);
     document.addEventListener("click", addRow);
+    document.addEventListener("click", dismiss);
     document.addEventListener("submit", sendOnce);
     // Back from the browser's memory: the form may be sent again.
     window.addEventListener("pageshow", function () {

@@ -48,7 +48,8 @@ AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
-  console.error("CSP: " + event.violatedDirective + " " + event.blockedURI + " " + event.sourceFile + ":" + event.lineNumber);
+  const place = event.sourceFile + ":" + event.lineNumber;
+  console.error("CSP: " + event.violatedDirective + " " + event.blockedURI + " " + place);
 });
 """
 

@@ -1,0 +1,13 @@
+"""Public duties: open to all. Health checks too: they tell nothing but alive or not."""
+
+from tests.access.model import EVERYONE, Route
+
+ROUTES = {
+    "legal_notice": Route(EVERYONE),
+    "privacy": Route(EVERYONE),
+    "accessibility_statement": Route(EVERYONE),
+    "security_contact": Route(EVERYONE),
+    "security_txt": Route(EVERYONE),
+    "robots_txt": Route(EVERYONE),
+    "site_map": Route(EVERYONE),
+}
