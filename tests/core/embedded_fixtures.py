@@ -58,7 +58,7 @@ class Driver:
     """A running `embedded_driver.py` and what it printed."""
 
     process: subprocess.Popen[str]
-    addresses: dict[str, str]
+    addresses: dict[str, Any]
 
     def family(self) -> list[psutil.Process]:
         """Its guards, the servers and their children."""

@@ -272,6 +272,29 @@ def test_parent_killed_leaves_no_process_and_starts_again(data_dir: Path, how: s
         assert value(again.database_url, "select 1") == 1
 
 
+def test_parent_killed_while_a_forked_copy_holds_its_pipes(data_dir: Path) -> None:
+    with driver(data_dir, "fork") as first:
+        copy = psutil.Process(first.addresses["copy"])
+        servers = [process for process in first.family() if process != copy]
+        first.process.kill()
+        assert eventually(lambda: not alive(servers), 5), alive(servers)
+        copy.kill()
+
+
+def test_lock_is_held_until_the_last_guard_has_finished(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with driver(data_dir) as first:
+        guards = psutil.Process(first.process.pid).children()
+        for guard in guards:
+            guard.suspend()
+        first.process.kill()
+        first.process.wait(10)
+        monkeypatch.setattr("core.embedded.lock.PATIENCE_SECONDS", 0.2)
+        with pytest.raises(EmbeddedError, match="tenu par un processus inconnu"):
+            Servers(data_dir).start()
+        for guard in guards:
+            guard.resume()
+
+
 def test_start_right_after_a_kill_waits_for_the_guards(data_dir: Path) -> None:
     with driver(data_dir) as first:
         first.process.kill()

@@ -146,8 +146,11 @@ def test_supervisor_ends_with_its_own_parent_when_asked() -> None:
     family = psutil.Process(make.pid).children(recursive=True)
     make.kill()
     make.wait(10)
-    assert eventually(lambda: not alive(family), 5), alive(family)
+    ended = eventually(lambda: not alive(family), 5)
+    for left in alive(family):
+        left.kill()
     make.stdout.close()
+    assert ended
 
 
 def test_unknown_command_is_said_and_nothing_stays() -> None:
