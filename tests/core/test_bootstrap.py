@@ -118,7 +118,7 @@ def test_missing_python_is_asked_for(clone: Path) -> None:
     assert "python3 python3-venv" in result.stderr
 
 
-def test_environment_is_made_once_and_again_when_requirements_change(clone: Path) -> None:
+def test_environment_is_made_once_and_again_when_something_changed(clone: Path) -> None:
     path = tools(clone / "bin", "chromium", "pdfsig", "openssl")
     first = bootstrap(clone, "test", path=path)
     assert first.returncode == 0, first.stderr
@@ -132,6 +132,13 @@ def test_environment_is_made_once_and_again_when_requirements_change(clone: Path
     changed = bootstrap(clone, "test", path=path)
     assert "création de .venv" not in changed.stdout
     assert "→ Dépendances Python : installées" in changed.stdout
+    moved = clone / "moved"  # .venv holds absolute paths
+    moved.mkdir()
+    for name in ("scripts", "requirements", ".venv"):
+        shutil.move(clone / name, moved / name)
+    elsewhere = bootstrap(moved, "test", "--print", path=path)
+    assert elsewhere.returncode == 2
+    assert "-m venv .venv" in elsewhere.stdout
 
 
 def test_failed_installation_is_explained_and_tried_again(clone: Path) -> None:
@@ -147,17 +154,6 @@ def test_failed_installation_is_explained_and_tried_again(clone: Path) -> None:
         assert "Sans accès au réseau" in result.stderr
     (clone / "requirements" / "base.txt").write_text("")
     assert bootstrap(clone, "demo", path=path).returncode == 0
-
-
-def test_moved_clone_gets_a_new_environment(clone: Path) -> None:
-    path = tools(clone / "bin")
-    assert bootstrap(clone, "demo", path=path).returncode == 0
-    moved = clone / "moved"
-    moved.mkdir()
-    for name in ("scripts", "requirements", ".venv"):
-        shutil.move(clone / name, moved / name)
-    result = bootstrap(moved, "demo", path=path)
-    assert "création de .venv" in result.stdout
 
 
 def test_help_lists_every_public_target() -> None:
