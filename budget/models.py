@@ -125,9 +125,7 @@ class Balance(models.Model):
                 name="budget_balance_within_allocated",
                 violation_error_message="L'enveloppe ne suffit pas.",
             ),
-            models.CheckConstraint(
-                condition=Q(committed__gte=F("paid")), name="budget_balance_paid_within_committed"
-            ),
+            models.CheckConstraint(condition=Q(committed__gte=F("paid")), name="budget_balance_paid_within_committed"),
         ]
 
     def __str__(self) -> str:

@@ -9,150 +9,330 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('applications', '0001_initial'),
-        ('calls', '0001_initial'),
+        ("applications", "0001_initial"),
+        ("calls", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Envelope',
+            name="Envelope",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, verbose_name='code')),
-                ('name', models.CharField(max_length=200, verbose_name='nom')),
-                ('departement_code', models.CharField(blank=True, max_length=3, verbose_name='département')),
-                ('region_code', models.CharField(blank=True, max_length=2, verbose_name='région')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='ordre')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='créée le')),
-                ('axis', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='envelopes', to='calls.axis')),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='envelopes', to='calls.call')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='budget.envelope')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=40, verbose_name="code")),
+                ("name", models.CharField(max_length=200, verbose_name="nom")),
+                ("departement_code", models.CharField(blank=True, max_length=3, verbose_name="département")),
+                ("region_code", models.CharField(blank=True, max_length=2, verbose_name="région")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="ordre")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="créée le")),
+                (
+                    "axis",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="envelopes",
+                        to="calls.axis",
+                    ),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="envelopes", to="calls.call"
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="budget.envelope",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'enveloppe',
-                'verbose_name_plural': 'enveloppes',
-                'ordering': ['call', 'position', 'code'],
+                "verbose_name": "enveloppe",
+                "verbose_name_plural": "enveloppes",
+                "ordering": ["call", "position", "code"],
             },
         ),
         migrations.CreateModel(
-            name='AwardBalance',
+            name="AwardBalance",
             fields=[
-                ('application', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='award_balance', serialize=False, to='applications.application')),
-                ('reserved', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='réservé')),
-                ('committed', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='engagé')),
-                ('paid', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='versé')),
-                ('envelope', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='award_balances', to='budget.envelope')),
+                (
+                    "application",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="award_balance",
+                        serialize=False,
+                        to="applications.application",
+                    ),
+                ),
+                ("reserved", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="réservé")),
+                ("committed", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="engagé")),
+                ("paid", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="versé")),
+                (
+                    "envelope",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="award_balances", to="budget.envelope"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': "solde d'un dossier",
-                'verbose_name_plural': 'soldes des dossiers',
+                "verbose_name": "solde d'un dossier",
+                "verbose_name_plural": "soldes des dossiers",
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('sequence', models.BigIntegerField(default=0, verbose_name="numéro d'ordre dans l'enveloppe")),
-                ('movement', models.CharField(choices=[('allocate', 'ouverture'), ('delegate', 'délégation'), ('reserve', 'réservation'), ('commit', 'engagement'), ('pay', 'versement'), ('repay', 'reversement')], max_length=10, verbose_name='mouvement')),
-                ('credit_kind', models.CharField(choices=[('AE', "autorisations d'engagement"), ('CP', 'crédits de paiement')], max_length=2, verbose_name='nature de crédits')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='année')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='montant, en euros')),
-                ('reference', models.CharField(blank=True, help_text='numéro EJ, mandat de paiement…', max_length=80, verbose_name='référence')),
-                ('reason', models.CharField(blank=True, max_length=250, verbose_name='motif')),
-                ('idempotency_key', models.CharField(max_length=120, unique=True, verbose_name="clé d'idempotence")),
-                ('occurred_at', models.DateTimeField(verbose_name="date de l'acte")),
-                ('recorded_at', models.DateTimeField(null=True, verbose_name='enregistré le')),
-                ('row_hash', models.CharField(default='', max_length=64, verbose_name='empreinte')),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('application', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_entries', to='applications.application')),
-                ('counterpart', models.ForeignKey(blank=True, help_text="enfant d'une délégation", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='budget.envelope')),
-                ('envelope', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='budget.envelope')),
-                ('reverses', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='budget.ledgerentry', verbose_name='contre-passe')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("sequence", models.BigIntegerField(default=0, verbose_name="numéro d'ordre dans l'enveloppe")),
+                (
+                    "movement",
+                    models.CharField(
+                        choices=[
+                            ("allocate", "ouverture"),
+                            ("delegate", "délégation"),
+                            ("reserve", "réservation"),
+                            ("commit", "engagement"),
+                            ("pay", "versement"),
+                            ("repay", "reversement"),
+                        ],
+                        max_length=10,
+                        verbose_name="mouvement",
+                    ),
+                ),
+                (
+                    "credit_kind",
+                    models.CharField(
+                        choices=[("AE", "autorisations d'engagement"), ("CP", "crédits de paiement")],
+                        max_length=2,
+                        verbose_name="nature de crédits",
+                    ),
+                ),
+                ("year", models.PositiveSmallIntegerField(verbose_name="année")),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="montant, en euros")),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, help_text="numéro EJ, mandat de paiement…", max_length=80, verbose_name="référence"
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=250, verbose_name="motif")),
+                ("idempotency_key", models.CharField(max_length=120, unique=True, verbose_name="clé d'idempotence")),
+                ("occurred_at", models.DateTimeField(verbose_name="date de l'acte")),
+                ("recorded_at", models.DateTimeField(null=True, verbose_name="enregistré le")),
+                ("row_hash", models.CharField(default="", max_length=64, verbose_name="empreinte")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "application",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_entries",
+                        to="applications.application",
+                    ),
+                ),
+                (
+                    "counterpart",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="enfant d'une délégation",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="budget.envelope",
+                    ),
+                ),
+                (
+                    "envelope",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="budget.envelope"
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversals",
+                        to="budget.ledgerentry",
+                        verbose_name="contre-passe",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'écriture',
-                'verbose_name_plural': 'grand livre',
-                'ordering': ['envelope', 'sequence'],
+                "verbose_name": "écriture",
+                "verbose_name_plural": "grand livre",
+                "ordering": ["envelope", "sequence"],
             },
         ),
         migrations.CreateModel(
-            name='PaymentCredit',
+            name="PaymentCredit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='année')),
-                ('opened', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='ouverts')),
-                ('paid', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='consommés')),
-                ('envelope', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_credits', to='budget.envelope')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("year", models.PositiveSmallIntegerField(verbose_name="année")),
+                ("opened", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="ouverts")),
+                ("paid", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="consommés")),
+                (
+                    "envelope",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payment_credits",
+                        to="budget.envelope",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'crédits de paiement',
-                'verbose_name_plural': 'crédits de paiement',
+                "verbose_name": "crédits de paiement",
+                "verbose_name_plural": "crédits de paiement",
             },
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('envelope', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='balance', serialize=False, to='budget.envelope')),
-                ('allocated', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='ouvert')),
-                ('delegated', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='délégué')),
-                ('reserved', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='réservé')),
-                ('committed', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='engagé')),
-                ('paid', models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name='versé')),
-                ('last_sequence', models.BigIntegerField(default=0, verbose_name='dernier numéro')),
+                (
+                    "envelope",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="balance",
+                        serialize=False,
+                        to="budget.envelope",
+                    ),
+                ),
+                ("allocated", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="ouvert")),
+                ("delegated", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="délégué")),
+                ("reserved", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="réservé")),
+                ("committed", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="engagé")),
+                ("paid", models.DecimalField(decimal_places=2, default=0, max_digits=14, verbose_name="versé")),
+                ("last_sequence", models.BigIntegerField(default=0, verbose_name="dernier numéro")),
             ],
             options={
-                'verbose_name': 'solde',
-                'verbose_name_plural': 'soldes',
-                'constraints': [models.CheckConstraint(condition=models.Q(('allocated__gte', 0), ('committed__gte', 0), ('delegated__gte', 0), ('paid__gte', 0), ('reserved__gte', 0)), name='budget_balance_not_negative'), models.CheckConstraint(condition=models.Q(('allocated__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('delegated'), '+', models.F('reserved')), '+', models.F('committed')))), name='budget_balance_within_allocated', violation_error_message="L'enveloppe ne suffit pas."), models.CheckConstraint(condition=models.Q(('committed__gte', models.F('paid'))), name='budget_balance_paid_within_committed')],
+                "verbose_name": "solde",
+                "verbose_name_plural": "soldes",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("allocated__gte", 0),
+                            ("committed__gte", 0),
+                            ("delegated__gte", 0),
+                            ("paid__gte", 0),
+                            ("reserved__gte", 0),
+                        ),
+                        name="budget_balance_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "allocated__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("delegated"), "+", models.F("reserved")
+                                    ),
+                                    "+",
+                                    models.F("committed"),
+                                ),
+                            )
+                        ),
+                        name="budget_balance_within_allocated",
+                        violation_error_message="L'enveloppe ne suffit pas.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("committed__gte", models.F("paid"))),
+                        name="budget_balance_paid_within_committed",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='envelope',
-            constraint=models.UniqueConstraint(fields=('call', 'code'), name='budget_envelope_code_unique'),
+            model_name="envelope",
+            constraint=models.UniqueConstraint(fields=("call", "code"), name="budget_envelope_code_unique"),
         ),
         migrations.AddConstraint(
-            model_name='envelope',
-            constraint=models.UniqueConstraint(condition=models.Q(('parent__isnull', True)), fields=('call',), name='budget_envelope_one_root_per_call'),
+            model_name="envelope",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("parent__isnull", True)), fields=("call",), name="budget_envelope_one_root_per_call"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='awardbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('committed__gte', 0), ('paid__gte', 0), ('reserved__gte', 0)), name='budget_awardbalance_not_negative'),
+            model_name="awardbalance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("committed__gte", 0), ("paid__gte", 0), ("reserved__gte", 0)),
+                name="budget_awardbalance_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='awardbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('committed__gte', models.F('paid'))), name='budget_awardbalance_paid_within_committed'),
+            model_name="awardbalance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("committed__gte", models.F("paid"))),
+                name="budget_awardbalance_paid_within_committed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['application', 'movement'], name='budget_entry_application'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["application", "movement"], name="budget_entry_application"),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('envelope', 'sequence'), name='budget_ledgerentry_sequence_unique'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(
+                fields=("envelope", "sequence"), name="budget_ledgerentry_sequence_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('reverses__isnull', True)), models.Q(('amount__lt', 0), ('reverses__isnull', False)), _connector='OR'), name='budget_ledgerentry_sign', violation_error_message='Seule une contre-passation est négative.'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount__gt", 0), ("reverses__isnull", True)),
+                    models.Q(("amount__lt", 0), ("reverses__isnull", False)),
+                    _connector="OR",
+                ),
+                name="budget_ledgerentry_sign",
+                violation_error_message="Seule une contre-passation est négative.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('movement__in', ['reserve', 'commit', 'pay', 'repay']), _negated=True), ('application__isnull', False), _connector='OR'), name='budget_ledgerentry_award_names_application'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("movement__in", ["reserve", "commit", "pay", "repay"]), _negated=True),
+                    ("application__isnull", False),
+                    _connector="OR",
+                ),
+                name="budget_ledgerentry_award_names_application",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentcredit',
-            constraint=models.UniqueConstraint(fields=('envelope', 'year'), name='budget_paymentcredit_year_unique'),
+            model_name="paymentcredit",
+            constraint=models.UniqueConstraint(fields=("envelope", "year"), name="budget_paymentcredit_year_unique"),
         ),
         migrations.AddConstraint(
-            model_name='paymentcredit',
-            constraint=models.CheckConstraint(condition=models.Q(('opened__gte', models.F('paid'))), name='budget_paymentcredit_within_opened'),
+            model_name="paymentcredit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("opened__gte", models.F("paid"))), name="budget_paymentcredit_within_opened"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentcredit',
-            constraint=models.CheckConstraint(condition=models.Q(('paid__gte', 0)), name='budget_paymentcredit_not_negative'),
+            model_name="paymentcredit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("paid__gte", 0)), name="budget_paymentcredit_not_negative"
+            ),
         ),
     ]
