@@ -5,8 +5,7 @@ The row is the truth, the broker a bell. Handlers are called outside any transac
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -18,6 +17,7 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from core.locks import exclusive
 from core.models import OutboxMessage
 
 logger = logging.getLogger("guichet.outbox")
@@ -76,28 +76,10 @@ def ring(message_id: str) -> None:
         logger.info("outbox_bell_not_rung", extra={"message_id": message_id, "error": type(error).__name__})
 
 
-@contextmanager
-def _exclusive(message_id: str) -> Iterator[bool]:
-    """Holds a message for this connection; the lock dies with the process, so a killed worker delays nothing.
-
-    A lock of the session, not of a transaction: the handler runs outside any. (A pooler that shares sessions between
-    transactions would break it; workers connect directly.)
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 11))", [message_id])
-        held = bool(cursor.fetchone()[0])
-    try:
-        yield held
-    finally:
-        if held:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 11))", [message_id])
-
-
 def deliver(message_id: str) -> bool:
     """Delivers one message if nobody else is at it. True if the handler ran to its end."""
     load_handlers()
-    with _exclusive(message_id) as held:
+    with exclusive(f"outbox:{message_id}") as held:
         if not held:
             return False
         message = OutboxMessage.objects.filter(

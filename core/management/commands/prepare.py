@@ -1,0 +1,33 @@
+"""``manage.py prepare``: what a deployment does once per version, before web, worker and beat start."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Applique les migrations, rassemble les fichiers statiques, charge les territoires et l'appel à projets."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write("Base de données : migrations")
+        call_command("migrate", verbosity=0, interactive=False)
+        self.stdout.write("Pages : fichiers statiques")
+        collect_static()
+        self.stdout.write("Territoires : millésimes")
+        call_command("load_territories")
+        self.stdout.write("Appel à projets")
+        call_command("install_call")
+
+
+def collect_static() -> None:
+    """Gathers and names the static files by their content, as web and worker serve them."""
+    with_manifest = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+    from django.test.utils import override_settings
+
+    with override_settings(STORAGES=with_manifest):
+        call_command("collectstatic", verbosity=0, interactive=False)
