@@ -1,3 +1,10 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from territories import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("rattachement/", views.affiliation_home, name="affiliation_home"),
+    path("rattachement/recherche/", views.affiliation_search, name="affiliation_search"),
+    path("rattachement/demander/", views.affiliation_request, name="affiliation_request"),
+    path("rattachement/<int:affiliation_id>/terminer/", views.affiliation_end, name="affiliation_end"),
+]

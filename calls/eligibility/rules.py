@@ -55,6 +55,10 @@ class Rule:
     def evaluate(self, context: Context) -> RuleResult:
         raise NotImplementedError
 
+    def describe(self) -> str:
+        """The rule in one French sentence, for the page of the call."""
+        raise NotImplementedError
+
     def answer(self, context: Context, verdict: RuleVerdict, message: str, **figures: Any) -> RuleResult:
         return RuleResult(self.code.value, verdict, message, context.source, figures)
 
@@ -68,6 +72,13 @@ class OrganisationKinds(Rule):
         super().__init__(parameters)
         self.kinds = _kinds(parameters, "kinds", required=True)
         self.allows_grouping = bool(parameters.get("groupings", True))
+
+    def describe(self) -> str:
+        if self.kinds == frozenset(OrganisationKind.values):
+            who = "Toute collectivité, tout syndicat ou toute structure de mutualisation"
+        else:
+            who = f"Peuvent demander{NBSP}: {', '.join(kind_label(kind) for kind in sorted(self.kinds))}"
+        return f"{who}, seul ou en groupement." if self.allows_grouping else f"{who}, chacun pour soi."
 
     def evaluate(self, context: Context) -> RuleResult:
         members = context.candidate.members
@@ -112,6 +123,12 @@ class _PopulationRule(Rule):
             "missing": population.missing,
         }
 
+    def exemption(self) -> str:
+        if not self.exempt_kinds:
+            return ""
+        kinds = _listed([kind_label(kind) for kind in sorted(self.exempt_kinds)])
+        return f" (sans condition pour un {kinds})"
+
     def exempt_member(self, candidate: Candidate) -> Member | None:
         return next((member for member in candidate.members if member.kind in self.exempt_kinds), None)
 
@@ -129,6 +146,9 @@ class PopulationAtLeast(_PopulationRule):
     """The covered population reaches the threshold; what is known may be enough when a figure is missing."""
 
     code = RuleKind.POPULATION_AT_LEAST
+
+    def describe(self) -> str:
+        return f"Population couverte d’au moins {inhabitants(self.threshold)}{self.exemption()}."
 
     def evaluate(self, context: Context) -> RuleResult:
         population, floor = context.population, inhabitants(self.threshold)
@@ -153,6 +173,9 @@ class PopulationBelow(_PopulationRule):
     """The covered population stays strictly below the threshold."""
 
     code = RuleKind.POPULATION_BELOW
+
+    def describe(self) -> str:
+        return f"Population couverte inférieure à {inhabitants(self.threshold)}{self.exemption()}."
 
     def evaluate(self, context: Context) -> RuleResult:
         population, ceiling = context.population, inhabitants(self.threshold)
@@ -184,6 +207,9 @@ class OnePerOrganisation(Rule):
         if not isinstance(self.maximum, int) or isinstance(self.maximum, bool) or self.maximum < 1:
             raise InvalidParameters("Le nombre de demandes («\u00a0maximum\u00a0») est un entier d’au moins 1.")
 
+    def describe(self) -> str:
+        return "Une seule demande par collectivité." if self.maximum == 1 else f"{self.maximum} demandes au plus."
+
     def evaluate(self, context: Context) -> RuleResult:
         prior = context.candidate.prior_requests
         if prior is None:
@@ -210,6 +236,9 @@ class PriorAuthorisation(Rule):
         if not isinstance(self.label, str) or not self.label.strip():
             raise InvalidParameters("Le nom de l’habilitation («\u00a0label\u00a0») est obligatoire.")
 
+    def describe(self) -> str:
+        return f"Avoir obtenu {self.label} avant de demander."
+
     def evaluate(self, context: Context) -> RuleResult:
         given = context.candidate.prior_authorisation
         if given is None:
@@ -232,6 +261,10 @@ class InTerritory(Rule):
         self.regions = _codes(parameters, "regions")
         if not self.departements and not self.regions:
             raise InvalidParameters("Indiquez «\u00a0departements\u00a0» ou «\u00a0regions\u00a0», en codes INSEE.")
+
+    def describe(self) -> str:
+        codes = ", ".join(sorted(self.departements | self.regions))
+        return f"Être situé dans un des territoires couverts (codes {codes})."
 
     def evaluate(self, context: Context) -> RuleResult:
         members = context.candidate.members

@@ -1,0 +1,1 @@
+"""Pages of this room: what visitors read, the simulator, requests of affiliation for agents."""

@@ -1,0 +1,173 @@
+"""Am I eligible? Everything is in the address, nothing is written."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from calls.eligibility import AxisVerdict, candidate_of, evaluate_axes, rules_version_at
+from calls.eligibility.rules import inhabitants, number
+from calls.eligibility.wording import figures_in_words
+from calls.enums import RuleKind, Verdict
+from calls.links import application_start_url
+from calls.models import Call, RulesVersion
+from calls.services import published_calls
+from core.errors import Refused
+from territories.lookup import Authority, find_by_references, reference_of
+from territories.search import Hit, search_territories
+
+MAXIMUM_MEMBERS = 50
+TONES = {Verdict.ELIGIBLE: "success", Verdict.NOT_ELIGIBLE: "error", Verdict.UNKNOWN: "warning"}
+_ANSWERS = {"oui": True, "non": False}
+
+
+@dataclass
+class Question:
+    """What the address asks: who, on which day, with which facts."""
+
+    references: list[str]
+    day: str
+    on: datetime
+    text: str
+    authorised: bool | None
+    already: bool | None
+    error: str = ""
+
+    def query(self, **changes: Any) -> str:
+        """The address of the same question with changes; « qui » is a list."""
+        pairs: list[tuple[str, str]] = [("qui", item) for item in changes.get("qui", self.references)]
+        answers = {True: "oui", False: "non", None: ""}
+        pairs += [("le", self.day), ("habilitation", answers[self.authorised]), ("deja", answers[self.already])]
+        return urlencode([(name, value) for name, value in pairs if value])
+
+    def hidden(self) -> list[tuple[str, str]]:
+        """What the search form keeps of the address."""
+        return parse_qsl(self.query())
+
+
+def read_question(query: QueryDict) -> Question:
+    """The question of an address; a day that cannot be read is said, and today is taken."""
+    day = query.get("le", "").strip()
+    on, error = timezone.now(), ""
+    if day:
+        try:
+            parsed = parse_date(day)
+        except ValueError:
+            parsed = None
+        if parsed is None:
+            day, error = "", "Cette date n’existe pas\u00a0: écrivez-la sous la forme 2021-06-01."
+        else:
+            on = timezone.make_aware(datetime(parsed.year, parsed.month, parsed.day))  # noqa: DTZ001
+    references = list(dict.fromkeys(item for item in query.getlist("qui") if item))[:MAXIMUM_MEMBERS]
+    return Question(
+        references=references,
+        day=day,
+        on=on,
+        text=query.get("q", "").strip()[:100],
+        authorised=_ANSWERS.get(query.get("habilitation", "")),
+        already=_ANSWERS.get(query.get("deja", "")),
+        error=error,
+    )
+
+
+@login_not_required
+@require_safe
+def eligibility(request: HttpRequest) -> HttpResponse:
+    """The simulator: an authority or a grouping, and the verdict of each axis on a day."""
+    question = read_question(request.GET)
+    call = published_calls(timezone.now()).first()
+    context: dict[str, Any] = {"question": question, "call": call, "error": question.error}
+    if call is not None:
+        try:
+            version = rules_version_at(call, question.on)
+        except Refused as refusal:
+            context["error"] = refusal.message
+        else:
+            context |= _answer(call, version, question)
+    return render(request, "calls/eligibility.html", context)
+
+
+@login_not_required
+@require_safe
+def eligibility_search(request: HttpRequest) -> HttpResponse:
+    """The list under the search field, as one types."""
+    question = read_question(request.GET)
+    call = published_calls(timezone.now()).first()
+    hits: list[tuple[Hit, str]] = []
+    if call is not None:
+        try:
+            hits = _hits(question, rules_version_at(call, question.on).vintage_id)
+        except Refused:
+            hits = []
+    return render(request, "territories/search_options.html", {"hits": hits, "text": question.text})
+
+
+def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, Any]:
+    authorities, unknown = find_by_references(question.references, version.vintage_id)
+    answer: dict[str, Any] = {
+        "version": version,
+        "unknown": unknown,
+        "members": [(item, reference_of(item), _without(question, reference_of(item))) for item in authorities],
+        "hits": _hits(question, version.vintage_id) if question.text else [],
+    }
+    if authorities:
+        verdicts = _verdicts(call, authorities, question)
+        population = verdicts[0].population
+        answer |= {
+            "verdicts": [_shown(verdict, question) for verdict in verdicts],
+            "population": population,
+            "population_text": population_in_words(population.total, population.known_total),
+            "asks_facts": any(
+                rule.code == RuleKind.PRIOR_AUTHORISATION for verdict in verdicts for rule in verdict.rules
+            ),
+        }
+    return answer
+
+
+def _verdicts(call: Call, authorities: list[Authority], question: Question) -> list[AxisVerdict]:
+    axes = list(call.axes.order_by("position"))
+    prior = None if question.already is None else {axis.code: int(question.already) for axis in axes}
+    candidate = candidate_of(authorities, prior_requests=prior, prior_authorisation=question.authorised)
+    return evaluate_axes(call=call, axes=axes, on=question.on, candidate=candidate)
+
+
+def _shown(verdict: AxisVerdict, question: Question) -> dict[str, Any]:
+    start = (
+        ""
+        if verdict.verdict == Verdict.NOT_ELIGIBLE
+        else application_start_url(axis=verdict.axis, authorities=question.references)
+    )
+    return {
+        "axis": verdict.axis,
+        "title": verdict.axis_title,
+        "label": str(verdict.verdict.label).capitalize(),
+        "tone": TONES[verdict.verdict],
+        "rules": [(rule, figures_in_words(rule)) for rule in verdict.rules],
+        "start_url": start,
+    }
+
+
+def _hits(question: Question, year: int) -> list[tuple[Hit, str]]:
+    page = reverse("eligibility")
+    return [
+        (hit, f"{page}?{question.query(qui=[*question.references, hit.reference])}#resultat")
+        for hit in search_territories(question.text, year, limit=12)
+    ]
+
+
+def _without(question: Question, reference: str) -> str:
+    others = [item for item in question.references if item != reference]
+    return f"{reverse('eligibility')}?{question.query(qui=others)}"
+
+
+def population_in_words(total: int | None, known: int) -> str:
+    """« 451 762 habitants », or what is known when a figure is missing."""
+    return inhabitants(total) if total is not None else f"au moins {number(known)}\u00a0habitants"

@@ -1,0 +1,54 @@
+"""Home and pages of the calls, open to everyone."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from calls.links import application_start_url, verification_url
+from calls.presentation import axis_sheets, millions
+from calls.services import open_sessions, published_calls
+
+
+@login_not_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What the service is for, and three ways in: am I eligible, file, verify a document."""
+    now = timezone.now()
+    call = published_calls(now).first()
+    context = {
+        "call": call,
+        "amount": millions(call.announced_amount) if call else "",
+        "sessions": list(open_sessions(call, now)) if call else [],
+        "start_url": application_start_url(),
+        "verification_url": verification_url(),
+    }
+    return render(request, "calls/home.html", context)
+
+
+@login_not_required
+@require_safe
+def call_list(request: HttpRequest) -> HttpResponse:
+    """The published calls."""
+    calls = [(call, millions(call.announced_amount)) for call in published_calls(timezone.now())]
+    return render(request, "calls/call_list.html", {"calls": calls})
+
+
+@login_not_required
+@require_safe
+def call_detail(request: HttpRequest, code: str) -> HttpResponse:
+    """One call: its axes, dates, rates, excluded costs, and the history of its rules."""
+    now = timezone.now()
+    call = get_object_or_404(published_calls(now), code=code)
+    sheets, history = axis_sheets(call, now)
+    context = {
+        "call": call,
+        "amount": millions(call.announced_amount),
+        "sheets": [
+            (sheet, millions(sheet.axis.announced_amount), application_start_url(axis=sheet.axis.code))
+            for sheet in sheets
+        ],
+        "history": history[::-1],
+    }
+    return render(request, "calls/call_detail.html", context)

@@ -1,0 +1,67 @@
+"""Territories and organisations in the site's administration; the referential is loaded, never edited by hand."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shown, searched, never written here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Vintage)
+class VintageAdmin(ReadOnlyAdmin):
+    list_display = ["year", "source", "licence", "loaded_at"]
+
+
+@admin.register(Territory)
+class TerritoryAdmin(ReadOnlyAdmin):
+    list_display = ["name", "kind", "code", "siren", "population", "vintage"]
+    list_filter = ["vintage", "kind"]
+    list_select_related = ["vintage"]
+    search_fields = ["search_name", "code", "siren"]
+    show_full_result_count = False
+
+
+class StructureMemberInline(admin.TabularInline):
+    model = StructureMember
+    extra = 0
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(admin.ModelAdmin):
+    list_display = ["name", "kind", "siren", "siret", "siret_is_fictitious", "departement_code"]
+    list_filter = ["kind", "siret_is_fictitious"]
+    search_fields = ["search_name", "siren", "siret"]
+    readonly_fields = ["search_name", "created_at"]
+    inlines = [StructureMemberInline]
+
+
+@admin.register(Grouping)
+class GroupingAdmin(admin.ModelAdmin):
+    list_display = ["name", "lead"]
+    list_select_related = ["lead"]
+    search_fields = ["name"]
+    raw_id_fields = ["lead", "members"]
+
+
+@admin.register(Affiliation)
+class AffiliationAdmin(ReadOnlyAdmin):
+    """Affiliations are asked for and answered on the site, where each answer is journaled."""
+
+    list_display = ["user", "organisation", "role", "requested_at", "validated_at", "refused_at", "ends_at"]
+    list_filter = ["role"]
+    list_select_related = ["user", "organisation"]
+    search_fields = ["user__email", "organisation__search_name"]

@@ -1,0 +1,36 @@
+"""Forms of this room."""
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Layout
+from django import forms
+from django.urls import reverse
+
+from core.crispy import Actions, CancelLink, Submit
+from core.forms import IdempotencyField
+from territories.enums import AffiliationRole
+
+
+class AffiliationRequestForm(forms.Form):
+    """Ask to act for the authority shown above the form."""
+
+    qui = forms.CharField(widget=forms.HiddenInput)
+    role = forms.ChoiceField(
+        label="Vous agissez comme",
+        choices=AffiliationRole.choices,
+        widget=forms.RadioSelect,
+        initial=AffiliationRole.CONTRIBUTOR,
+        help_text="Le représentant légal (maire, président, ou personne qu’il a mandatée) dépose et signe.",
+    )
+    idempotency_key = IdempotencyField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.layout = Layout(
+            "qui",
+            "idempotency_key",
+            "role",
+            Actions(Submit("Demander mon rattachement"), CancelLink(reverse("affiliation_home"))),
+        )

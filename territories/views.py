@@ -1,0 +1,97 @@
+"""A person and the authorities they act for."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from core.errors import Refused
+from core.idempotency import idempotent
+from territories.enums import AffiliationRole
+from territories.forms import AffiliationRequestForm
+from territories.lookup import Authority, find_by_references
+from territories.models import Affiliation, Organisation, Territory, Vintage
+from territories.search import Hit, search_territories
+from territories.services import end_affiliation, organisation_for, request_affiliation
+
+_SHOWN = 50
+
+
+def _latest_year() -> int:
+    """The latest vintage loaded: the authorities of today; 0 before any is."""
+    return Vintage.objects.order_by("-year").values_list("year", flat=True).first() or 0
+
+
+def _hits(text: str) -> list[tuple[Hit, str]]:
+    address = reverse("affiliation_request")
+    return [(hit, f"{address}?qui={hit.reference}") for hit in search_territories(text, _latest_year(), limit=12)]
+
+
+@require_safe
+def affiliation_home(request: HttpRequest) -> HttpResponse:
+    """My affiliations and requests, and the search of my authority."""
+    text = request.GET.get("q", "").strip()[:100]
+    mine = Affiliation.objects.filter(user_id=request.user.pk).select_related("organisation").order_by("-id")[:_SHOWN]
+    context = {"affiliations": list(mine), "now": timezone.now(), "text": text, "hits": _hits(text) if text else []}
+    return render(request, "territories/affiliation_home.html", context)
+
+
+@require_safe
+def affiliation_search(request: HttpRequest) -> HttpResponse:
+    """The list under the search field, as one types."""
+    text = request.GET.get("q", "").strip()[:100]
+    return render(request, "territories/search_options.html", {"hits": _hits(text), "text": text})
+
+
+def affiliation_request(request: HttpRequest) -> HttpResponse:
+    """Ask to act for one authority, in a role."""
+    authority = _authority(request.POST.get("qui") or request.GET.get("qui", ""))
+    form = AffiliationRequestForm(request.POST or None, initial={"qui": request.GET.get("qui", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            _ask(request, form, authority)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, f"Votre demande pour {authority.name} est transmise. Vous aurez une réponse ici.")
+            return redirect("affiliation_home")
+    return render(request, "territories/affiliation_request.html", {"form": form, "authority": authority})
+
+
+def _authority(reference: str) -> Authority:
+    found, _ = find_by_references([reference], _latest_year())
+    if not found:
+        raise Http404
+    return found[0]
+
+
+def _ask(request: HttpRequest, form: AffiliationRequestForm, authority: Authority) -> None:
+    role = AffiliationRole(form.cleaned_data["role"])
+    content = {"qui": form.cleaned_data["qui"], "role": role.value}
+    key = form.cleaned_data["idempotency_key"]
+    with (
+        transaction.atomic(),
+        idempotent(key=key, act="affiliation.request", actor=request.user, content=content) as command,
+    ):
+        if command.is_replay:
+            return
+        organisation = organisation_for(authority) if isinstance(authority, Territory) else authority
+        assert isinstance(organisation, Organisation)
+        made = request_affiliation(user=request.user, organisation=organisation, role=role, at=timezone.now())
+        command.answer = {"affiliation": made.pk}
+
+
+@require_POST
+def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
+    """Withdraw my request, or give up my affiliation."""
+    affiliation = get_object_or_404(Affiliation.objects.filter(user_id=request.user.pk), pk=affiliation_id)
+    try:
+        end_affiliation(affiliation_id=affiliation.pk, by=request.user, at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "C’est fait\u00a0: ce rattachement est terminé.")
+    return redirect("affiliation_home")
