@@ -43,6 +43,10 @@ class ProcessError(Exception):
     """The child refused the job, or died of it."""
 
 
+class ProcessDied(ProcessError):
+    """The child ended before it answered."""
+
+
 class ProcessTimeout(ProcessError):
     """The job did not end in time; the child was killed."""
 
@@ -123,14 +127,17 @@ class LimitedProcess:
     def _call_locked(self, frame: bytes, deadline: float) -> Frame:
         if self.pid is None or self._jobs >= self.recycle_after:
             self._start()
+        was_warm = self._jobs > 0
         try:
             try:
-                self._write(frame, deadline)
-            except BrokenPipeError:
-                # It left between two jobs, having been idle for too long: nothing was done.
+                answer, blobs = self._exchange(frame, deadline)
+            except (BrokenPipeError, ProcessDied):
+                if not was_warm:
+                    raise
+                # It may have left between two jobs, idle for too long or killed: once more, and
+                # a fresh child that dies of this job is the job's fault.
                 self._start()
-                self._write(frame, deadline)
-            answer, blobs = read_frame(lambda size: self._read(size, deadline))
+                answer, blobs = self._exchange(frame, deadline)
         except BaseException as error:
             self._stop()
             if isinstance(error, ProcessError) or not isinstance(error, Exception):
@@ -140,6 +147,10 @@ class LimitedProcess:
         if "error" in answer:
             raise ProcessError(str(answer["error"]))
         return answer, blobs
+
+    def _exchange(self, frame: bytes, deadline: float) -> Frame:
+        self._write(frame, deadline)
+        return read_frame(lambda size: self._read(size, deadline))
 
     def _start(self) -> None:
         self._stop()
@@ -195,7 +206,7 @@ class LimitedProcess:
             except BlockingIOError:
                 continue
             if not part:
-                raise ProcessError(f"{self.module}: the process died ({self._exit_code()})")
+                raise ProcessDied(f"{self.module}: the process died ({self._exit_code()})")
             parts += part
         return bytes(parts)
 

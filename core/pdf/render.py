@@ -83,11 +83,13 @@ class FieldBox:
 
 @dataclass(frozen=True)
 class RenderedDocument:
-    """The bytes, the number of pages, and the place of each element ``id="field-…"``."""
+    """The bytes, the number of pages, the place of each element ``id="field-…"``, and what the
+    library warned of (unknown CSS, image without alternative)."""
 
     pdf: bytes
     page_count: int
     boxes: tuple[FieldBox, ...]
+    warnings: tuple[str, ...] = ()
 
     def box(self, name: str) -> FieldBox:
         """Return the place kept by ``id="field-<name>"``; RenderError when the page has none."""
@@ -147,7 +149,7 @@ def render_document(
     except ProcessError as error:
         raise RenderError(str(error)) from error
     boxes = tuple(FieldBox(name=item["name"], page=item["page"], box=tuple(item["box"])) for item in answer["boxes"])
-    return RenderedDocument(pdf=pdf, page_count=answer["page_count"], boxes=boxes)
+    return RenderedDocument(pdf=pdf, page_count=answer["page_count"], boxes=boxes, warnings=tuple(answer["warnings"]))
 
 
 def render_pdf(

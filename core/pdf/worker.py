@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import weasyprint
+from weasyprint.logger import LOGGER
 
 from core.pdf.fetcher import BASE_URL, StaticFetcher
 from core.pdf.process import Frame, serve
@@ -18,8 +20,29 @@ POINTS_PER_PIXEL = 0.75
 FIELD_PREFIX = "field-"
 
 
+class _Warnings(logging.Handler):
+    """Keeps what the library would only print: unknown CSS, images without alternative…"""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage()[:300])
+
+
 def handle(header: dict[str, Any], blobs: list[bytes]) -> Frame:
     """Lay out one page; see ``render.render_document`` for the contract."""
+    warnings = _Warnings()
+    LOGGER.addHandler(warnings)
+    try:
+        answer, parts = _lay_out(header, blobs)
+    finally:
+        LOGGER.removeHandler(warnings)
+    return {**answer, "warnings": warnings.messages[:50]}, parts
+
+
+def _lay_out(header: dict[str, Any], blobs: list[bytes]) -> Frame:
     html, *contents = blobs
     fetcher = StaticFetcher([Path(root) for root in header["roots"]])
     page = weasyprint.HTML(string=html.decode(), encoding="utf-8", base_url=BASE_URL, url_fetcher=fetcher)
