@@ -27,14 +27,14 @@ demo: setup ## Démarre tout : bases, données, site, tâches ; Ctrl-C arrête t
 
 check: setup-test ## Vérifie format, règles, types, couches, migrations et gabarits
 	@echo "→ Format"
-	@$(PYTHON_BIN) -m ruff format --check --quiet . \
-		|| { echo "✗ « make format » remet ces fichiers en forme :"; $(PYTHON_BIN) -m ruff format --check .; }
+	@$(PYTHON_BIN) -m ruff format --check --output-format concise . >.venv/check.log 2>&1 \
+		|| { cat .venv/check.log; echo "✗ « make format » remet ces fichiers en forme."; exit 1; }
 	@echo "→ Règles"
 	@$(PYTHON_BIN) -m ruff check --quiet .
 	@echo "→ Types"
 	@$(PYTHON_BIN) -m mypy --no-error-summary .
 	@echo "→ Couches"
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" lint-imports --no-timings >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@.venv/bin/lint-imports >.venv/check.log 2>&1 || { cat .venv/check.log; exit 1; }
 	@echo "→ Migrations"
 	@$(PYTHON_BIN) manage.py makemigrations --check --dry-run --verbosity 1
 	@echo "→ Gabarits"
