@@ -1,10 +1,13 @@
 """How the sign-in library behaves here: how mail leaves, whose address a request comes from, who is let in."""
 
 import ipaddress
+import time
 import uuid
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -74,6 +77,15 @@ class AccountAdapter(DefaultAccountAdapter):
             with transaction.atomic():
                 hooks.announce_identity(user=user, claims=sociallogin.account.extra_data, at=timezone.now())
         return super().post_login(request, user, **kwargs)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not for who signed in a few minutes ago: the library counts only what was asked twice."""
+        request = self.request
+        if request.user.is_authenticated:
+            records = get_authentication_records(request, request.user)
+            if any(time.time() - record["at"] < REAUTHENTICATION_TIMEOUT for record in records):
+                return False
+        return super().is_reauthentication_required(app=app, **kwargs)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account_home")

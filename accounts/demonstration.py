@@ -46,9 +46,7 @@ def create_person(
     user.is_demonstration, user.is_active = True, True
     user.set_password(password)
     user.save()
-    EmailAddress.objects.update_or_create(
-        user=user, email=user.email, defaults={"verified": True, "primary": True}
-    )
+    EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
     if totp_secret is not None:
         Authenticator.objects.update_or_create(
             user=user, type=Authenticator.Type.TOTP, defaults={"data": {"secret": encrypt(totp_secret)}}

@@ -37,7 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField("nom", max_length=80, blank=True)
     phone = models.CharField("téléphone", max_length=30, blank=True)
     job_title = models.CharField("fonction", max_length=120, blank=True)
-    is_active = models.BooleanField("compte actif", default=True)
+    is_active = models.BooleanField("compte actif", default=True)  # type: ignore[misc]
     is_staff = models.BooleanField("accès à l'administration", default=False)
     requires_second_factor = models.BooleanField("second facteur exigé", default=False)
     is_demonstration = models.BooleanField("personne fictive", default=False)

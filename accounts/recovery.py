@@ -55,7 +55,6 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     The second one starts the delay. Raises :class:`Refused` when the agent may not, is the person themself, agreed
     already, has not confirmed, or when the request is no longer waiting.
     """
-    digest = approval_digest(recovery)
     locked = FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
     if not hooks.may_approve_recovery(by):
         raise Refused("Seul un agent habilité peut donner cet accord.")
@@ -65,7 +64,7 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
         raise Refused("Cette demande n'attend plus d'accord.")
     if by.pk == locked.first_approved_by_id:
         raise Refused("Vous avez déjà donné votre accord : le second vient d'un autre agent.")
-    confirmations.consume(user=by, act=APPROVAL_ACT, content_sha256=digest, at=at)
+    confirmations.consume(user=by, act=APPROVAL_ACT, content_sha256=approval_digest(locked), at=at)
     before = str(locked.state)
     if before == State.REQUESTED:
         locked.approve_once(by=by, at=at)

@@ -83,7 +83,7 @@ urlpatterns = [
     path("compte/identites/", social.connections, name="socialaccount_connections"),
     path("compte/identites/creation/", social.signup, name="socialaccount_signup"),
     path("compte/identites/annulee/", social.login_cancelled, name="socialaccount_login_cancelled"),
-    path("compte/identites/erreur/", social.login_error, name="socialaccount_login_error"),
+    path("compte/identites/erreur/", login_not_required(social.login_error), name="socialaccount_login_error"),
     path("compte/proconnect/", views.proconnect_login, name="proconnect_login"),
     path("compte/proconnect/retour/", views.proconnect_callback, name="proconnect_callback"),
 ]

@@ -18,9 +18,7 @@ OTHER_DIGEST = confirmations.content_digest({"amount": "100000.01", "number": "8
 
 
 def confirm(user, *, code=None, act=ACT, digest=DIGEST, at=NOON):
-    return confirmations.confirm_act(
-        user=user, act=act, content_sha256=digest, code=code or code_of(user, at), at=at
-    )
+    return confirmations.confirm_act(user=user, act=act, content_sha256=digest, code=code or code_of(user, at), at=at)
 
 
 def consume(user, *, act=ACT, digest=DIGEST, at=NOON):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import UsedCode, User
 from core.models import OutboxMessage
-from tests.factories.accounts import PASSWORD, UserFactory, code_of
+from tests.factories.accounts import PASSWORD, AgentFactory, UserFactory, code_of
 
 LOGIN = "account_login"
 
@@ -184,7 +184,7 @@ def test_recovery_code_signs_in_once(client_factory):
 
 @pytest.mark.django_db
 def test_reset_changes_the_password_and_never_skips_the_second_factor(client_factory):
-    user = UserFactory(agent=True)
+    user = AgentFactory()
     client = client_factory()
     new = "une toute autre phrase"
     assert client.post(reverse("account_reset_password"), {"email": user.email}).url == reverse(
@@ -271,7 +271,5 @@ def test_sign_out_is_a_post(client):
 @pytest.mark.django_db
 def test_sign_in_never_leads_elsewhere(client):
     user = UserFactory()
-    response = client.post(
-        f"{reverse(LOGIN)}?next=https://example.com/", {"login": user.email, "password": PASSWORD}
-    )
+    response = client.post(f"{reverse(LOGIN)}?next=https://example.com/", {"login": user.email, "password": PASSWORD})
     assert "example.com" not in response.url

@@ -48,7 +48,6 @@ PERSON_PAGES = [
     "usersessions_list",
     "socialaccount_connections",
     "socialaccount_login_cancelled",
-    "socialaccount_login_error",
     "account_password_reset_completed",
 ]
 # In what the library says when nobody translated it.
@@ -79,6 +78,13 @@ def test_person_page_is_french(client, name, second_factor):
     sign_in(client, UserFactory(second_factor=second_factor))
     response = client.get(reverse(name))
     assert response.status_code == 200
+    assert ENGLISH.findall(text_of(response)) == []
+
+
+@pytest.mark.django_db
+def test_failed_identity_provider_page_is_french(client):
+    response = client.get(reverse("socialaccount_login_error"))
+    assert response.status_code == 401
     assert ENGLISH.findall(text_of(response)) == []
 
 

@@ -18,7 +18,7 @@ TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 class UserFactory(factory.django.DjangoModelFactory):
-    """``second_factor=True`` enrols an application; ``agent=True`` also makes it compulsory."""
+    """``second_factor=True`` enrols an application, whose secret is ``TOTP_SECRET``."""
 
     class Meta:
         model = User
@@ -28,12 +28,6 @@ class UserFactory(factory.django.DjangoModelFactory):
     first_name = "Camille"
     last_name = factory.Sequence(lambda n: f"Martin {n}")
     job_title = "secrétaire générale de mairie"
-
-    class Params:
-        agent = factory.Trait(requires_second_factor=True, second_factor=True)
-        administrator = factory.Trait(
-            requires_second_factor=True, second_factor=True, is_staff=True, is_superuser=True
-        )
 
     @factory.post_generation
     def password(self, create: bool, extracted: str | None, **kwargs: Any) -> None:
@@ -49,9 +43,30 @@ class UserFactory(factory.django.DjangoModelFactory):
     @factory.post_generation
     def second_factor(self, create: bool, extracted: bool | None, **kwargs: Any) -> None:
         if create and extracted:
-            Authenticator.objects.create(
-                user=self, type=Authenticator.Type.TOTP, data={"secret": encrypt(TOTP_SECRET)}
-            )
+            enrol(self)
+
+
+class AgentFactory(UserFactory):
+    """A person whose second factor is compulsory, and enrolled unless ``second_factor=False``."""
+
+    requires_second_factor = True
+
+    @factory.post_generation
+    def second_factor(self, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if create and extracted is not False:
+            enrol(self)
+
+
+class AdministratorFactory(AgentFactory):
+    """Staff of the site."""
+
+    is_staff = True
+    is_superuser = True
+
+
+def enrol(user: User) -> Authenticator:
+    """Give this person an authenticator application."""
+    return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": encrypt(TOTP_SECRET)})
 
 
 def code_of(user: User, at: datetime | None = None) -> str:
