@@ -35,3 +35,15 @@ class Attendance(models.TextChoices):
     REMOTE = "remote", "à distance"
     PROXY = "proxy", "représenté"
     ABSENT = "absent", "absent"
+
+
+class SelectionRule(models.TextChoices):
+    """What happens when a dossier asks for more than what is left; the codes of ``jury.selection``."""
+
+    SKIP = "skip", "on passe au dossier suivant"
+    STOP = "stop", "on s'arrête au premier qui ne tient pas"
+
+
+class CastingVote(models.TextChoices):
+    FOR = "for", "pour"
+    AGAINST = "against", "contre"

@@ -5,12 +5,21 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField
+from django_fsm import FSMField, FSMModelMixin
 
 from applications.models import Application
 from calls.models import Axis, Criterion, ScoringGrid, Session
 from core.models import StoredFile
-from jury.enums import Attendance, DecisionListState, DeliberationState, EvaluationState, Outcome
+from jury.enums import (
+    Attendance,
+    CastingVote,
+    DecisionListState,
+    DeliberationState,
+    EvaluationState,
+    Outcome,
+    SelectionRule,
+)
+from jury.workflow import DECISION_LIST, DELIBERATION, EVALUATION
 
 
 class Jury(models.Model):
@@ -19,6 +28,10 @@ class Jury(models.Model):
     session = models.OneToOneField(Session, on_delete=models.PROTECT, related_name="jury", verbose_name="relève")
     grid = models.ForeignKey(ScoringGrid, on_delete=models.PROTECT, related_name="juries", verbose_name="grille")
     name = models.CharField("nom", max_length=200)
+    # Published before the reading begins: what happens to a dossier that no longer fits.
+    selection_rule = models.CharField(
+        "règle de sélection", max_length=4, choices=SelectionRule.choices, default=SelectionRule.SKIP
+    )
     created_at = models.DateTimeField("constitué le")
 
     class Meta:
@@ -94,7 +107,7 @@ class AssignmentRun(models.Model):
         return f"{self.jury_id} {self.computed_at:%Y-%m-%d %H:%M}"
 
 
-class Evaluation(models.Model):
+class Evaluation(FSMModelMixin, models.Model):
     """One juror's reading of one dossier: assignment, conflict declaration, then marks."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -111,6 +124,11 @@ class Evaluation(models.Model):
     submitted_at = models.DateTimeField("remise le", null=True, blank=True)
     version = models.PositiveIntegerField("version", default=1)
 
+    start = EVALUATION.method("start", state)
+    submit = EVALUATION.method("submit", state)
+    withdraw = EVALUATION.method("withdraw", state)
+    reassign = EVALUATION.method("reassign", state)
+
     class Meta:
         verbose_name = "évaluation"
         verbose_name_plural = "évaluations"
@@ -118,8 +136,7 @@ class Evaluation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["juror", "application"], name="jury_evaluation_once"),
             models.CheckConstraint(
-                condition=~Q(state="submitted")
-                | Q(submitted_at__isnull=False, no_conflict_declared_at__isnull=False),
+                condition=~Q(state="submitted") | Q(submitted_at__isnull=False, no_conflict_declared_at__isnull=False),
                 name="jury_evaluation_submitted_without_conflict",
             ),
         ]
@@ -145,7 +162,7 @@ class Score(models.Model):
         return f"{self.criterion_id} : {self.mark}"
 
 
-class Deliberation(models.Model):
+class Deliberation(FSMModelMixin, models.Model):
     """A plenary meeting of a jury: summons, attendance, quorum, opinions, minutes."""
 
     jury = models.ForeignKey(Jury, on_delete=models.PROTECT, related_name="deliberations")
@@ -164,15 +181,15 @@ class Deliberation(models.Model):
     minutes_file = models.ForeignKey(StoredFile, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     observations = models.TextField("observations", blank=True)
 
+    close = DELIBERATION.method("close", state)
+
     class Meta:
         verbose_name = "délibération"
         verbose_name_plural = "délibérations"
         ordering = ["jury", "number"]
         constraints = [
             models.UniqueConstraint(fields=["jury", "number"], name="jury_deliberation_number_unique"),
-            models.CheckConstraint(
-                condition=Q(held_at__gt=F("summoned_at")), name="jury_deliberation_dates_in_order"
-            ),
+            models.CheckConstraint(condition=Q(held_at__gt=F("summoned_at")), name="jury_deliberation_dates_in_order"),
         ]
 
     def __str__(self) -> str:
@@ -218,6 +235,11 @@ class Opinion(models.Model):
     motive = models.TextField("motif", blank=True)
     votes_for = models.PositiveSmallIntegerField("voix pour", null=True, blank=True)
     votes_against = models.PositiveSmallIntegerField("voix contre", null=True, blank=True)
+    # The chair's vote, which decides a tie; empty where there was none.
+    casting_vote = models.CharField(
+        "voix prépondérante du président", max_length=7, choices=CastingVote.choices, blank=True
+    )
+    departs_from_merit = models.BooleanField("s'écarte de l'ordre des notes", default=False)
 
     class Meta:
         verbose_name = "avis du jury"
@@ -233,13 +255,18 @@ class Opinion(models.Model):
                 name="jury_opinion_other_than_award_has_motive",
                 violation_error_message="Un avis autre que « retenu » est motivé.",
             ),
+            models.CheckConstraint(
+                condition=Q(departs_from_merit=False) | ~Q(motive=""),
+                name="jury_opinion_departure_has_motive",
+                violation_error_message="Un avis qui s'écarte de l'ordre des notes est motivé.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.application_id} : {self.outcome}"
 
 
-class DecisionList(models.Model):
+class DecisionList(FSMModelMixin, models.Model):
     """A list prepared by one person and released by another in one act, which reserves all the money or none."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -257,6 +284,11 @@ class DecisionList(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     version = models.PositiveIntegerField("version", default=1)
+
+    mark_prepared = DECISION_LIST.method("mark_prepared", state)
+    reopen = DECISION_LIST.method("reopen", state)
+    cancel = DECISION_LIST.method("cancel", state)
+    release = DECISION_LIST.method("release", state)
 
     class Meta:
         verbose_name = "liste de décisions"

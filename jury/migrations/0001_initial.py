@@ -9,279 +9,605 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('applications', '0001_initial'),
-        ('calls', '0001_initial'),
-        ('core', '0003_guards'),
+        ("applications", "0001_initial"),
+        ("calls", "0001_initial"),
+        ("core", "0003_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Deliberation',
+            name="Deliberation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(default=1, verbose_name='numéro')),
-                ('state', django_fsm.FSMField(choices=[('open', 'ouverte'), ('closed', 'close')], default='open', max_length=8, protected=True, verbose_name='état')),
-                ('summoned_at', models.DateTimeField(verbose_name='convoqué le')),
-                ('held_at', models.DateTimeField(verbose_name='tenue le')),
-                ('place', models.CharField(blank=True, max_length=200, verbose_name='lieu')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='close le')),
-                ('minutes_number', models.CharField(blank=True, max_length=40, verbose_name='numéro du procès-verbal')),
-                ('observations', models.TextField(blank=True, verbose_name='observations')),
-                ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('minutes_file', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.storedfile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField(default=1, verbose_name="numéro")),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[("open", "ouverte"), ("closed", "close")],
+                        default="open",
+                        max_length=8,
+                        protected=True,
+                        verbose_name="état",
+                    ),
+                ),
+                ("summoned_at", models.DateTimeField(verbose_name="convoqué le")),
+                ("held_at", models.DateTimeField(verbose_name="tenue le")),
+                ("place", models.CharField(blank=True, max_length=200, verbose_name="lieu")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="close le")),
+                ("minutes_number", models.CharField(blank=True, max_length=40, verbose_name="numéro du procès-verbal")),
+                ("observations", models.TextField(blank=True, verbose_name="observations")),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "minutes_file",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.storedfile",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'délibération',
-                'verbose_name_plural': 'délibérations',
-                'ordering': ['jury', 'number'],
+                "verbose_name": "délibération",
+                "verbose_name_plural": "délibérations",
+                "ordering": ["jury", "number"],
             },
         ),
         migrations.CreateModel(
-            name='DecisionList',
+            name="DecisionList",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(blank=True, max_length=40, null=True, unique=True, verbose_name='numéro')),
-                ('title', models.CharField(max_length=200, verbose_name='intitulé')),
-                ('state', django_fsm.FSMField(choices=[('preparing', 'en préparation'), ('prepared', 'à libérer'), ('released', 'libérée'), ('cancelled', 'annulée')], default='preparing', max_length=12, protected=True, verbose_name='état')),
-                ('created_at', models.DateTimeField(verbose_name='créée le')),
-                ('prepared_at', models.DateTimeField(blank=True, null=True, verbose_name='préparée le')),
-                ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='libérée le')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('prepared_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('released_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deliberation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decision_lists', to='jury.deliberation')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("number", models.CharField(blank=True, max_length=40, null=True, unique=True, verbose_name="numéro")),
+                ("title", models.CharField(max_length=200, verbose_name="intitulé")),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("preparing", "en préparation"),
+                            ("prepared", "à libérer"),
+                            ("released", "libérée"),
+                            ("cancelled", "annulée"),
+                        ],
+                        default="preparing",
+                        max_length=12,
+                        protected=True,
+                        verbose_name="état",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="créée le")),
+                ("prepared_at", models.DateTimeField(blank=True, null=True, verbose_name="préparée le")),
+                ("released_at", models.DateTimeField(blank=True, null=True, verbose_name="libérée le")),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
+                (
+                    "prepared_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "deliberation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decision_lists",
+                        to="jury.deliberation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'liste de décisions',
-                'verbose_name_plural': 'listes de décisions',
-                'ordering': ['-created_at', 'id'],
+                "verbose_name": "liste de décisions",
+                "verbose_name_plural": "listes de décisions",
+                "ordering": ["-created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Juror',
+            name="Juror",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_chair', models.BooleanField(default=False, verbose_name='président')),
-                ('organisation_name', models.CharField(blank=True, max_length=200, verbose_name='organisme')),
-                ('expertise', models.JSONField(blank=True, default=list, verbose_name="thèmes d'expertise")),
-                ('region_code', models.CharField(blank=True, max_length=2, verbose_name='région')),
-                ('load_min', models.PositiveSmallIntegerField(default=0, verbose_name='charge minimale')),
-                ('load_max', models.PositiveSmallIntegerField(default=40, verbose_name='charge maximale')),
-                ('appointed_at', models.DateTimeField(verbose_name='nommé le')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='juror_seats', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_chair", models.BooleanField(default=False, verbose_name="président")),
+                ("organisation_name", models.CharField(blank=True, max_length=200, verbose_name="organisme")),
+                ("expertise", models.JSONField(blank=True, default=list, verbose_name="thèmes d'expertise")),
+                ("region_code", models.CharField(blank=True, max_length=2, verbose_name="région")),
+                ("load_min", models.PositiveSmallIntegerField(default=0, verbose_name="charge minimale")),
+                ("load_max", models.PositiveSmallIntegerField(default=40, verbose_name="charge maximale")),
+                ("appointed_at", models.DateTimeField(verbose_name="nommé le")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="juror_seats",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'juré',
-                'verbose_name_plural': 'jurés',
-                'ordering': ['jury', 'id'],
+                "verbose_name": "juré",
+                "verbose_name_plural": "jurés",
+                "ordering": ["jury", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Evaluation',
+            name="Evaluation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', django_fsm.FSMField(choices=[('assigned', 'à évaluer'), ('draft', 'en cours'), ('submitted', 'remise'), ('withdrawn', 'retirée')], default='assigned', max_length=12, protected=True, verbose_name='état')),
-                ('assigned_at', models.DateTimeField(verbose_name='affecté le')),
-                ('no_conflict_declared_at', models.DateTimeField(blank=True, null=True, verbose_name='absence de conflit déclarée le')),
-                ('comment', models.TextField(blank=True, verbose_name='avis')),
-                ('total', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='total sur 20')),
-                ('submitted_at', models.DateTimeField(blank=True, null=True, verbose_name='remise le')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='applications.application')),
-                ('juror', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='jury.juror')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("assigned", "à évaluer"),
+                            ("draft", "en cours"),
+                            ("submitted", "remise"),
+                            ("withdrawn", "retirée"),
+                        ],
+                        default="assigned",
+                        max_length=12,
+                        protected=True,
+                        verbose_name="état",
+                    ),
+                ),
+                ("assigned_at", models.DateTimeField(verbose_name="affecté le")),
+                (
+                    "no_conflict_declared_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="absence de conflit déclarée le"),
+                ),
+                ("comment", models.TextField(blank=True, verbose_name="avis")),
+                (
+                    "total",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=5, null=True, verbose_name="total sur 20"
+                    ),
+                ),
+                ("submitted_at", models.DateTimeField(blank=True, null=True, verbose_name="remise le")),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluations",
+                        to="applications.application",
+                    ),
+                ),
+                (
+                    "juror",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="evaluations", to="jury.juror"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'évaluation',
-                'verbose_name_plural': 'évaluations',
-                'ordering': ['id'],
+                "verbose_name": "évaluation",
+                "verbose_name_plural": "évaluations",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='AttendanceRow',
+            name="AttendanceRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('attendance', models.CharField(choices=[('present', 'présent'), ('remote', 'à distance'), ('proxy', 'représenté'), ('absent', 'absent')], max_length=8, verbose_name='présence')),
-                ('deliberation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attendance', to='jury.deliberation')),
-                ('juror', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jury.juror')),
-                ('proxy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jury.juror', verbose_name='mandataire')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "attendance",
+                    models.CharField(
+                        choices=[
+                            ("present", "présent"),
+                            ("remote", "à distance"),
+                            ("proxy", "représenté"),
+                            ("absent", "absent"),
+                        ],
+                        max_length=8,
+                        verbose_name="présence",
+                    ),
+                ),
+                (
+                    "deliberation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="attendance", to="jury.deliberation"
+                    ),
+                ),
+                (
+                    "juror",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="jury.juror"),
+                ),
+                (
+                    "proxy",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jury.juror",
+                        verbose_name="mandataire",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'présence',
-                'verbose_name_plural': 'présences',
+                "verbose_name": "présence",
+                "verbose_name_plural": "présences",
             },
         ),
         migrations.CreateModel(
-            name='Jury',
+            name="Jury",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, verbose_name='nom')),
-                ('created_at', models.DateTimeField(verbose_name='constitué le')),
-                ('grid', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='juries', to='calls.scoringgrid', verbose_name='grille')),
-                ('session', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='jury', to='calls.session', verbose_name='relève')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, verbose_name="nom")),
+                ("created_at", models.DateTimeField(verbose_name="constitué le")),
+                (
+                    "grid",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="juries",
+                        to="calls.scoringgrid",
+                        verbose_name="grille",
+                    ),
+                ),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jury",
+                        to="calls.session",
+                        verbose_name="relève",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'jury',
-                'verbose_name_plural': 'jurys',
-                'ordering': ['-created_at', 'id'],
+                "verbose_name": "jury",
+                "verbose_name_plural": "jurys",
+                "ordering": ["-created_at", "id"],
             },
         ),
         migrations.AddField(
-            model_name='juror',
-            name='jury',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jurors', to='jury.jury'),
+            model_name="juror",
+            name="jury",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="jurors", to="jury.jury"),
         ),
         migrations.AddField(
-            model_name='deliberation',
-            name='jury',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliberations', to='jury.jury'),
+            model_name="deliberation",
+            name="jury",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="deliberations", to="jury.jury"
+            ),
         ),
         migrations.CreateModel(
-            name='AssignmentRun',
+            name="AssignmentRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('computed_at', models.DateTimeField(verbose_name='calculé le')),
-                ('replay', models.JSONField(verbose_name='entrées et résultat')),
-                ('sha256', models.CharField(max_length=64, verbose_name='empreinte')),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True, verbose_name='confirmé le')),
-                ('computed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('jury', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignment_runs', to='jury.jury')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("computed_at", models.DateTimeField(verbose_name="calculé le")),
+                ("replay", models.JSONField(verbose_name="entrées et résultat")),
+                ("sha256", models.CharField(max_length=64, verbose_name="empreinte")),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmé le")),
+                (
+                    "computed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "jury",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="assignment_runs", to="jury.jury"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': "proposition d'affectation",
-                'verbose_name_plural': "propositions d'affectation",
-                'ordering': ['-computed_at', 'id'],
+                "verbose_name": "proposition d'affectation",
+                "verbose_name_plural": "propositions d'affectation",
+                "ordering": ["-computed_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Opinion',
+            name="Opinion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rank', models.PositiveIntegerField(blank=True, null=True, verbose_name='rang')),
-                ('merit_rank', models.PositiveIntegerField(blank=True, null=True, verbose_name='rang des notes')),
-                ('average', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='moyenne sur 20')),
-                ('outcome', models.CharField(choices=[('awarded', 'retenu'), ('refused', 'non retenu'), ('waitlisted', "liste d'attente"), ('redirected', 'réorienté vers un autre guichet'), ('deferred', 'ajourné')], max_length=12, verbose_name='avis')),
-                ('amount_proposed', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='aide proposée, en euros')),
-                ('motive', models.TextField(blank=True, verbose_name='motif')),
-                ('votes_for', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='voix pour')),
-                ('votes_against', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='voix contre')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='opinions', to='applications.application')),
-                ('deliberation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='opinions', to='jury.deliberation')),
-                ('redirected_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='calls.axis')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rank", models.PositiveIntegerField(blank=True, null=True, verbose_name="rang")),
+                ("merit_rank", models.PositiveIntegerField(blank=True, null=True, verbose_name="rang des notes")),
+                (
+                    "average",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=5, null=True, verbose_name="moyenne sur 20"
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("awarded", "retenu"),
+                            ("refused", "non retenu"),
+                            ("waitlisted", "liste d'attente"),
+                            ("redirected", "réorienté vers un autre guichet"),
+                            ("deferred", "ajourné"),
+                        ],
+                        max_length=12,
+                        verbose_name="avis",
+                    ),
+                ),
+                (
+                    "amount_proposed",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="aide proposée, en euros"
+                    ),
+                ),
+                ("motive", models.TextField(blank=True, verbose_name="motif")),
+                ("votes_for", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="voix pour")),
+                ("votes_against", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="voix contre")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="opinions",
+                        to="applications.application",
+                    ),
+                ),
+                (
+                    "deliberation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="opinions", to="jury.deliberation"
+                    ),
+                ),
+                (
+                    "redirected_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="calls.axis",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'avis du jury',
-                'verbose_name_plural': 'avis du jury',
-                'ordering': ['deliberation', models.OrderBy(models.F('rank'), nulls_last=True), 'id'],
+                "verbose_name": "avis du jury",
+                "verbose_name_plural": "avis du jury",
+                "ordering": ["deliberation", models.OrderBy(models.F("rank"), nulls_last=True), "id"],
             },
         ),
         migrations.CreateModel(
-            name='Recusal',
+            name="Recusal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField(blank=True, verbose_name='motif')),
-                ('declared_at', models.DateTimeField(verbose_name='déclaré le')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recusals', to='applications.application')),
-                ('declared_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('juror', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recusals', to='jury.juror')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reason", models.TextField(blank=True, verbose_name="motif")),
+                ("declared_at", models.DateTimeField(verbose_name="déclaré le")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="recusals",
+                        to="applications.application",
+                    ),
+                ),
+                (
+                    "declared_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "juror",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="recusals", to="jury.juror"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'déport',
-                'verbose_name_plural': 'déports',
-                'ordering': ['id'],
+                "verbose_name": "déport",
+                "verbose_name_plural": "déports",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Score',
+            name="Score",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mark', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='note')),
-                ('comment', models.TextField(blank=True, verbose_name='commentaire')),
-                ('criterion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='calls.criterion')),
-                ('evaluation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='jury.evaluation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("mark", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="note")),
+                ("comment", models.TextField(blank=True, verbose_name="commentaire")),
+                (
+                    "criterion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="calls.criterion"
+                    ),
+                ),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="scores", to="jury.evaluation"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'note',
-                'verbose_name_plural': 'notes',
+                "verbose_name": "note",
+                "verbose_name_plural": "notes",
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('awarded', 'retenu'), ('refused', 'non retenu'), ('waitlisted', "liste d'attente"), ('redirected', 'réorienté vers un autre guichet'), ('deferred', 'ajourné')], max_length=12, verbose_name='décision')),
-                ('amount_granted', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='aide accordée, en euros')),
-                ('motive', models.TextField(blank=True, verbose_name='motif')),
-                ('position', models.PositiveIntegerField(default=0, verbose_name='ordre')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='applications.application')),
-                ('redirected_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='calls.axis')),
-                ('decision_list', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='jury.decisionlist')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("awarded", "retenu"),
+                            ("refused", "non retenu"),
+                            ("waitlisted", "liste d'attente"),
+                            ("redirected", "réorienté vers un autre guichet"),
+                            ("deferred", "ajourné"),
+                        ],
+                        max_length=12,
+                        verbose_name="décision",
+                    ),
+                ),
+                (
+                    "amount_granted",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="aide accordée, en euros"
+                    ),
+                ),
+                ("motive", models.TextField(blank=True, verbose_name="motif")),
+                ("position", models.PositiveIntegerField(default=0, verbose_name="ordre")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="applications.application",
+                    ),
+                ),
+                (
+                    "redirected_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="calls.axis",
+                    ),
+                ),
+                (
+                    "decision_list",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="jury.decisionlist"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'décision',
-                'verbose_name_plural': 'décisions',
-                'ordering': ['decision_list', 'position', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('decision_list', 'application'), name='jury_decision_once_per_list'), models.CheckConstraint(condition=models.Q(models.Q(('amount_granted__gt', 0), ('outcome', 'awarded')), models.Q(models.Q(('outcome', 'awarded'), _negated=True), ('amount_granted__isnull', True)), _connector='OR'), name='jury_decision_only_awards_have_amount'), models.CheckConstraint(condition=models.Q(('outcome', 'awarded'), models.Q(('motive', ''), _negated=True), _connector='OR'), name='jury_decision_other_than_award_has_motive', violation_error_message='Une décision défavorable est motivée.')],
+                "verbose_name": "décision",
+                "verbose_name_plural": "décisions",
+                "ordering": ["decision_list", "position", "id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("decision_list", "application"), name="jury_decision_once_per_list"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("amount_granted__gt", 0), ("outcome", "awarded")),
+                            models.Q(models.Q(("outcome", "awarded"), _negated=True), ("amount_granted__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="jury_decision_only_awards_have_amount",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("outcome", "awarded"), models.Q(("motive", ""), _negated=True), _connector="OR"
+                        ),
+                        name="jury_decision_other_than_award_has_motive",
+                        violation_error_message="Une décision défavorable est motivée.",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='decisionlist',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'released'), _negated=True), models.Q(('released_at__isnull', False), ('released_by__isnull', False)), _connector='OR'), name='jury_decisionlist_released_is_signed'),
+            model_name="decisionlist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "released"), _negated=True),
+                    models.Q(("released_at__isnull", False), ("released_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="jury_decisionlist_released_is_signed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.UniqueConstraint(fields=('juror', 'application'), name='jury_evaluation_once'),
+            model_name="evaluation",
+            constraint=models.UniqueConstraint(fields=("juror", "application"), name="jury_evaluation_once"),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'submitted'), _negated=True), models.Q(('no_conflict_declared_at__isnull', False), ('submitted_at__isnull', False)), _connector='OR'), name='jury_evaluation_submitted_without_conflict'),
+            model_name="evaluation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "submitted"), _negated=True),
+                    models.Q(("no_conflict_declared_at__isnull", False), ("submitted_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="jury_evaluation_submitted_without_conflict",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attendancerow',
-            constraint=models.UniqueConstraint(fields=('deliberation', 'juror'), name='jury_attendance_once'),
+            model_name="attendancerow",
+            constraint=models.UniqueConstraint(fields=("deliberation", "juror"), name="jury_attendance_once"),
         ),
         migrations.AddConstraint(
-            model_name='attendancerow',
-            constraint=models.UniqueConstraint(condition=models.Q(('proxy__isnull', False)), fields=('deliberation', 'proxy'), name='jury_attendance_one_proxy'),
+            model_name="attendancerow",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("proxy__isnull", False)),
+                fields=("deliberation", "proxy"),
+                name="jury_attendance_one_proxy",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='juror',
-            constraint=models.UniqueConstraint(fields=('jury', 'user'), name='jury_juror_once'),
+            model_name="juror",
+            constraint=models.UniqueConstraint(fields=("jury", "user"), name="jury_juror_once"),
         ),
         migrations.AddConstraint(
-            model_name='juror',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_chair', True)), fields=('jury',), name='jury_juror_one_chair'),
+            model_name="juror",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_chair", True)), fields=("jury",), name="jury_juror_one_chair"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deliberation',
-            constraint=models.UniqueConstraint(fields=('jury', 'number'), name='jury_deliberation_number_unique'),
+            model_name="deliberation",
+            constraint=models.UniqueConstraint(fields=("jury", "number"), name="jury_deliberation_number_unique"),
         ),
         migrations.AddConstraint(
-            model_name='deliberation',
-            constraint=models.CheckConstraint(condition=models.Q(('held_at__gt', models.F('summoned_at'))), name='jury_deliberation_dates_in_order'),
+            model_name="deliberation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_at__gt", models.F("summoned_at"))), name="jury_deliberation_dates_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opinion',
-            constraint=models.UniqueConstraint(fields=('deliberation', 'application'), name='jury_opinion_once'),
+            model_name="opinion",
+            constraint=models.UniqueConstraint(fields=("deliberation", "application"), name="jury_opinion_once"),
         ),
         migrations.AddConstraint(
-            model_name='opinion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'awarded'), _negated=True), ('amount_proposed__gt', 0), _connector='OR'), name='jury_opinion_award_has_amount'),
+            model_name="opinion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("outcome", "awarded"), _negated=True), ("amount_proposed__gt", 0), _connector="OR"
+                ),
+                name="jury_opinion_award_has_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opinion',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome', 'awarded'), models.Q(('motive', ''), _negated=True), _connector='OR'), name='jury_opinion_other_than_award_has_motive', violation_error_message='Un avis autre que « retenu » est motivé.'),
+            model_name="opinion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outcome", "awarded"), models.Q(("motive", ""), _negated=True), _connector="OR"),
+                name="jury_opinion_other_than_award_has_motive",
+                violation_error_message="Un avis autre que « retenu » est motivé.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='recusal',
-            constraint=models.UniqueConstraint(fields=('juror', 'application'), name='jury_recusal_once'),
+            model_name="recusal",
+            constraint=models.UniqueConstraint(fields=("juror", "application"), name="jury_recusal_once"),
         ),
         migrations.AddConstraint(
-            model_name='score',
-            constraint=models.UniqueConstraint(fields=('evaluation', 'criterion'), name='jury_score_once'),
+            model_name="score",
+            constraint=models.UniqueConstraint(fields=("evaluation", "criterion"), name="jury_score_once"),
         ),
     ]

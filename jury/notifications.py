@@ -1,0 +1,59 @@
+"""Mails of the jury and of the decisions, queued in the transaction of the act they tell.
+
+A mail to a juror names no dossier: the list stays behind the sign-in, with the juror's rights of that moment.
+"""
+
+from django.urls import reverse
+
+from applications.notifications import applicant_addresses, common_context
+from core.mail import queue_mail
+from core.money import euros
+from core.templatetags.guichet import paris_date, paris_datetime
+from jury.enums import Outcome
+from jury.models import Decision, DecisionList, Deliberation
+
+SUBJECTS = {
+    Outcome.AWARDED: "votre projet est retenu",
+    Outcome.REFUSED: "votre projet n’est pas retenu",
+    Outcome.WAITLISTED: "votre projet est sur la liste d’attente",
+    Outcome.REDIRECTED: "votre projet est réorienté",
+    Outcome.DEFERRED: "votre projet est ajourné",
+}
+
+
+def summoned(deliberation: Deliberation) -> None:
+    """One mail to each member of the jury."""
+    jury = deliberation.jury
+    for juror in jury.jurors.select_related("user"):
+        queue_mail(
+            to=[juror.user.email],
+            subject=f"Convocation : {jury.name}",
+            template="emails/jury/summons.txt",
+            context={
+                "jury": jury.name,
+                "held_at": paris_datetime(deliberation.held_at),
+                "place": deliberation.place,
+                "path": reverse("jury_desk"),
+            },
+            dedupe_key=f"jury:summons:{deliberation.pk}:{juror.pk}",
+        )
+
+
+def decided(decision: Decision, decision_list: DecisionList) -> None:
+    """The decision, its reasons and the routes of appeal (CRPA L211-2; CJA R421-1 and R421-5)."""
+    application = decision.application
+    outcome = Outcome(decision.outcome)
+    queue_mail(
+        to=applicant_addresses(application),
+        subject=f"Dossier {application.number} : {SUBJECTS[outcome]}",
+        template=f"emails/jury/decision_{outcome.value}.txt",
+        context={
+            **common_context(application),
+            "amount": euros(decision.amount_granted) if decision.amount_granted is not None else "",
+            "motive": decision.motive,
+            "list_number": decision_list.number,
+            "decided_on": paris_date(decision_list.released_at),
+            "redirected_to": decision.redirected_to.title if decision.redirected_to else "",
+        },
+        dedupe_key=f"jury:decision:{decision.pk}",
+    )

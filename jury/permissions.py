@@ -1,0 +1,178 @@
+"""Who may see what of the jury. One function, ``readable_evaluations``, decides which marks a person reads.
+
+Pages, lists, sorting, filters, counts, exports, mails and the minutes all start from it, and it starts from
+``Application.objects.visible_to``: a recused juror has neither the dossier nor anything computed from it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from applications.enums import ApplicationState
+from applications.models import Application
+from calls.enums import MandateRole
+from calls.permissions import Scope, territory_scope
+from core.navigation import once
+from jury.enums import DeliberationState, EvaluationState
+from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury, Opinion
+
+# Agents who read what a closed deliberation said; they read totals without names.
+READER_ROLES = (
+    MandateRole.OFFICER,
+    MandateRole.RELEASER,
+    MandateRole.SIGNATORY,
+    MandateRole.AUDITOR,
+    MandateRole.ADMINISTRATOR,
+)
+SEAT_ROLES = (MandateRole.JUROR, MandateRole.CHAIR)
+
+
+def _signed_in(user: Any) -> bool:
+    return bool(getattr(user, "is_authenticated", False) and user.is_active)
+
+
+def reader_scope(user: Any, at: datetime | None = None) -> Scope:
+    """What the person's mandates let them read of juries; once per request."""
+    if not _signed_in(user):
+        return Scope(())
+    return once(user, "jury.reader", lambda: territory_scope(user, READER_ROLES, at or timezone.now()))
+
+
+def seats_of(user: Any, at: datetime | None = None) -> QuerySet[Juror]:
+    """The person's seats in juries whose axis their juror's or chair's mandate still covers."""
+    if not _signed_in(user):
+        return Juror.objects.none()
+    scope = once(user, "jury.seats", lambda: territory_scope(user, SEAT_ROLES, at or timezone.now()))
+    return Juror.objects.filter(_on_axis(scope, "jury__session__axis"), user_id=user.pk)
+
+
+def chaired(user: Any) -> QuerySet[Jury]:
+    """Juries that the person presides."""
+    return Jury.objects.filter(pk__in=seats_of(user).filter(is_chair=True).values("jury"))
+
+
+def supervised(user: Any) -> QuerySet[Jury]:
+    """Juries of the axes that the person's mandates of the ministry cover."""
+    scope = reader_scope(user)
+    return Jury.objects.filter(_on_axis(scope, "session__axis"))
+
+
+def visible_juries(user: Any) -> QuerySet[Jury]:
+    """Juries whose progress the person follows: those presided, and those of the ministry's axes."""
+    return Jury.objects.filter(Q(pk__in=chaired(user).values("pk")) | Q(pk__in=supervised(user).values("pk")))
+
+
+def _on_axis(scope: Scope, prefix: str) -> Q:
+    """Axes reached by a scope, whatever the territory: dossiers are filtered one by one afterwards."""
+    allowed = Q(pk__in=[])
+    for reach in scope.reaches:
+        one = Q(**{f"{prefix}__call_id": reach.call_id})
+        if reach.axis_id is not None:
+            one &= Q(**{f"{prefix}_id": reach.axis_id})
+        allowed |= one
+    return allowed
+
+
+def dossiers_of(jury: Jury, user: Any) -> QuerySet[Application]:
+    """Dossiers that this jury examines or has examined, as far as the person may see them."""
+    return (
+        Application.objects.visible_to(user)
+        .filter(session_id=jury.session_id)
+        .filter(
+            Q(state=ApplicationState.ADMISSIBLE)
+            | Q(Exists(Opinion.objects.filter(application=OuterRef("pk"), deliberation__jury=jury)))
+        )
+    )
+
+
+def own_evaluations(user: Any) -> QuerySet[Evaluation]:
+    """The person's own seats on dossiers that are still theirs to read."""
+    return (
+        Evaluation.objects.filter(juror__in=seats_of(user), application__in=Application.objects.visible_to(user))
+        .exclude(state=EvaluationState.WITHDRAWN)
+        .order_by("id")
+    )
+
+
+def readable_evaluations(user: Any, jury: Jury | None = None) -> QuerySet[Evaluation]:
+    """Evaluations whose marks the person may read now.
+
+    One's own, always. Those of others, once submitted: on a dossier one has oneself evaluated, after submitting;
+    for the chair, unless an evaluation of theirs on that dossier is still due; for the ministry, once the
+    deliberation on that dossier is closed.
+    """
+    if not _signed_in(user):
+        return Evaluation.objects.none()
+    base = Evaluation.objects.exclude(state=EvaluationState.WITHDRAWN).filter(
+        application__in=Application.objects.visible_to(user)
+    )
+    if jury is not None:
+        base = base.filter(juror__jury=jury)
+    mine = Evaluation.objects.filter(
+        juror__user_id=user.pk, juror__jury=OuterRef("juror__jury"), application=OuterRef("application")
+    ).exclude(state=EvaluationState.WITHDRAWN)
+    due = mine.exclude(state=EvaluationState.SUBMITTED)
+    closed = Opinion.objects.filter(application=OuterRef("application"), deliberation__state=DeliberationState.CLOSED)
+    others = (
+        Q(state=EvaluationState.SUBMITTED)
+        & ~Exists(due)
+        & (
+            (Q(juror__jury__in=seats_of(user).values("jury")) & Exists(mine.filter(state=EvaluationState.SUBMITTED)))
+            | Q(juror__jury__in=chaired(user).values("pk"))
+            | (Q(juror__jury__in=supervised(user).values("pk")) & Exists(closed))
+        )
+    )
+    return base.filter(Q(juror__in=seats_of(user)) | others)
+
+
+def reads_names(user: Any, jury: Jury) -> bool:
+    """Whether jurors are named to this person: only within the jury. Everybody else reads « Juré 1 », « Juré 2 »."""
+    return seats_of(user).filter(jury=jury).exists()
+
+
+def visible_deliberations(user: Any) -> QuerySet[Deliberation]:
+    """Deliberations of the juries that the person follows."""
+    return Deliberation.objects.filter(jury__in=visible_juries(user).values("pk"))
+
+
+def visible_opinions(deliberation: Deliberation, user: Any) -> QuerySet[Opinion]:
+    """Opinions on dossiers the person may see; the ministry reads them once the deliberation is closed."""
+    opinions = deliberation.opinions.filter(application__in=Application.objects.visible_to(user))
+    if deliberation.state == DeliberationState.CLOSED or chaired(user).filter(pk=deliberation.jury_id).exists():
+        return opinions
+    return opinions.none()
+
+
+def may_read_minutes(user: Any, deliberation: Deliberation) -> bool:
+    """The minutes are one document: whoever may not see one of its dossiers (recusal, territory) does not get it."""
+    if not visible_deliberations(user).filter(pk=deliberation.pk).exists():
+        return False
+    hidden = deliberation.opinions.exclude(application__in=Application.objects.visible_to(user))
+    return not hidden.exists()
+
+
+def visible_lists(user: Any) -> QuerySet[DecisionList]:
+    """Lists of decisions of the ministry's axes, every dossier of which the person may see."""
+    if not _signed_in(user):
+        return DecisionList.objects.none()
+    from jury.models import Decision
+
+    hidden = Decision.objects.filter(decision_list=OuterRef("pk")).exclude(
+        application__in=Application.objects.visible_to(user)
+    )
+    scope = reader_scope(user)
+    return DecisionList.objects.filter(_on_axis(scope, "deliberation__jury__session__axis")).exclude(Exists(hidden))
+
+
+def is_juror(user: Any) -> bool:
+    """Whether the pages of a juror open to this person at all; once per request."""
+    return once(user, "jury.is_juror", lambda: seats_of(user).exists()) if _signed_in(user) else False
+
+
+def follows_juries(user: Any) -> bool:
+    """Whether the person presides a jury or follows some for the ministry; once per request."""
+    if not _signed_in(user):
+        return False
+    return once(user, "jury.follows", lambda: bool(reader_scope(user)) or chaired(user).exists())

@@ -1,0 +1,206 @@
+"""From rows to the plain values that ranking, calibration and selection work on. A fixed number of queries each."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from applications.enums import ApplicationState
+from applications.models import Application
+from budget.models import Balance
+from calls.models import ScoringGrid
+from core.errors import Refused
+from jury.enums import EvaluationState, Outcome
+from jury.models import Decision, Evaluation, Jury, Opinion
+from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
+from jury.scoring import CriterionSpec
+from jury.selection import Item, Selection, two_passes
+
+ACTIVE = (EvaluationState.ASSIGNED, EvaluationState.DRAFT, EvaluationState.SUBMITTED)
+
+
+def criteria_of(grid: ScoringGrid) -> list[CriterionSpec]:
+    """The grid's criteria in order."""
+    return [
+        CriterionSpec(code=row.code, label=row.label, weight=row.weight, eliminatory_below=row.eliminatory_below)
+        for row in grid.criteria.order_by("position", "id")
+    ]
+
+
+def candidates(applications: Iterable[Application], evaluations: QuerySet[Evaluation]) -> list[Candidate]:
+    """Dossiers with the marks found in ``evaluations``, which the caller has restricted to what may be read."""
+    rows = list(applications)
+    keys = [application.pk for application in rows]
+    found: dict[Any, list[Reading]] = defaultdict(list)
+    submitted = evaluations.filter(state=EvaluationState.SUBMITTED, application__in=keys)
+    for evaluation in submitted.order_by("application_id", "juror_id").prefetch_related("scores__criterion"):
+        marks = {score.criterion.code: score.mark for score in evaluation.scores.all()}
+        found[evaluation.application_id].append(Reading(total=evaluation.total or Decimal(0), marks=marks))
+    awaited = dict(
+        Evaluation.objects.filter(application__in=keys, state__in=ACTIVE)
+        .exclude(state=EvaluationState.SUBMITTED)
+        .order_by()
+        .values_list("application")
+        .annotate(Count("pk"))
+    )
+    return [
+        Candidate(
+            key=str(row.pk),
+            filed_at=row.submitted_at or row.created_at,
+            amount=row.amount_requested or Decimal(0),
+            readings=tuple(found[row.pk]),
+            awaited=awaited.get(row.pk, 0),
+        )
+        for row in rows
+    ]
+
+
+def envelope_left(jury: Jury) -> Decimal:
+    """What may still be reserved, in euros, on the leaves of the jury's axis (or of the axis that funds it)."""
+    axis = jury.session.axis
+    leaves = Balance.objects.filter(
+        envelope__axis_id=axis.funded_from_id or axis.pk, envelope__call_id=axis.call_id
+    ).exclude(envelope__children__isnull=False)
+    sums = leaves.aggregate(
+        allocated=Sum("allocated"), delegated=Sum("delegated"), reserved=Sum("reserved"), committed=Sum("committed")
+    )
+    return (sums["allocated"] or Decimal(0)) - sum(
+        (sums[name] or Decimal(0) for name in ("delegated", "reserved", "committed")), Decimal(0)
+    )
+
+
+@dataclass(frozen=True)
+class Merit:
+    """The order of merit against the envelope; amounts in euros.
+
+    Every dossier down to rank ``first_cut`` fits; none below ``cut`` does. Between the two the rule skipped some.
+    """
+
+    ranked: list[Ranked]
+    selection: Selection
+    available: Decimal
+    first_cut: int
+    cut: int
+
+    def agenda(self) -> set[str]:
+        """Dossiers that people must discuss: one mark may carry them over the line, or the rule skipped around them."""
+        between = {row.key for row in self.ranked if self.first_cut < row.rank <= self.cut}
+        return between | uncertain(self.ranked, self.first_cut) | uncertain(self.ranked, self.cut)
+
+    def position(self, key: str) -> Ranked | None:
+        return next((row for row in self.ranked if row.key == key), None)
+
+
+def items_of(ranked: Iterable[Ranked]) -> list[Item]:
+    """What may be selected: marked, not eliminated, with an amount."""
+    return [
+        Item(key=row.key, mean=row.mean, amount=row.candidate.amount)
+        for row in ranked
+        if row.mean is not None and not row.eliminated_by and row.candidate.amount > 0
+    ]
+
+
+def merit_of(
+    jury: Jury, applications: Iterable[Application], evaluations: QuerySet[Evaluation], available: Decimal | None = None
+) -> Merit:
+    """Ranks the dossiers and draws the line where the published rule stops spending the envelope."""
+    ranked = rank(candidates(applications, evaluations), criteria_of(jury.grid))
+    left = envelope_left(jury) if available is None else available
+    selection = two_passes(items_of(ranked), left, policy=jury.selection_rule)
+    chosen = set(selection.chosen)
+    cut = max((row.rank for row in ranked if row.key in chosen), default=0)
+    first_cut = min((row.rank for row in ranked if row.key not in chosen), default=len(ranked) + 1) - 1
+    return Merit(ranked=ranked, selection=selection, available=left, first_cut=first_cut, cut=cut)
+
+
+def full_merit(jury: Jury, applications: Iterable[Application] | None = None) -> Merit:
+    """The ranking on every submitted mark: for the services and the minutes, never for a page."""
+    rows = jury_dossiers(jury) if applications is None else applications
+    return merit_of(jury, rows, Evaluation.objects.filter(juror__jury=jury))
+
+
+def jury_dossiers(jury: Jury) -> QuerySet[Application]:
+    """Admissible dossiers of the jury's session, which it has still to examine."""
+    return Application.objects.filter(session_id=jury.session_id, state=ApplicationState.ADMISSIBLE).order_by("id")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A dossier that lacks readers, or whose readers differ too much. ``spread`` in points out of 20."""
+
+    application_id: Any
+    active: int
+    submitted: int
+    wanted: int
+    spread: Decimal | None
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.wanted - self.active)
+
+
+def gaps_of(jury: Jury, applications: Iterable[Any]) -> dict[Any, Gap]:
+    """For each dossier (by id): seats wanted, taken, submitted. A third is wanted where two differ beyond the gap."""
+    keys = list(applications)
+    totals: dict[Any, list[Decimal]] = defaultdict(list)
+    active: dict[Any, int] = defaultdict(int)
+    rows = Evaluation.objects.filter(juror__jury=jury, application__in=keys, state__in=ACTIVE)
+    for key, total, state in rows.order_by("id").values_list("application_id", "total", "state"):
+        active[key] += 1
+        if state == EvaluationState.SUBMITTED and total is not None:
+            totals[key].append(total)
+    gaps = {}
+    for key in keys:
+        spread = max(totals[key]) - min(totals[key]) if len(totals[key]) > 1 else None
+        differs = spread is not None and spread > jury.grid.third_juror_gap
+        wanted = jury.grid.jurors_per_dossier + (1 if differs else 0)
+        gaps[key] = Gap(key, active[key], len(totals[key]), wanted, spread)
+    return gaps
+
+
+def departs_from_merit(merit: Merit, key: str, outcome: str, amount: Decimal | None) -> bool:
+    """Whether an opinion differs from what the published rule proposes for this dossier."""
+    row = merit.position(key)
+    proposed = key in set(merit.selection.chosen)
+    if outcome != Outcome.AWARDED:
+        return proposed
+    return not proposed or row is None or amount != row.candidate.amount
+
+
+def latest_opinion(application: Application) -> Opinion | None:
+    """The opinion of the last closed deliberation on this dossier."""
+    return (
+        application.opinions.filter(deliberation__state="closed")
+        .select_related("deliberation")
+        .order_by("-deliberation__closed_at", "-pk")
+        .first()
+    )
+
+
+def total_granted(decisions: Iterable[Decision]) -> Decimal:
+    """Sum of the awards, in euros."""
+    return sum((decision.amount_granted or Decimal(0) for decision in decisions), Decimal(0))
+
+
+def in_another_list(applications: Iterable[Any]) -> QuerySet[Decision]:
+    """Decisions on these dossiers in a list not yet released nor cancelled."""
+    return Decision.objects.filter(
+        Q(decision_list__state="preparing") | Q(decision_list__state="prepared"), application__in=list(applications)
+    )
+
+
+def refuse_unless(condition: bool, message: str, *, field: str | None = None) -> None:
+    """Raises Refused with the sentence unless the condition holds."""
+    if not condition:
+        raise Refused(message, field=field)
+
+
+def paris_year(at: datetime) -> int:
+    """The year of an instant in Europe/Paris, for numbers that restart each year."""
+    from django.utils import timezone
+
+    return timezone.localtime(at).year

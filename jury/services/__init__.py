@@ -1,0 +1,65 @@
+"""Acts of the jury and of the decision that follows it, one function per verb.
+
+Each opens its transaction, locks the row, asks the workflow's table, changes, writes the journal; what must follow
+goes through the outbox. They raise ``core.errors.Refused``.
+"""
+
+from jury.services.assignment import (
+    change_seat,
+    confirm_assignment,
+    propose_assignment,
+    seat_juror,
+    verify_run,
+)
+from jury.services.decisions import (
+    award_from_waiting_list,
+    cancel_list,
+    edit_decision,
+    mark_prepared,
+    prepare_list,
+    reopen_list,
+)
+from jury.services.deliberation import (
+    AttendanceInput,
+    OpinionInput,
+    close_deliberation,
+    confirm_block,
+    record_attendance,
+    record_opinion,
+    summon,
+)
+from jury.services.evaluation import MarkInput, declare_no_conflict, save_evaluation, submit_evaluation
+from jury.services.panel import Member, constitute_jury, recuse
+from jury.services.release import after_release, list_content, list_digest, release_list
+
+__all__ = [
+    "AttendanceInput",
+    "MarkInput",
+    "Member",
+    "OpinionInput",
+    "after_release",
+    "award_from_waiting_list",
+    "cancel_list",
+    "change_seat",
+    "close_deliberation",
+    "confirm_assignment",
+    "confirm_block",
+    "constitute_jury",
+    "declare_no_conflict",
+    "edit_decision",
+    "list_content",
+    "list_digest",
+    "mark_prepared",
+    "prepare_list",
+    "propose_assignment",
+    "record_attendance",
+    "record_opinion",
+    "recuse",
+    "release_list",
+    "reopen_list",
+    "save_evaluation",
+    "seat_juror",
+    "submit_evaluation",
+    "summon",
+    "verify_run",
+]

@@ -1,0 +1,264 @@
+"""From a computed proposal to seats: propose, change, confirm, and fill the place a recusal leaves."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from applications.enums import AccessSource
+from applications.models import Application
+from calls.models import Theme
+from core.errors import Refused
+from jury import assignment
+from jury.assignment import DossierSpec, JurorSpec, Problem
+from jury.enums import EvaluationState
+from jury.models import AssignmentRun, Evaluation, Juror, Jury, Recusal
+from jury.queries import ACTIVE, gaps_of, jury_dossiers
+from jury.services.base import NOT_YOURS, grant, grant_chair, note, revoke
+from jury.workflow import EVALUATION, is_chair, is_officer
+
+STALE = "Cette proposition a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
+WORKING = (EvaluationState.DRAFT, EvaluationState.SUBMITTED)
+
+
+def build_problem(jury: Jury, *, least_change: bool) -> Problem:
+    """The jury's dossiers, members, recusals and present seats. ``least_change`` prices each seat that would move."""
+    dossiers = list(jury_dossiers(jury).values_list("pk", "theme__code", "region_code"))
+    gaps = gaps_of(jury, [row[0] for row in dossiers])
+    seats = list(
+        Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
+        .order_by("id")
+        .values_list("application_id", "juror_id", "state", "no_conflict_declared_at")
+    )
+    begun = {(str(dossier), juror) for dossier, juror, state, said in seats if state in WORKING or said}
+    present = {(str(dossier), juror) for dossier, juror, _, _ in seats}
+    recusals = Recusal.objects.filter(juror__jury=jury).values_list("juror_id", "application_id")
+    return Problem(
+        dossiers=tuple(
+            DossierSpec(id=str(key), theme=theme or "", region=region, seats=gaps[key].wanted)
+            for key, theme, region in dossiers
+        ),
+        jurors=tuple(
+            JurorSpec(
+                id=juror.pk,
+                organisation=juror.organisation_name,
+                themes=frozenset(juror.expertise),
+                region=juror.region_code,
+                load_min=juror.load_min,
+                load_max=juror.load_max,
+            )
+            for juror in jury.jurors.order_by("pk")
+        ),
+        recusals=frozenset((juror, str(dossier)) for juror, dossier in recusals),
+        kept=frozenset(begun),
+        present=frozenset(present - begun) if least_change else frozenset(),
+    )
+
+
+@transaction.atomic
+def propose_assignment(*, jury: Jury, at: datetime, actor: User, least_change: bool = False) -> AssignmentRun:
+    """Computes a proposal and keeps it with all that is needed to run it again. Nobody is seated yet.
+
+    Seats where work has begun are kept. Raises Refused when there is nothing to share out.
+    """
+    _authorise(jury, actor, at)
+    dossiers = list(jury_dossiers(jury).values_list("pk", flat=True))
+    grant_chair(jury, dossiers, at)
+    if not dossiers:
+        raise Refused("Aucun dossier recevable n’attend ce jury.")
+    problem = build_problem(jury, least_change=least_change)
+    replay = assignment.replay_of(problem, assignment.solve(problem))
+    replay["warnings"] = _with_labels(jury, replay["warnings"])
+    run = AssignmentRun.objects.create(
+        jury=jury, computed_at=at, computed_by=actor, replay=replay, sha256=assignment.digest(replay)
+    )
+    note(jury, "assignment_proposed", at=at, actor=actor, data={"run": run.pk, "sha256": run.sha256})
+    return run
+
+
+@transaction.atomic
+def change_seat(
+    *,
+    run: AssignmentRun,
+    application: Application,
+    old: Juror | None,
+    new: Juror | None,
+    reason: str,
+    sha256: str,
+    at: datetime,
+    actor: User,
+) -> AssignmentRun:
+    """Replaces, adds (``old`` None) or removes (``new`` None) a seat of a proposal, with a reason. Raises Refused."""
+    locked = _lock_run(run, sha256, at, actor)
+    if not reason.strip():
+        raise Refused("Indiquez pourquoi vous changez la proposition.", field="reason")
+    key, replay = str(application.pk), locked.replay
+    panel = {seat["juror"] for seat in replay["seats"] if seat["dossier"] == key}
+    if key not in {row["id"] for row in replay["inputs"]["dossiers"]}:
+        raise Refused("Ce dossier n’est pas dans la proposition.")
+    if old is not None and old.pk not in panel:
+        raise Refused("Ce juré n’est pas affecté à ce dossier.", field="old")
+    if [key, old.pk if old else None] in replay["inputs"]["kept"]:
+        raise Refused("Ce juré a déjà commencé sa lecture : retirez son évaluation d’abord.", field="old")
+    if new is not None:
+        _refuse_seat(locked.jury, key, new, panel - ({old.pk} if old else set()), replay["seats"])
+    seats = [seat for seat in replay["seats"] if not (old and seat["dossier"] == key and seat["juror"] == old.pk)]
+    if new is not None:
+        seats.append({"dossier": key, "juror": new.pk, "stage": "changed"})
+    replay["seats"] = sorted(seats, key=lambda seat: (seat["dossier"], seat["juror"]))
+    replay["changes"].append(
+        {
+            "dossier": key,
+            "old": old.pk if old else None,
+            "new": new.pk if new else None,
+            "reason": reason.strip(),
+            "by": actor.pk,
+            "at": at.isoformat(),
+        }
+    )
+    locked.sha256 = assignment.digest(replay)
+    locked.save(update_fields=["replay", "sha256"])
+    return locked
+
+
+def _refuse_seat(jury: Jury, key: str, juror: Juror, panel: set[int], seats: list[dict[str, Any]]) -> None:
+    if juror.jury_id != jury.pk:
+        raise Refused("Cette personne ne siège pas dans ce jury.", field="new")
+    if Recusal.objects.filter(juror=juror, application_id=key).exists():
+        raise Refused("Ce juré s’est déporté de ce dossier.", field="new")
+    if juror.pk in panel:
+        raise Refused("Ce juré est déjà affecté à ce dossier.", field="new")
+    house = juror.organisation_name.strip().casefold()
+    others = Juror.objects.filter(pk__in=panel).values_list("organisation_name", flat=True)
+    if house and house in {name.strip().casefold() for name in others}:
+        raise Refused("Un juré du même organisme lit déjà ce dossier.", field="new")
+    load = Counter(seat["juror"] for seat in seats)[juror.pk]
+    if load >= juror.load_max:
+        raise Refused(f"Ce juré a déjà {load} dossiers, sa charge maximale.", field="new")
+
+
+@transaction.atomic
+def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: User) -> list[Evaluation]:
+    """Seats the jurors as read in the proposal and opens them their dossiers. Returns the new evaluations.
+
+    ``sha256`` is that of the proposal read. Refused when it changed since, or a juror recused in between.
+    """
+    locked = _lock_run(run, sha256, at, actor)
+    jury = locked.jury
+    wanted = {(seat["dossier"], seat["juror"]) for seat in locked.replay["seats"]}
+    jurors = {row.pk: row for row in jury.jurors.select_for_update(of=("self",))}
+    recused = Recusal.objects.filter(juror__jury=jury).values_list("application_id", "juror_id")
+    if wanted & {(str(dossier), juror) for dossier, juror in recused}:
+        raise Refused("Un juré s’est déporté depuis cette proposition : demandez-en une nouvelle.")
+    admissible = {str(pk) for pk in jury_dossiers(jury).values_list("pk", flat=True)}
+    wanted = {(dossier, juror) for dossier, juror in wanted if dossier in admissible}
+    existing = {
+        (str(row.application_id), row.juror_id): row
+        for row in Evaluation.objects.select_for_update(of=("self",)).filter(juror__jury=jury)
+    }
+    for pair, row in sorted(existing.items()):
+        if pair[0] in admissible and pair not in wanted and row.state == EvaluationState.ASSIGNED:
+            _unseat(row, jurors[pair[1]])
+    fresh = []
+    for dossier, juror in sorted(wanted):
+        row = existing.get((dossier, juror))
+        if row is None:
+            fresh.append(Evaluation(juror_id=juror, application_id=dossier, assigned_at=at))
+        elif row.state == EvaluationState.WITHDRAWN:
+            EVALUATION.check(row, "reassign", at)
+            _reseat(row, at)
+    Evaluation.objects.bulk_create(fresh)
+    grant([(jurors[juror].user_id, dossier) for dossier, juror in wanted], AccessSource.ASSIGNMENT, at)
+    grant_chair(jury, admissible, at)
+    locked.confirmed_at = at
+    locked.save(update_fields=["confirmed_at"])
+    note(
+        jury,
+        "assignment_confirmed",
+        at=at,
+        actor=actor,
+        data={"run": locked.pk, "sha256": locked.sha256, "seats": len(wanted)},
+    )
+    return fresh
+
+
+@transaction.atomic
+def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: datetime, actor: User) -> Evaluation:
+    """Adds one reader to a dossier: after a recusal, or a third one where two differ. Raises Refused."""
+    _authorise(jury, actor, at)
+    if not jury_dossiers(jury).filter(pk=application.pk).exists():
+        raise Refused("Ce dossier n’attend pas ce jury.")
+    Juror.objects.select_for_update(of=("self",)).get(pk=juror.pk)
+    rows = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
+    seats = [{"juror": pk} for pk in rows.values_list("juror_id", flat=True)]
+    panel = set(rows.filter(application=application).values_list("juror_id", flat=True))
+    _refuse_seat(jury, str(application.pk), juror, panel, seats)
+    evaluation = Evaluation.objects.filter(juror=juror, application=application).first()
+    if evaluation is None:
+        evaluation = Evaluation.objects.create(juror=juror, application=application, assigned_at=at)
+    else:
+        EVALUATION.check(evaluation, "reassign", at)
+        _reseat(evaluation, at)
+    grant([(juror.user_id, application.pk)], AccessSource.ASSIGNMENT, at)
+    data = {"juror": juror.pk, "application": str(application.pk)}
+    note(jury, "juror_seated", at=at, actor=actor, data=data)
+    return evaluation
+
+
+def verify_run(run: AssignmentRun) -> bool:
+    """Runs the computation again from the kept inputs: True when it gives the same seats, but for noted changes."""
+    if assignment.digest(run.replay) != run.sha256:
+        return False
+    seats = {(seat.dossier, seat.juror) for seat in assignment.solve(assignment.problem_of(run.replay)).seats}
+    for change in run.replay["changes"]:
+        seats.discard((change["dossier"], change["old"]))
+        if change["new"] is not None:
+            seats.add((change["dossier"], change["new"]))
+    return seats == {(seat["dossier"], seat["juror"]) for seat in run.replay["seats"]}
+
+
+def _authorise(jury: Jury, actor: User, at: datetime) -> None:
+    if not (is_chair(actor, jury, at) or is_officer(actor, jury, at)):
+        raise Refused(NOT_YOURS)
+
+
+def _lock_run(run: AssignmentRun, sha256: str, at: datetime, actor: User) -> AssignmentRun:
+    locked = AssignmentRun.objects.select_for_update(of=("self",)).select_related("jury__session__axis").get(pk=run.pk)
+    _authorise(locked.jury, actor, at)
+    if locked.confirmed_at is not None:
+        raise Refused("Cette proposition est déjà confirmée.")
+    if locked.sha256 != sha256:
+        raise Refused(STALE)
+    return locked
+
+
+def _unseat(evaluation: Evaluation, juror: Juror) -> None:
+    evaluation.withdraw()
+    evaluation.version += 1
+    evaluation.save(update_fields=["state", "version"])
+    revoke(juror.user_id, evaluation.application, AccessSource.ASSIGNMENT)
+
+
+def _reseat(evaluation: Evaluation, at: datetime) -> None:
+    """Seated again: the conflict is asked again, and whatever was marked before starts anew."""
+    evaluation.reassign()
+    evaluation.assigned_at = at
+    evaluation.no_conflict_declared_at = None
+    evaluation.total = None
+    evaluation.submitted_at = None
+    evaluation.version += 1
+    evaluation.save()
+
+
+def _with_labels(jury: Jury, warnings: Iterable[str]) -> list[str]:
+    """Theme codes become their labels, for people."""
+    labels = dict(Theme.objects.filter(axis=jury.session.axis_id).values_list("code", "label"))
+    said = []
+    for warning in warnings:
+        for code, label in labels.items():
+            warning = warning.replace(f"« {code} »", f"« {label} »")
+        said.append(warning)
+    return said

@@ -1,0 +1,330 @@
+"""The plenary meeting: summons, attendance, opinions, closing."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from accounts.models import User
+from applications.models import Application
+from applications.permissions import denied
+from calls.models import Axis
+from core import outbox
+from core.errors import Refused
+from core.series import take_number
+from jury import notifications
+from jury.enums import Attendance, DeliberationState, Outcome
+from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
+from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
+from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
+from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_recused
+from jury.workflow import DELIBERATION, is_chair, is_officer
+
+NOTICE = timedelta(days=5)
+
+
+@dataclass(frozen=True)
+class AttendanceInput:
+    """How a member attends; ``proxy`` is the member who holds their vote."""
+
+    juror: Juror
+    attendance: str
+    proxy: Juror | None = None
+
+
+@dataclass(frozen=True)
+class OpinionInput:
+    """What the jury says of a dossier; ``amount`` in euros, for an award only."""
+
+    outcome: str
+    amount: Decimal | None = None
+    motive: str = ""
+    redirected_to: Axis | None = None
+    votes_for: int | None = None
+    votes_against: int | None = None
+    casting_vote: str = ""
+
+
+@transaction.atomic
+def summon(*, jury: Jury, held_at: datetime, place: str, at: datetime, actor: User) -> Deliberation:
+    """Calls the members to a meeting, five days ahead at least (décret 2006-672, art. 9). Raises Refused."""
+    locked = Jury.objects.select_for_update(of=("self",)).select_related("session__axis__call").get(pk=jury.pk)
+    _authorise_secretary(locked, actor, at)
+    if held_at < at + NOTICE:
+        raise Refused("La convocation part cinq jours au moins avant la séance.", field="held_at")
+    if not place.strip():
+        raise Refused("Indiquez le lieu, ou l’adresse de la visioconférence.", field="place")
+    if locked.deliberations.filter(state=DeliberationState.OPEN).exists():
+        raise Refused("Une délibération de ce jury est déjà ouverte : closez-la d’abord.")
+    last = locked.deliberations.aggregate(last=Max("number"))["last"] or 0
+    deliberation = Deliberation.objects.create(
+        jury=locked, number=last + 1, summoned_at=at, held_at=held_at, place=place.strip()
+    )
+    note(locked, "summoned", at=at, actor=actor, data={"deliberation": deliberation.pk, "held_at": held_at.isoformat()})
+    notifications.summoned(deliberation)
+    return deliberation
+
+
+@transaction.atomic
+def record_attendance(
+    *, deliberation: Deliberation, rows: Sequence[AttendanceInput], at: datetime, actor: User
+) -> None:
+    """Writes who is there. A member holds one proxy at most, while present or remote. Raises Refused."""
+    locked = lock_deliberation(deliberation)
+    _authorise_open(locked, actor, at)
+    members = set(locked.jury.jurors.values_list("pk", flat=True))
+    sitting = {row.juror.pk for row in rows if row.attendance in IN_MEETING}
+    holders: set[int] = set()
+    for row in rows:
+        field = f"attendance_{row.juror.pk}"
+        if row.juror.pk not in members:
+            raise Refused("Cette personne ne siège pas dans ce jury.", field=field)
+        if row.attendance != Attendance.PROXY:
+            continue
+        if row.proxy is None or row.proxy.pk not in sitting:
+            raise Refused("Un pouvoir se donne à un membre présent ou à distance.", field=f"proxy_{row.juror.pk}")
+        if row.proxy.pk in holders:
+            raise Refused("Un membre ne reçoit qu’un pouvoir.", field=f"proxy_{row.juror.pk}")
+        holders.add(row.proxy.pk)
+    locked.attendance.all().delete()
+    AttendanceRow.objects.bulk_create(
+        AttendanceRow(
+            deliberation=locked,
+            juror=row.juror,
+            attendance=row.attendance,
+            proxy=row.proxy if row.attendance == Attendance.PROXY else None,
+        )
+        for row in rows
+    )
+    counts = {str(row.juror.pk): row.attendance for row in rows}
+    note(locked.jury, "attendance", at=at, actor=actor, data={"deliberation": locked.pk, "members": counts})
+
+
+def quorums(deliberation: Deliberation, applications: Iterable[Any]) -> dict[Any, Quorum]:
+    """The quorum of each item (by dossier id): recused members excluded by themselves. Three queries."""
+    keys = list(applications)
+    jurors = list(deliberation.jury.jurors.values_list("pk", flat=True))
+    rows = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
+    recused: dict[Any, set[int]] = defaultdict(set)
+    for dossier, juror in Recusal.objects.filter(juror__jury=deliberation.jury_id, application__in=keys).values_list(
+        "application_id", "juror_id"
+    ):
+        recused[dossier].add(juror)
+    share = deliberation.jury.grid.quorum_share
+    return {key: quorum(jurors, rows, share, recused[key]) for key in keys}
+
+
+@transaction.atomic
+def record_opinion(
+    *, deliberation: Deliberation, application: Application, opinion: OpinionInput, at: datetime, actor: User
+) -> Opinion:
+    """Writes, or rewrites while the meeting is open, the jury's opinion on one dossier.
+
+    Refused without the item's quorum, against the majority, or without the motive that a departure from the order
+    of merit needs. ``actor`` is the chair, or an officer as secretary; never someone recused from the dossier.
+    """
+    locked = lock_deliberation(deliberation)
+    _authorise_open(locked, actor, at)
+    refuse_if_recused(actor, application)
+    if not jury_dossiers(locked.jury).filter(pk=application.pk).exists():
+        raise Refused("Ce dossier n’attend pas l’avis de ce jury.")
+    found = quorums(locked, [application.pk])[application.pk]
+    if not found.is_reached:
+        raise Refused(_quorum_sentence(found))
+    chair = locked.jury.jurors.filter(is_chair=True).values_list("pk", flat=True).first()
+    sentence, field = vote_obstacle(found, chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote)
+    if sentence:
+        raise Refused(sentence, field=field)
+    merit = full_merit(locked.jury)
+    _refuse_content(locked, application, opinion)
+    departs = departs_from_merit(merit, str(application.pk), opinion.outcome, opinion.amount)
+    if not opinion.motive.strip() and (departs or opinion.outcome != Outcome.AWARDED):
+        raise Refused(
+            "Motivez cet avis : il s’écarte de l’ordre du classement ou du montant demandé."
+            if opinion.outcome == Outcome.AWARDED
+            else "Motivez cet avis : il n’est pas favorable.",
+            field="motive",
+        )
+    recorded = _write_opinion(locked, application, opinion, merit, departs)
+    note(
+        locked.jury,
+        "opinion",
+        at=at,
+        actor=actor,
+        to_state=recorded.outcome,
+        data={
+            "deliberation": locked.pk,
+            "application": str(application.pk),
+            "amount": "" if recorded.amount_proposed is None else str(recorded.amount_proposed),
+            "departs": departs,
+        },
+    )
+    return recorded
+
+
+def _refuse_content(deliberation: Deliberation, application: Application, opinion: OpinionInput) -> None:
+    if opinion.outcome not in Outcome.values:
+        raise Refused("Choisissez l’avis du jury.", field="outcome")
+    if opinion.outcome == Outcome.AWARDED:
+        if opinion.amount is None or opinion.amount <= 0:
+            raise Refused("Indiquez le montant proposé.", field="amount")
+        if application.amount_requested is not None and opinion.amount > application.amount_requested:
+            raise Refused("Le montant proposé dépasse l’aide demandée.", field="amount")
+    if opinion.outcome == Outcome.REDIRECTED and opinion.redirected_to is None:
+        raise Refused("Indiquez le guichet vers lequel le dossier est réorienté.", field="redirected_to")
+    call = deliberation.jury.session.axis.call
+    if opinion.outcome == Outcome.WAITLISTED and not call.has_waiting_list:
+        raise Refused("Cet appel n’a pas de liste d’attente.", field="outcome")
+    if opinion.redirected_to is not None and opinion.redirected_to.call_id != call.pk:
+        raise Refused("Ce guichet n’est pas de cet appel.", field="redirected_to")
+
+
+def _write_opinion(
+    deliberation: Deliberation, application: Application, opinion: OpinionInput, merit: Merit, departs: bool
+) -> Opinion:
+    row = merit.position(str(application.pk))
+    voted_tie = opinion.votes_for is not None and opinion.votes_for == opinion.votes_against
+    recorded, _ = Opinion.objects.update_or_create(
+        deliberation=deliberation,
+        application=application,
+        defaults={
+            "merit_rank": row.rank if row else None,
+            "average": row.mean if row else None,
+            "outcome": opinion.outcome,
+            "amount_proposed": opinion.amount if opinion.outcome == Outcome.AWARDED else None,
+            "redirected_to": opinion.redirected_to if opinion.outcome == Outcome.REDIRECTED else None,
+            "motive": opinion.motive.strip(),
+            "votes_for": opinion.votes_for,
+            "votes_against": opinion.votes_against,
+            "casting_vote": opinion.casting_vote if voted_tie else "",
+            "departs_from_merit": departs,
+        },
+    )
+    return recorded
+
+
+@transaction.atomic
+def confirm_block(
+    *,
+    deliberation: Deliberation,
+    below: str,
+    motive: str,
+    at: datetime,
+    actor: User,
+    called_up: Collection[Any] = (),
+) -> list[Opinion]:
+    """Confirms at once the dossiers whose place no single mark can change; ``called_up`` ids are left for discussion.
+
+    Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``. Dossiers the actor is
+    recused from, without quorum, or already spoken of are left out. Returns the opinions written.
+    """
+    locked = lock_deliberation(deliberation)
+    _authorise_open(locked, actor, at)
+    if below not in (Outcome.REFUSED, Outcome.WAITLISTED):
+        raise Refused("Au-dessous de la ligne, un dossier est non retenu ou en liste d’attente.", field="below")
+    if not motive.strip():
+        raise Refused("Indiquez le motif qui vaut pour les dossiers non retenus.", field="motive")
+    if below == Outcome.WAITLISTED and not locked.jury.session.axis.call.has_waiting_list:
+        raise Refused("Cet appel n’a pas de liste d’attente.", field="below")
+    merit = full_merit(locked.jury)
+    apart = merit.agenda() | {str(key) for key in called_up}
+    open_to_actor = jury_dossiers(locked.jury).exclude(denied(actor)).exclude(opinions__deliberation=locked)
+    dossiers = {str(row.pk): row for row in open_to_actor if str(row.pk) not in apart}
+    found = quorums(locked, [row.pk for row in dossiers.values()])
+    chosen = set(merit.selection.chosen)
+    written = []
+    for row in merit.ranked:
+        dossier = dossiers.get(row.key)
+        if dossier is None or not found[dossier.pk].is_reached:
+            continue
+        is_above = row.key in chosen
+        written.append(
+            Opinion(
+                deliberation=locked,
+                application=dossier,
+                merit_rank=row.rank,
+                average=row.mean,
+                outcome=Outcome.AWARDED if is_above else below,
+                amount_proposed=row.candidate.amount if is_above else None,
+                motive="" if is_above else motive.strip(),
+            )
+        )
+    Opinion.objects.bulk_create(written)
+    note(
+        locked.jury,
+        "block_confirmed",
+        at=at,
+        actor=actor,
+        data={"deliberation": locked.pk, "applications": [str(opinion.application_id) for opinion in written]},
+    )
+    return written
+
+
+@transaction.atomic
+def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User) -> Deliberation:
+    """Closes the meeting for good: final order, number of the minutes, and their PDF by the worker.
+
+    Refused unless every item had its quorum with the attendance as recorded.
+    """
+    locked = lock_deliberation(deliberation)
+    authorise(DELIBERATION, actor, locked, "close", at)
+    DELIBERATION.check(locked, "close", at)
+    opinions = list(locked.opinions.select_related("application").order_by("pk"))
+    found = quorums(locked, [opinion.application_id for opinion in opinions])
+    for opinion in opinions:
+        if not found[opinion.application_id].is_reached:
+            # Named by number only: the chair may be recused from this very dossier.
+            raise Refused("Au moins un avis a été rendu sans quorum : vérifiez les présences et les pouvoirs.")
+    _set_final_order(opinions)
+    year = paris_year(at)
+    locked.minutes_number = f"PV-{year}-{take_number(f'minutes:{year}'):04d}"
+    locked.closed_at = at
+    locked.closed_by = actor
+    locked.close()
+    locked.save(update_fields=["state", "minutes_number", "closed_at", "closed_by"])
+    outbox.enqueue(kind="jury.minutes", payload={"deliberation": locked.pk}, dedupe_key=f"jury:minutes:{locked.pk}")
+    note(
+        locked.jury,
+        "deliberation_closed",
+        at=at,
+        actor=actor,
+        to_state=locked.state,
+        data={"deliberation": locked.pk, "minutes": locked.minutes_number, "opinions": len(opinions)},
+    )
+    return locked
+
+
+def _set_final_order(opinions: list[Opinion]) -> None:
+    """Awards first, then the waiting list, then the others, each in order of merit."""
+    group = {Outcome.AWARDED: 0, Outcome.WAITLISTED: 1}
+    opinions.sort(
+        key=lambda row: (group.get(Outcome(row.outcome), 2), row.merit_rank or 10**9, str(row.application_id))
+    )
+    for position, opinion in enumerate(opinions, start=1):
+        opinion.rank = position
+    Opinion.objects.bulk_update(opinions, ["rank"])
+
+
+def _quorum_sentence(found: Quorum) -> str:
+    return (
+        f"Le quorum n’est pas atteint sur ce dossier : {found.present} membre(s) présent(s) ou représenté(s), "
+        f"il en faut {found.needed} sur {found.members}, déports exclus."
+    )
+
+
+def _authorise_secretary(jury: Jury, actor: User, at: datetime) -> None:
+    if not (is_chair(actor, jury, at) or is_officer(actor, jury, at)):
+        raise Refused(NOT_YOURS)
+
+
+def _authorise_open(deliberation: Deliberation, actor: User, at: datetime) -> None:
+    _authorise_secretary(deliberation.jury, actor, at)
+    if deliberation.state != DeliberationState.OPEN:
+        raise Refused("Cette délibération est close : son procès-verbal ne change plus.")
+    if at < deliberation.held_at:
+        raise Refused("La séance ne s’est pas encore tenue.")
