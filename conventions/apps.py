@@ -5,3 +5,11 @@ class ConventionsConfig(AppConfig):
     name = "conventions"
     verbose_name = "Conventions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from conventions.services.batches import open_batch
+        from jury.services.release import after_release
+
+        # The jury's room knows nothing of conventions: it calls whoever asked to follow a release.
+        if open_batch not in after_release:
+            after_release.append(open_batch)

@@ -12,6 +12,7 @@ from applications.models import Application
 from budget.models import LedgerEntry
 from calls.models import Call
 from conventions.enums import BatchState, ConventionState, RevisionKind, SigningState
+from conventions.workflow import BATCH, CONVENTION, SIGNING
 from core.models import StoredFile
 from jury.models import Decision, DecisionList
 
@@ -29,9 +30,7 @@ class ConventionTemplate(models.Model):
         verbose_name = "modèle de convention"
         verbose_name_plural = "modèles de convention"
         ordering = ["call", "version"]
-        constraints = [
-            models.UniqueConstraint(fields=["call", "version"], name="conventions_template_version_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["call", "version"], name="conventions_template_version_unique")]
 
     def __str__(self) -> str:
         return f"{self.title} v{self.version}"
@@ -48,9 +47,7 @@ class TemplateArticle(models.Model):
         verbose_name = "article"
         verbose_name_plural = "articles"
         ordering = ["template", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["template", "number"], name="conventions_article_number_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["template", "number"], name="conventions_article_number_unique")]
 
     def __str__(self) -> str:
         return f"article {self.number}"
@@ -64,6 +61,8 @@ class Batch(models.Model):
     state = FSMField("état", default=BatchState.RUNNING, choices=BatchState.choices, protected=True, max_length=8)
     created_at = models.DateTimeField("lancé le")
     finished_at = models.DateTimeField("terminé le", null=True, blank=True)
+
+    finish = BATCH.method("finish", state)
 
     class Meta:
         verbose_name = "lot de conventions"
@@ -108,6 +107,11 @@ class Convention(models.Model):
     notified_at = models.DateTimeField("notifiée le", null=True, blank=True)
     commitment_number = models.CharField("numéro d'engagement juridique (EJ)", max_length=40, blank=True)
 
+    apply_seal = CONVENTION.method("apply_seal", state)
+    sign_for_beneficiary = CONVENTION.method("sign_for_beneficiary", state)
+    sign_for_state = CONVENTION.method("sign_for_state", state)
+    pay = CONVENTION.method("pay", state)
+
     objects = ConventionQuerySet.as_manager()
 
     class Meta:
@@ -124,6 +128,14 @@ class Convention(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    def current_revision(self) -> "Revision | None":
+        """The last revision: the bytes that both parties download."""
+        return self.revisions.select_related("file").order_by("-id").first()
+
+    def chain(self) -> str:
+        """Name of the convention's chain in the journal."""
+        return f"convention:{self.pk}"
 
 
 class Revision(models.Model):
@@ -169,9 +181,7 @@ class Signing(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     convention = models.ForeignKey(Convention, on_delete=models.PROTECT, related_name="signings")
     kind = models.CharField("nature", max_length=12, choices=RevisionKind.choices)
-    state = FSMField(
-        "état", default=SigningState.STARTED, choices=SigningState.choices, protected=True, max_length=10
-    )
+    state = FSMField("état", default=SigningState.STARTED, choices=SigningState.choices, protected=True, max_length=10)
     base_sha256 = models.CharField("empreinte de départ", max_length=64)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -184,6 +194,10 @@ class Signing(models.Model):
     started_at = models.DateTimeField("commencée le")
     finished_at = models.DateTimeField("terminée le", null=True, blank=True)
     error = models.TextField("erreur", blank=True)
+
+    produce = SIGNING.method("produce", state)
+    keep = SIGNING.method("keep", state)
+    fail = SIGNING.method("fail", state)
 
     class Meta:
         verbose_name = "opération de signature"
@@ -236,9 +250,7 @@ class Report(models.Model):
         verbose_name = "compte rendu"
         verbose_name_plural = "comptes rendus"
         ordering = ["convention", "sent_at", "id"]
-        constraints = [
-            models.CheckConstraint(condition=Q(spent__gte=0), name="conventions_report_spent_not_negative")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(spent__gte=0), name="conventions_report_spent_not_negative")]
 
     def __str__(self) -> str:
         return f"{self.convention_id}"

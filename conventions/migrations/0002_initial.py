@@ -6,188 +6,304 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('applications', '0001_initial'),
-        ('budget', '0001_initial'),
-        ('calls', '0001_initial'),
-        ('conventions', '0001_initial'),
-        ('core', '0003_guards'),
-        ('jury', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("applications", "0001_initial"),
+        ("budget", "0001_initial"),
+        ("calls", "0001_initial"),
+        ("conventions", "0001_initial"),
+        ("core", "0003_guards"),
+        ("jury", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='batch',
-            name='decision_list',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='batch', to='jury.decisionlist'),
+            model_name="batch",
+            name="decision_list",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="batch", to="jury.decisionlist"
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='application',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='convention', to='applications.application'),
+            model_name="convention",
+            name="application",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="convention", to="applications.application"
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='batch',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conventions', to='conventions.batch'),
+            model_name="convention",
+            name="batch",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="conventions", to="conventions.batch"
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='commitment',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='committed_convention', to='budget.ledgerentry'),
+            model_name="convention",
+            name="commitment",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="committed_convention",
+                to="budget.ledgerentry",
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='decision',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='convention', to='jury.decision'),
+            model_name="convention",
+            name="decision",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="convention", to="jury.decision"
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='reservation',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='reserved_convention', to='budget.ledgerentry'),
+            model_name="convention",
+            name="reservation",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reserved_convention", to="budget.ledgerentry"
+            ),
         ),
         migrations.AddField(
-            model_name='conventiontemplate',
-            name='call',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='convention_templates', to='calls.call'),
+            model_name="conventiontemplate",
+            name="call",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="convention_templates", to="calls.call"
+            ),
         ),
         migrations.AddField(
-            model_name='convention',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conventions', to='conventions.conventiontemplate'),
+            model_name="convention",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="conventions",
+                to="conventions.conventiontemplate",
+            ),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='convention',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='payment', to='conventions.convention'),
+            model_name="payment",
+            name="convention",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="payment", to="conventions.convention"
+            ),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='ledger_entry',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='payment', to='budget.ledgerentry'),
+            model_name="payment",
+            name="ledger_entry",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="payment", to="budget.ledgerentry"
+            ),
         ),
         migrations.AddField(
-            model_name='payment',
-            name='recorded_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="payment",
+            name="recorded_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='repayment',
-            name='convention',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='repayments', to='conventions.convention'),
+            model_name="repayment",
+            name="convention",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="repayments", to="conventions.convention"
+            ),
         ),
         migrations.AddField(
-            model_name='repayment',
-            name='ledger_entry',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='repayment', to='budget.ledgerentry'),
+            model_name="repayment",
+            name="ledger_entry",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="repayment",
+                to="budget.ledgerentry",
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='convention',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='conventions.convention'),
+            model_name="report",
+            name="convention",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="conventions.convention"
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='file',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.storedfile'),
+            model_name="report",
+            name="file",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.storedfile",
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='sent_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="report",
+            name="sent_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='confirmation',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='revision', to='accounts.confirmation'),
+            model_name="revision",
+            name="confirmation",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="revision",
+                to="accounts.confirmation",
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='convention',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='conventions.convention'),
+            model_name="revision",
+            name="convention",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="revisions", to="conventions.convention"
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='file',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='convention_revision', to='core.storedfile'),
+            model_name="revision",
+            name="file",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="convention_revision", to="core.storedfile"
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='signed_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="revision",
+            name="signed_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='signing',
-            name='confirmation',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='signing', to='accounts.confirmation'),
+            model_name="signing",
+            name="confirmation",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="signing",
+                to="accounts.confirmation",
+            ),
         ),
         migrations.AddField(
-            model_name='signing',
-            name='convention',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signings', to='conventions.convention'),
+            model_name="signing",
+            name="convention",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="signings", to="conventions.convention"
+            ),
         ),
         migrations.AddField(
-            model_name='signing',
-            name='produced_file',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.storedfile'),
+            model_name="signing",
+            name="produced_file",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.storedfile",
+            ),
         ),
         migrations.AddField(
-            model_name='signing',
-            name='user',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="signing",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='templatearticle',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='articles', to='conventions.conventiontemplate'),
+            model_name="templatearticle",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="articles",
+                to="conventions.conventiontemplate",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conventiontemplate',
-            constraint=models.UniqueConstraint(fields=('call', 'version'), name='conventions_template_version_unique'),
+            model_name="conventiontemplate",
+            constraint=models.UniqueConstraint(fields=("call", "version"), name="conventions_template_version_unique"),
         ),
         migrations.AddConstraint(
-            model_name='convention',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='conventions_convention_amount_positive'),
+            model_name="convention",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="conventions_convention_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='convention',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['signed', 'paid']), _negated=True), models.Q(('commitment__isnull', False), ('signed_at__isnull', False)), _connector='OR'), name='conventions_convention_signed_is_committed'),
+            model_name="convention",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["signed", "paid"]), _negated=True),
+                    models.Q(("commitment__isnull", False), ("signed_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="conventions_convention_signed_is_committed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='conventions_payment_amount_positive'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="conventions_payment_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repayment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='conventions_repayment_amount_positive'),
+            model_name="repayment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="conventions_repayment_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repayment',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_at__isnull', True), ('answered_at__isnull', False), ('decided_at__gt', models.F('answer_due_at')), _connector='OR'), name='conventions_repayment_heard_before_decided', violation_error_message='La collectivité doit avoir été entendue avant la décision.'),
+            model_name="repayment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_at__isnull", True),
+                    ("answered_at__isnull", False),
+                    ("decided_at__gt", models.F("answer_due_at")),
+                    _connector="OR",
+                ),
+                name="conventions_repayment_heard_before_decided",
+                violation_error_message="La collectivité doit avoir été entendue avant la décision.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('spent__gte', 0)), name='conventions_report_spent_not_negative'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("spent__gte", 0)), name="conventions_report_spent_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('convention', 'kind'), name='conventions_revision_kind_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("convention", "kind"), name="conventions_revision_kind_once"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'rendered'), models.Q(('base_sha256', ''), _negated=True), _connector='OR'), name='conventions_revision_names_its_base'),
+            model_name="revision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind", "rendered"), models.Q(("base_sha256", ""), _negated=True), _connector="OR"),
+                name="conventions_revision_names_its_base",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signing',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['started', 'produced', 'stored'])), fields=('convention', 'kind'), name='conventions_signing_one_at_a_time'),
+            model_name="signing",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["started", "produced", "stored"])),
+                fields=("convention", "kind"),
+                name="conventions_signing_one_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='templatearticle',
-            constraint=models.UniqueConstraint(fields=('template', 'number'), name='conventions_article_number_unique'),
+            model_name="templatearticle",
+            constraint=models.UniqueConstraint(fields=("template", "number"), name="conventions_article_number_unique"),
         ),
     ]

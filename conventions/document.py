@@ -1,0 +1,174 @@
+"""From a convention's frozen facts and its template's articles to the HTML that is laid out."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from conventions.data.transformation_numerique import ANNEXES
+from conventions.merge import fill
+from conventions.models import Convention
+from core.money import NBSP, euros
+from core.pdf.qr import qr_data_uri
+
+FIELD_SEAL = "seal"
+FIELD_BENEFICIARY = "beneficiary"
+FIELD_STATE = "state"
+
+
+def verification_address(convention: Convention) -> str:
+    """Public page that verifies this document; the code goes along so that a telephone needs no typing."""
+    path = reverse("document_verify_number", args=[convention.number])
+    return f"{settings.SITE_URL}{path}?code={convention.verification_code}"
+
+
+def convention_html(convention: Convention) -> str:
+    """The whole document. Reads the frozen facts only: the same convention gives the same text for ever."""
+    values = field_values(convention)
+    template = convention.template
+    return render_to_string(
+        "conventions/document/convention.html",
+        {
+            "number": convention.number,
+            "code": convention.verification_code,
+            "title": template.title,
+            "preamble": fill(template.preamble, values),
+            "articles": [
+                {"number": article.number, "title": article.title, "body": fill(article.body, values)}
+                for article in template.articles.order_by("number")
+            ],
+            "annexes": [{"number": number, "title": title, "part": part} for number, title, part in ANNEXES],
+            "data": shown(convention.data),
+            "qr": qr_data_uri(verification_address(convention)),
+            "address": verification_address(convention),
+            "site": settings.SITE_URL,
+            "demonstration": settings.DEMONSTRATION_PKI,
+        },
+    )
+
+
+def _day(text: str | None) -> str:
+    return date_format(date.fromisoformat(text[:10]), "j F Y") if text else "—"
+
+
+def _instant(text: str | None) -> str:
+    if not text:
+        return "—"
+    local = timezone.localtime(datetime.fromisoformat(text))
+    return f"{date_format(local, 'j F Y')} à {local:%H} h {local:%M}"
+
+
+def _rate(text: str | None) -> str:
+    if text is None:
+        return "—"
+    number = f"{Decimal(text) * 100:.2f}".rstrip("0").rstrip(".").replace(".", ",")
+    return f"{number}{NBSP}%"
+
+
+def _amount(text: str) -> str:
+    return euros(Decimal(text))
+
+
+def shown(data: dict[str, Any]) -> dict[str, Any]:
+    """The facts as they are printed: amounts, dates and rates in French."""
+    costs, project = data["costs"], data["project"]
+    return {
+        **data,
+        "amount": _amount(data["amount"]),
+        "project": {
+            **project,
+            "starts_on": _day(project["starts_on"]),
+            "ends_on": _day(project["ends_on"]),
+            "received_at": _instant(project["received_at"]),
+            "milestones": [{**row, "due_on": _day(row["due_on"])} for row in project["milestones"]],
+        },
+        "costs": {
+            **costs,
+            "total": _amount(costs["total"]),
+            "eligible": _amount(costs["eligible"]),
+            "lines": [{**row, "amount": _amount(row["amount"])} for row in costs["lines"]],
+        },
+        "funding": [{**row, "amount": _amount(row["amount"])} for row in data["funding"]],
+        "beneficiaries": [{**row, "amount": _amount(row["amount"])} for row in data["beneficiaries"]],
+        "aid": {
+            **data["aid"],
+            "rate": _rate(data["aid"]["rate"]),
+            "rate_ceiling": _rate(data["aid"]["rate_ceiling"]),
+        },
+        "bank": {**data["bank"], "iban": _grouped(data["bank"]["iban"])},
+    }
+
+
+def _grouped(iban: str) -> str:
+    compact = iban.replace(" ", "")
+    return NBSP.join(compact[start : start + 4] for start in range(0, len(compact), 4))
+
+
+def field_values(convention: Convention) -> dict[str, str]:
+    """A text for each field of ``conventions.merge.FIELDS``."""
+    data = convention.data
+    call, project, beneficiary, decision = data["call"], data["project"], data["beneficiary"], data["decision"]
+    representative = ", ".join(filter(None, [beneficiary["representative"], beneficiary["representative_title"]]))
+    effective = _day(data["rules_effective_at"])
+    return {
+        "numero": data["number"],
+        "appel": call["title"],
+        "programme": call["programme"] or "de l’appel à projets",
+        "service": call["steward"],
+        "service_contact": f"{call['contact_name']}, {call['contact_address']}, {call['contact_email']}",
+        "tribunal": call["appeal_court"],
+        "axe": data["axis_title"],
+        "version_reglement": f"version {data['rules_version']}, en vigueur depuis le {effective}",
+        "source_reglement": data["rules_source"],
+        "dossier": data["application"],
+        "date_reception": _day(project["received_at"]),
+        "proces_verbal": f"n° {decision['minutes']} du {_day(decision['deliberated_at'])}",
+        "liste": f"n° {decision['list']} du {_day(decision['released_at'])}",
+        "beneficiaire": beneficiary["name"],
+        "siret": data["siret"],
+        "adresse": beneficiary["address"] or "adresse du siège",
+        "representant": representative,
+        "mandat_groupement": _grouping_sentence(data),
+        "repartition": _split_sentence(data),
+        "projet": project["title"],
+        "lieu": project["place"] or "territoire du bénéficiaire",
+        "debut": _day(project["starts_on"]),
+        "fin": _day(project["ends_on"]),
+        "cout_total": _amount(data["costs"]["total"]),
+        "cout_eligible": _amount(data["costs"]["eligible"]),
+        "base_montants": data["costs"]["basis"] or "—",
+        "montant": _amount(data["amount"]),
+        "montant_en_lettres": data["amount_in_words"],
+        "taux": _rate(data["aid"]["rate"]),
+        "taux_plafond": _rate(data["aid"]["rate_ceiling"]),
+        "titulaire": data["bank"]["holder"] or beneficiary["name"],
+        "iban": _grouped(data["bank"]["iban"]),
+        "bic": data["bank"]["bic"] or "non communiqué",
+        "centre_cout": call["cost_centre"] or "à préciser à l’engagement",
+        "domaine_fonctionnel": call["functional_domain"] or "à préciser à l’engagement",
+        "referentiel": call["programming_reference"] or "à préciser à l’engagement",
+        "site": settings.SITE_URL,
+    }
+
+
+def _grouping_sentence(data: dict[str, Any]) -> str:
+    grouping = data["beneficiary"]["grouping"]
+    if not grouping:
+        return "Il agit seul, pour son propre compte."
+    return (
+        f"Il est le chef de file du groupement « {grouping} », agit au nom des autres membres en vertu du mandat "
+        "joint au dossier, et reçoit les correspondances de l’État pour eux."
+    )
+
+
+def _split_sentence(data: dict[str, Any]) -> str:
+    rows = data["beneficiaries"]
+    if len(rows) < 2:
+        return "La subvention lui est attribuée en totalité."
+    parts = " ; ".join(f"{row['name']} : {_amount(row['amount'])}" for row in rows)
+    return f"La subvention est répartie ainsi : {parts}."

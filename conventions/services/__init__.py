@@ -1,0 +1,1 @@
+"""Acts on conventions, one function per verb, by noun: batches, writing, signing, payments."""

@@ -1,0 +1,244 @@
+"""Signing: confirmed and begun in one transaction, made outside any, stored and paid for in another.
+
+A signature is a state of its own (design): whatever stops in between is resumed by a sweep from the last step done.
+"""
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.confirmations import consume
+from budget.services import commit
+from conventions.document import FIELD_BENEFICIARY, FIELD_STATE
+from conventions.enums import ConventionState, RevisionKind, SigningState
+from conventions.models import Convention, Revision, Signing
+from conventions.notifications import tell_signed_by_beneficiary, tell_signed_by_both
+from conventions.services.writing import MEDIA_TYPE, keep_revision
+from conventions.workflow import CONVENTION
+from core import files, keyring, outbox
+from core.errors import Refused
+from core.idempotency import idempotent
+from core.journal import record
+from core.locks import exclusive
+from core.series import take_number
+from core.signing.revision import describe_revision
+from core.signing.sign import sign
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+logger = logging.getLogger("guichet.signing")
+
+SIGN_ACT = "convention.sign"
+# Which transition, revision and field belong to the state in which a convention waits.
+STEPS = {
+    ConventionState.SEALED: ("sign_for_beneficiary", RevisionKind.BENEFICIARY, FIELD_BENEFICIARY),
+    ConventionState.BENEFICIARY_SIGNED: ("sign_for_state", RevisionKind.STATE, FIELD_STATE),
+}
+_BY_KIND = {kind: (name, field) for name, kind, field in STEPS.values()}
+
+
+def what_is_signed(convention: Convention) -> str:
+    """SHA-256 of the bytes shown to the person who signs; the confirmation is bound to it."""
+    revision = convention.current_revision()
+    if revision is None:
+        raise Refused("La convention n’est pas encore rédigée.")
+    return revision.sha256
+
+
+def start_signing(*, convention: Convention, user: "User", at: datetime, key: str, shown_sha256: str) -> Signing:
+    """Takes the person's confirmed will to sign the bytes whose SHA-256 was shown; the signature follows.
+
+    Raises Refused: not this person's turn, bytes that changed since, confirmation missing or used, or a
+    signature already in progress.
+    """
+    with (
+        transaction.atomic(),
+        idempotent(
+            key=key, act=SIGN_ACT, actor=user, content={"convention": convention.pk, "sha256": shown_sha256}
+        ) as command,
+    ):
+        if command.is_replay:
+            return Signing.objects.get(pk=command.answer["signing"])
+        locked = Convention.objects.select_for_update(of=("self",)).select_related("application").get(pk=convention.pk)
+        step = STEPS.get(ConventionState(locked.state))
+        if step is None:
+            raise Refused("Cette convention n’attend pas de signature.")
+        name, kind, _ = step
+        if not CONVENTION.holds(user, locked, name, at):
+            raise Refused("La signature attendue n’est pas la vôtre.")
+        CONVENTION.check(locked, name, at)
+        if what_is_signed(locked) != shown_sha256:
+            raise Refused("Le document a changé depuis que vous l’avez ouvert. Rechargez la page et relisez-le.")
+        confirmation = consume(user=user, act=SIGN_ACT, content_sha256=shown_sha256, at=at)
+        signing = Signing.objects.create(
+            convention=locked,
+            kind=kind,
+            base_sha256=shown_sha256,
+            user=user,
+            confirmation=confirmation,
+            at=at,
+            started_at=timezone.now(),
+        )
+        outbox.enqueue(
+            kind="conventions.sign", payload={"signing": str(signing.pk)}, dedupe_key=f"signing:{signing.pk}"
+        )
+        command.answer = {"signing": str(signing.pk)}
+    return signing
+
+
+def complete_signing(*, signing_id: str) -> SigningState | None:
+    """Takes a signature from where it stands to the end: sign and timestamp outside, then store in one transaction.
+
+    Re-entrant; one process at a time. Returns the state reached, None when unknown or in other hands.
+    """
+    with exclusive(f"signing:{signing_id}") as held:
+        if not held:
+            return None
+        signing = Signing.objects.select_related("convention__application", "user").filter(pk=signing_id).first()
+        if signing is None:
+            return None
+        if signing.state == SigningState.STARTED:
+            _produce(signing)
+        if signing.state == SigningState.PRODUCED:
+            _store(signing)
+        return SigningState(signing.state)
+
+
+def _produce(signing: Signing) -> None:
+    """Signs the very bytes that were confirmed, outside any transaction."""
+    convention = signing.convention
+    base = Revision.objects.select_related("file").get(convention=convention, sha256=signing.base_sha256)
+    person = signing.user
+    assert person is not None
+    organisation = (
+        convention.data["beneficiary"]["name"]
+        if signing.kind == RevisionKind.BENEFICIARY
+        else convention.data["call"]["steward"]
+    )
+    _, field_name = _BY_KIND[RevisionKind(signing.kind)]
+    signed = sign(
+        files.read(base.file),
+        field_name,
+        keyring.person_source(person_id=person.pk, common_name=person.get_full_name(), organisation=organisation),
+        capacity=_capacity(signing),
+        reason=f"Convention {convention.number}",
+        timestamps=keyring.timestamp_source(),
+        trust=keyring.trust_material(),
+    )
+    stored = files.store(
+        content=signed.pdf,
+        name=f"{convention.number}.pdf",
+        kind=f"convention.{signing.kind}",
+        media_type=MEDIA_TYPE,
+        actor_id=person.pk,
+    )
+    with transaction.atomic():
+        locked = Signing.objects.select_for_update().get(pk=signing.pk)
+        if locked.state == SigningState.STARTED:
+            locked.produce()
+            locked.produced_file = stored
+            locked.save(update_fields=["state", "produced_file"])
+    signing.refresh_from_db()
+
+
+def _capacity(signing: Signing) -> str:
+    person = signing.user
+    if signing.kind == RevisionKind.BENEFICIARY:
+        beneficiary = signing.convention.data["beneficiary"]
+        return f"{beneficiary['representative_title'] or 'représentant légal'}, {beneficiary['name']}"
+    title = person.job_title if person else ""
+    return title or "pour l’État"
+
+
+def _store(signing: Signing) -> None:
+    """One transaction: same base bytes, revision, state, money, journal. A refusal of the ledger fails the signing."""
+    try:
+        with transaction.atomic():
+            _store_under_lock(signing)
+    except Refused as refusal:
+        with transaction.atomic():
+            locked = Signing.objects.select_for_update().get(pk=signing.pk)
+            locked.fail()
+            locked.error = refusal.message
+            locked.finished_at = timezone.now()
+            locked.save(update_fields=["state", "error", "finished_at"])
+        logger.error("signing_refused", extra={"signing_id": str(signing.pk)})
+    signing.refresh_from_db()
+
+
+def _store_under_lock(signing: Signing) -> None:
+    convention = (
+        Convention.objects.select_for_update(of=("self",))
+        .select_related("application__axis", "application__call")
+        .get(pk=signing.convention_id)
+    )
+    locked = Signing.objects.select_for_update(of=("self",)).select_related("user", "confirmation").get(pk=signing.pk)
+    if locked.state != SigningState.PRODUCED or locked.produced_file is None:
+        return
+    base = convention.current_revision()
+    if base is None or base.sha256 != locked.base_sha256:
+        raise Refused("Le document a reçu une autre signature entre-temps.")
+    kind = RevisionKind(locked.kind)
+    name, field_name = _BY_KIND[kind]
+    signed = describe_revision(files.read(base.file), files.read(locked.produced_file), field_name)
+    revision = keep_revision(
+        convention=convention,
+        kind=kind,
+        stored=locked.produced_file,
+        signed=signed,
+        signed_by=locked.user,
+        confirmation=locked.confirmation,
+    )
+    from_state = convention.state
+    getattr(convention, name)()
+    if kind == RevisionKind.STATE:
+        _commit_money(convention, locked)
+    else:
+        convention.beneficiary_signed_at = locked.at
+    convention.save()
+    locked.keep()
+    locked.finished_at = timezone.now()
+    locked.save(update_fields=["state", "finished_at"])
+    record(
+        chain=convention.chain(),
+        action=f"convention.{name}",
+        at=locked.at,
+        actor=locked.user,
+        from_state=from_state,
+        to_state=convention.state,
+        data={
+            "sha256": revision.sha256,
+            "base_sha256": revision.base_sha256,
+            "certificate": revision.certificate_serial,
+            "confirmation": locked.confirmation_id,
+            "commitment": str(convention.commitment_id) if convention.commitment_id else None,
+        },
+    )
+    tell = tell_signed_by_both if kind == RevisionKind.STATE else tell_signed_by_beneficiary
+    tell(convention)
+
+
+def _commit_money(convention: Convention, signing: Signing) -> None:
+    """The State's signature is the legal commitment: reserved money becomes committed (LOLF art. 8)."""
+    year = timezone.localtime(signing.at).year
+    convention.commitment_number = f"EJ-{year}-{take_number(f'commitment:{year}'):06d}"
+    convention.commitment = commit(
+        application=convention.application,
+        amount=convention.amount,
+        at=signing.at,
+        actor=signing.user,
+        key=f"commit:{convention.pk}",
+        reference=convention.commitment_number,
+    )
+    convention.signed_at = signing.at
+    convention.notified_at = signing.at
+
+
+def unfinished_signings() -> list[str]:
+    """Ids of signatures that stopped on the way, for the sweep."""
+    rows = Signing.objects.filter(state__in=[SigningState.STARTED, SigningState.PRODUCED]).order_by("started_at", "id")
+    return [str(pk) for pk in rows.values_list("pk", flat=True)[:200]]

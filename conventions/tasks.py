@@ -1,0 +1,30 @@
+"""What the worker does for conventions."""
+
+from typing import Any
+
+from celery import shared_task
+
+from conventions.services.signing import complete_signing, unfinished_signings
+from conventions.services.writing import write_convention
+from core import outbox
+
+
+@outbox.handler("conventions.write")
+def write(payload: dict[str, Any]) -> None:
+    """Writes and seals one convention."""
+    write_convention(convention_id=payload["convention"])
+
+
+@outbox.handler("conventions.sign")
+def finish_signing(payload: dict[str, Any]) -> None:
+    """Finishes a signature that the request began."""
+    complete_signing(signing_id=payload["signing"])
+
+
+@shared_task
+def sweep_signings_task() -> int:
+    """Resumes signatures that stopped on the way. Returns how many were found."""
+    found = unfinished_signings()
+    for signing_id in found:
+        complete_signing(signing_id=signing_id)
+    return len(found)
