@@ -4,11 +4,14 @@ Knows nothing of scores or money: rooms above write ``Access`` rows, ``visible_t
 """
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField
+from django_fsm import FSMField, FSMModelMixin
 
 from applications.enums import (
     AccessEffect,
@@ -20,6 +23,7 @@ from applications.enums import (
     FundingStatus,
     TaxBasis,
 )
+from applications.workflow import WORKFLOW
 from calls.enums import CostCategory, CostNature, Verdict
 from calls.models import Axis, Call, Question, RulesVersion, Session, Theme
 from core.models import StoredFile
@@ -36,10 +40,11 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return visible_applications(self, user)
 
     def submitted(self) -> "ApplicationQuerySet":
-        return self.exclude(state=ApplicationState.DRAFT)
+        """Dossiers that were filed, whatever became of them (an abandoned draft never was)."""
+        return self.filter(submitted_at__isnull=False)
 
 
-class Application(models.Model):
+class Application(FSMModelMixin, models.Model):
     """A dossier filed by an organisation (or the lead of a grouping) on one axis of a call.
 
     Amounts are euros. ``version`` grows at each save of the draft: a stale form is refused.
@@ -181,10 +186,60 @@ class Application(models.Model):
             models.Index(fields=["axis", "state", "-submitted_at", "id"], name="applications_list"),
             models.Index(fields=["departement_code", "state"], name="applications_departement"),
             models.Index(fields=["organisation"], name="applications_organisation"),
+            models.Index(
+                fields=["-submitted_at", "id"],
+                name="applications_submitted",
+                condition=Q(submitted_at__isnull=False),
+            ),
+            GinIndex(SearchVector("search_text", config="simple"), name="applications_words"),
         ]
+
+    # One method per row of the workflow's table, called by the services alone.
+    submit = WORKFLOW.method("submit", state)
+    request_completion = WORKFLOW.method("request_completion", state)
+    answer_completion = WORKFLOW.method("answer_completion", state)
+    declare_admissible = WORKFLOW.method("declare_admissible", state)
+    declare_inadmissible = WORKFLOW.method("declare_inadmissible", state)
+    withdraw = WORKFLOW.method("withdraw", state)
+    award = WORKFLOW.method("award", state)
+    refuse = WORKFLOW.method("refuse", state)
+    waitlist = WORKFLOW.method("waitlist", state)
+    redirect = WORKFLOW.method("redirect", state)
+    defer = WORKFLOW.method("defer", state)
 
     def __str__(self) -> str:
         return self.number or "brouillon"
+
+    @property
+    def chain(self) -> str:
+        """Name of the dossier's chain in the journal."""
+        return f"application:{self.pk}"
+
+    @property
+    def is_draft(self) -> bool:
+        return bool(self.state == ApplicationState.DRAFT)
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether the applicant may change its sections: a draft, or while items are asked for."""
+        return self.state in {ApplicationState.DRAFT, ApplicationState.COMPLETION_REQUESTED}
+
+    @property
+    def clock_is_suspended(self) -> bool:
+        """The time limit of the decision does not run while items are awaited (CRPA L114-5)."""
+        return bool(self.state == ApplicationState.COMPLETION_REQUESTED)
+
+    def open_completion_request(self) -> "CompletionRequest | None":
+        """The request for missing items that awaits its answer, if any."""
+        return self.completion_requests.filter(answered_at__isnull=True).first()
+
+    def is_deemed_complete(self, at: datetime) -> bool:
+        """Complete by silence at ``at``: nobody asked for anything in time (décret 2018-514, art. 4)."""
+        return (
+            self.state == ApplicationState.SUBMITTED
+            and self.completeness_due_at is not None
+            and at >= self.completeness_due_at
+        )
 
 
 class CostLine(models.Model):
@@ -434,9 +489,7 @@ class Access(models.Model):
         verbose_name = "accès"
         verbose_name_plural = "accès"
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "application", "effect", "source"], name="applications_access_once"
-            )
+            models.UniqueConstraint(fields=["user", "application", "effect", "source"], name="applications_access_once")
         ]
         indexes = [models.Index(fields=["application", "user", "effect"], name="applications_access_lookup")]
 

@@ -1,0 +1,1 @@
+"""Forms of the applicant (``sections``, ``filing``) and of the service (``screening``)."""

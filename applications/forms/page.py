@@ -1,0 +1,136 @@
+"""A section as a page: its form, its sets of lines, what they hold and where a refusal is shown."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.forms.utils import ErrorDict
+from django.http import QueryDict
+
+from applications.forms import sections as parts
+from applications.models import Application
+from applications.rules import questions_of, rules_of
+from applications.sections import BY_SLUG, Section
+from core.errors import Refused
+
+FORMS: dict[str, type[parts.SectionForm]] = {
+    "collectivite": parts.OrganisationForm,
+    "projet": parts.ProjectForm,
+    "depenses": parts.CostsForm,
+    "financement": parts.FundingForm,
+    "calendrier": parts.CalendarForm,
+    "questions": parts.QuestionsForm,
+}
+LINES: dict[str, tuple[Any, str, tuple[str, ...]]] = {
+    "cost_lines": (parts.CostLines, "Dépense", ("label", "category", "nature", "amount")),
+    "funding_lines": (parts.FundingLines, "Ressource", ("kind", "label", "status", "amount")),
+    "milestones": (parts.Milestones, "Étape", ("label", "due_on")),
+    "indicators": (parts.Indicators, "Indicateur", ("label", "baseline", "target")),
+}
+
+
+@dataclass
+class Lines:
+    """One set of lines with the word that names each of them."""
+
+    name: str
+    row_label: str
+    formset: Any
+
+
+@dataclass
+class SectionPage:
+    """What the page of a section shows and receives."""
+
+    application: Application
+    section: Section
+    form: parts.SectionForm
+    sets: list[Lines] = field(default_factory=list)
+
+    def is_valid(self) -> bool:
+        valid = self.form.is_valid()
+        return all([one.formset.is_valid() for one in self.sets]) and valid
+
+    def contents(self) -> dict[str, Any]:
+        """The arguments of ``save_section``; the page is valid."""
+        rows = {one.name: one.formset.rows() for one in self.sets}
+        if "beneficiaries" in rows:
+            rows["beneficiaries"] = self._shares(rows["beneficiaries"])
+        answers = self.form.answers() if isinstance(self.form, parts.QuestionsForm) else None
+        return {
+            "version": self.form.cleaned_data.get("version") or 0,
+            "values": self.form.values(),
+            "rows": rows,
+            "answers": answers,
+        }
+
+    def _shares(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Shares are given to the members of the grouping, whatever the page sends."""
+        given = {row["organisation"]: row["share"] for row in rows}
+        assert self.application.grouping is not None
+        return [
+            {
+                "organisation": member,
+                "share": given.get(member.pk, Decimal(0)),
+                "is_lead": member.pk == self.application.organisation_id,
+            }
+            for member in self.application.grouping.members.order_by("search_name", "pk")
+        ]
+
+    def show(self, refusal: Refused) -> None:
+        """Puts a refusal of the service at its field; a stale form receives the version it may be sent again with."""
+        target, name = self._target(refusal.field)
+        target.add_error(name, refusal.message)
+        if "version" in refusal.data:
+            data = self.form.data.copy()
+            data["version"] = str(refusal.data["version"])
+            self.form.data = data
+
+    def _target(self, name: str | None) -> tuple[Any, str | None]:
+        if name in self.form.fields:
+            return self.form, name
+        for one in self.sets:
+            prefix, _, rest = (name or "").partition("-")
+            position, _, column = rest.partition("-")
+            if prefix == one.name and position.isdigit():
+                kept = [form for form in one.formset.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+                kept = [form for form in kept if form.has_content()]
+                if int(position) < len(kept) and column in kept[int(position)].fields:
+                    return kept[int(position)], column
+        return self.form, None
+
+    @property
+    def errors(self) -> list[ErrorDict]:
+        return [self.form.errors, *(form.errors for one in self.sets for form in one.formset.forms)]
+
+
+def section_page(application: Application, slug: str, at: datetime, data: QueryDict | None = None) -> SectionPage:
+    """The page of a section, empty of what was typed or bound to ``data``."""
+    rules = rules_of(application, at)
+    options: dict[str, Any] = {"instance": application, "rules": rules}
+    if slug == "questions":
+        options["questions"] = questions_of(application, rules)
+    form = FORMS[slug](data, **options)
+    section = BY_SLUG[slug]
+    sets = [_lines(application, name, data) for name in section.rows if name in LINES]
+    if "beneficiaries" in section.rows and application.grouping_id:
+        sets.append(_shares(application, data))
+    return SectionPage(application, section, form, sets)
+
+
+def _lines(application: Application, name: str, data: QueryDict | None) -> Lines:
+    formset, row_label, columns = LINES[name]
+    initial = list(getattr(application, name).values(*columns))
+    return Lines(name, row_label, formset(data, prefix=name, initial=initial))
+
+
+def _shares(application: Application, data: QueryDict | None) -> Lines:
+    assert application.grouping is not None
+    known = dict(application.beneficiaries.values_list("organisation", "share"))
+    members = list(application.grouping.members.order_by("search_name", "pk"))
+    initial = [{"organisation": member.pk, "share": known.get(member.pk, Decimal(0))} for member in members]
+    formset = parts.Shares(data, prefix="beneficiaries", initial=initial)
+    for form, member in zip(formset.forms, members, strict=False):
+        form.fields["share"].label = f"Part de l’aide pour {member.name}"
+    return Lines("beneficiaries", "Bénéficiaire", formset)

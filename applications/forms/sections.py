@@ -1,0 +1,287 @@
+"""One page per section of the dossier: its form and its sets of lines."""
+
+from typing import Any
+
+from django import forms
+from django.forms.formsets import BaseFormSet, formset_factory
+
+from applications.bank import read_bic, read_iban
+from applications.enums import FundingStatus, TaxBasis
+from applications.models import Application, CostLine, FundingLine
+from applications.rules import answers_by_code, asks_prior_authorisation
+from calls.enums import CostCategory, CostNature, QuestionKind
+from calls.models import Question, RulesVersion
+from core.errors import Refused
+from core.forms import VersionField
+from core.money import MoneyFormField
+from core.widgets import DateInput, MoneyInput
+from territories.sirets import compact, validate_siret
+
+MOST_ROWS = 100
+YES_NO = [("oui", "Oui"), ("non", "Non")]
+
+
+def _checked(reader: Any, value: str) -> str:
+    if not value:
+        return ""
+    try:
+        return str(reader(value))
+    except Refused as refusal:
+        raise forms.ValidationError(refusal.message) from refusal
+
+
+class SectionForm(forms.ModelForm):
+    """Fields of a draft: everything may stay empty until the filing; what is typed must be right."""
+
+    version = VersionField(required=False)
+
+    class Meta:
+        model = Application
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, rules: RulesVersion, **kwargs: Any) -> None:
+        self.rules = rules
+        super().__init__(*args, **kwargs)
+        self.initial["version"] = self.instance.version
+
+    def values(self) -> dict[str, Any]:
+        """What the service writes: the columns of the section."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or () if name in self.cleaned_data}
+
+
+class OrganisationForm(SectionForm):
+    iban = forms.CharField(
+        label="IBAN", required=False, max_length=50, help_text="Il figure sur votre relevé d’identité bancaire."
+    )
+    siret = forms.CharField(
+        label="SIRET",
+        required=False,
+        max_length=30,
+        help_text="14 chiffres : celui de l’établissement qui recevra l’aide.",
+    )
+    bic = forms.CharField(label="BIC", required=False, max_length=20, help_text="Facultatif. 8 ou 11 caractères.")
+
+    class Meta(SectionForm.Meta):
+        fields = [
+            "siret",
+            "representative_name",
+            "representative_title",
+            "representative_email",
+            "contact_name",
+            "contact_email",
+            "contact_phone",
+            "bank_holder",
+            "iban",
+            "bic",
+        ]
+        labels = {
+            "representative_name": "Nom et prénom du représentant légal",
+            "representative_title": "Sa qualité",
+            "representative_email": "Son courriel",
+            "contact_name": "Nom et prénom de la personne à contacter",
+            "contact_email": "Son courriel",
+            "contact_phone": "Son téléphone",
+        }
+        help_texts = {
+            "representative_title": "Maire, présidente, directeur général…",
+            "representative_email": "La convention lui sera envoyée à cette adresse pour signature.",
+            "contact_name": "La personne que nous appellerons en cas de question.",
+            "bank_holder": "Souvent le service de gestion comptable dont vous dépendez.",
+        }
+
+    def clean_siret(self) -> str:
+        digits = compact(self.cleaned_data["siret"])
+        if digits:
+            validate_siret(digits)
+        return digits
+
+    def clean_iban(self) -> str:
+        return _checked(read_iban, self.cleaned_data["iban"])
+
+    def clean_bic(self) -> str:
+        return _checked(read_bic, self.cleaned_data["bic"])
+
+
+class ProjectForm(SectionForm):
+    has_prior_authorisation = forms.TypedChoiceField(
+        label="Avez-vous obtenu l’habilitation préalable (FranceConnect ou API) ?",
+        choices=YES_NO,
+        coerce=lambda value: value == "oui",
+        empty_value=None,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+    class Meta(SectionForm.Meta):
+        fields = ["title", "theme", "summary", "place", "has_prior_authorisation"]
+        widgets = {"summary": forms.Textarea(attrs={"rows": 8})}
+        help_texts = {
+            "title": "Une ligne : ce que verront le jury et les habitants.",
+            "summary": "Ce que vous voulez faire, pour qui, et ce que cela changera. Quelques paragraphes suffisent.",
+            "place": "La commune ou le territoire où le projet se déroule.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["theme"].queryset = self.instance.axis.themes.order_by("id")  # type: ignore[attr-defined]
+        self.fields["theme"].empty_label = "Choisissez un thème"  # type: ignore[attr-defined]
+        given = self.instance.has_prior_authorisation
+        self.initial["has_prior_authorisation"] = None if given is None else ("oui" if given else "non")
+        if not asks_prior_authorisation(self.instance, self.rules):
+            del self.fields["has_prior_authorisation"]
+
+
+class CostsForm(SectionForm):
+    tax_basis = forms.ChoiceField(
+        label="Vos montants sont",
+        choices=TaxBasis.choices,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text="Si vous récupérez la TVA sur ces dépenses, indiquez-les hors taxes ; sinon, toutes taxes comprises.",
+    )
+
+    class Meta(SectionForm.Meta):
+        fields = ["tax_basis"]
+
+
+class FundingForm(SectionForm):
+    amount_requested = MoneyFormField(label="Aide demandée à cet appel", required=False, widget=MoneyInput)
+
+    class Meta(SectionForm.Meta):
+        fields = ["amount_requested", "own_share_derogation"]
+        labels = {"own_share_derogation": "Dérogation à la participation minimale de 20 %"}
+        widgets = {"own_share_derogation": forms.Textarea(attrs={"rows": 3})}
+        help_texts = {
+            "own_share_derogation": "Seulement si vous en avez une : citez l’arrêté du préfet et sa date. "
+            "Laissez vide sinon."
+        }
+
+
+class CalendarForm(SectionForm):
+    class Meta(SectionForm.Meta):
+        fields = ["starts_on", "ends_on", "first_commitment_on"]
+        widgets = {"starts_on": DateInput, "ends_on": DateInput, "first_commitment_on": DateInput}
+        help_texts = {
+            "first_commitment_on": "La date du premier bon de commande ou marché signé, s’il est déjà prévu. "
+            "Il ne peut pas précéder le dépôt de votre demande."
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        start, end = cleaned.get("starts_on"), cleaned.get("ends_on")
+        if start and end and end < start:
+            self.add_error("ends_on", "La fin du projet doit suivre son début.")
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # The order of the dates is told at its field by ``clean``, not a second time by the constraint.
+        return {*super()._get_validation_exclusions(), "starts_on", "ends_on"}  # type: ignore[misc]
+
+
+class QuestionsForm(SectionForm):
+    """One field per question of the axis."""
+
+    def __init__(self, *args: Any, questions: list[Question], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.questions = questions
+        given = answers_by_code(self.instance)
+        for question in questions:
+            self.fields[question.code] = _question_field(question)
+            self.initial[question.code] = given.get(question.code, "")
+
+    def answers(self) -> dict[str, str]:
+        """By code of question; an empty text where nothing was typed."""
+        return {question.code: str(self.cleaned_data.get(question.code) or "") for question in self.questions}
+
+
+def _question_field(question: Question) -> forms.Field:
+    common: dict[str, Any] = {"label": question.label, "help_text": question.help_text, "required": False}
+    if question.kind == QuestionKind.CHOICE:
+        choices = [("", "Choisissez une réponse"), *((choice, choice) for choice in question.choices)]
+        return forms.ChoiceField(choices=choices, **common)
+    if question.kind == QuestionKind.YES_NO:
+        return forms.ChoiceField(choices=YES_NO, widget=forms.RadioSelect, **common)
+    if question.kind == QuestionKind.NUMBER:
+        return forms.DecimalField(max_digits=15, decimal_places=2, localize=True, **common)
+    widget: forms.Widget = (
+        forms.Textarea(attrs={"rows": 6}) if question.kind == QuestionKind.TEXT else forms.TextInput()
+    )
+    return forms.CharField(max_length=question.max_length, widget=widget, **common)
+
+
+# ------------------------------------------------------------------------------------------------ lines
+
+
+class LineForm(forms.Form):
+    """One line of a set; an untouched empty line is ignored."""
+
+    use_required_attribute = False
+
+    def has_content(self) -> bool:
+        """Whether something is on the line, typed now or kept from before."""
+        return bool(self.has_changed() or self.initial)
+
+
+class CostForm(LineForm):
+    label = forms.CharField(label="Dépense", max_length=CostLine._meta.get_field("label").max_length)
+    category = forms.ChoiceField(label="Catégorie", choices=[("", "Choisissez"), *CostCategory.choices])
+    nature = forms.ChoiceField(label="Nature", choices=[("", "Choisissez"), *CostNature.choices])
+    amount = MoneyFormField(label="Montant", widget=MoneyInput)
+
+
+class FundingLineForm(LineForm):
+    kind = forms.ChoiceField(
+        label="Origine", choices=[("", "Choisissez"), *FundingLine._meta.get_field("kind").choices]
+    )
+    label = forms.CharField(label="Précision", max_length=200, required=False)
+    status = forms.ChoiceField(label="Situation", choices=[("", "Choisissez"), *FundingStatus.choices])
+    amount = MoneyFormField(label="Montant", widget=MoneyInput)
+
+
+class MilestoneForm(LineForm):
+    label = forms.CharField(label="Étape", max_length=200)
+    due_on = forms.DateField(label="Échéance", widget=DateInput)
+
+
+class IndicatorForm(LineForm):
+    label = forms.CharField(label="Indicateur", max_length=200)
+    baseline = forms.CharField(label="Aujourd’hui", max_length=120, required=False)
+    target = forms.CharField(label="Cible", max_length=120)
+
+
+class ShareForm(LineForm):
+    """The part of the aid that goes to one member of the grouping."""
+
+    organisation = forms.IntegerField(widget=forms.HiddenInput)
+    share = MoneyFormField(label="Part de l’aide", strictly_positive=False, widget=MoneyInput)
+
+
+class Lines(BaseFormSet):
+    """Lines with a box to take each one out."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].label = "Retirer cette ligne"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines to keep, in order."""
+        return [
+            {name: value for name, value in form.cleaned_data.items() if name != "DELETE"}
+            for form in self.forms
+            if form.cleaned_data and not form.cleaned_data.get("DELETE") and form.has_content()
+        ]
+
+
+def lines(form: type[LineForm], *, extra: int = 1, can_delete: bool = True) -> Any:
+    """The class of a set of lines, with ``extra`` empty ones after those already there."""
+    return formset_factory(
+        form, formset=Lines, extra=extra, can_delete=can_delete, max_num=MOST_ROWS, validate_max=True
+    )
+
+
+CostLines = lines(CostForm, extra=2)
+FundingLines = lines(FundingLineForm, extra=2)
+Milestones = lines(MilestoneForm)
+Indicators = lines(IndicatorForm)
+Shares = lines(ShareForm, extra=0, can_delete=False)

@@ -1,0 +1,108 @@
+"""Mails about a dossier, queued in the transaction of the act they tell."""
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from applications.models import Application, CompletionRequest, Exchange
+from core.mail import queue_mail
+from core.templatetags.guichet import paris_date, paris_datetime
+
+
+def applicant_addresses(application: Application) -> list[str]:
+    """The contact, the legal representative and who opened the dossier."""
+    return [application.contact_email, application.representative_email, application.created_by.email]
+
+
+def common_context(application: Application) -> dict[str, Any]:
+    """What every mail says: which dossier, which call, whom to ask, where to follow it."""
+    call = application.call
+    return {
+        "number": application.number or "",
+        "title": application.title,
+        "organisation": application.organisation.name,
+        "call": call.title,
+        "axis": application.axis.title,
+        "path": reverse("application_detail", args=[application.pk]),
+        "service_path": reverse("screening_detail", args=[application.pk]),
+        "contact_name": call.contact_name,
+        "contact_address": call.contact_address,
+        "contact_email": call.contact_email,
+        "contact_phone": call.contact_phone,
+        "appeal_court": call.appeal_court,
+    }
+
+
+def _tell_applicant(application: Application, subject: str, name: str, key: str, **context: Any) -> None:
+    queue_mail(
+        to=applicant_addresses(application),
+        subject=subject,
+        template=f"emails/applications/{name}.txt",
+        context={**common_context(application), **context},
+        dedupe_key=f"application:{application.pk}:{key}",
+    )
+
+
+def _tell_service(application: Application, subject: str, name: str, key: str, **context: Any) -> None:
+    queue_mail(
+        to=[application.call.contact_email],
+        subject=subject,
+        template=f"emails/applications/{name}.txt",
+        context={**common_context(application), **context},
+        dedupe_key=f"application:{application.pk}:{key}:service",
+    )
+
+
+def completion_requested(application: Application, request: CompletionRequest) -> None:
+    _tell_applicant(
+        application,
+        f"Dossier {application.number} : des compléments sont attendus",
+        "completion_requested",
+        f"completion:{request.pk}",
+        items=request.items,
+        message=request.message,
+        due=paris_date(request.due_at),
+        answer_path=reverse("completion_answer", args=[application.pk]),
+    )
+
+
+def completion_answered(application: Application, request: CompletionRequest) -> None:
+    _tell_service(
+        application,
+        f"Dossier {application.number} : compléments reçus",
+        "completion_answered",
+        f"answer:{request.pk}",
+    )
+
+
+def declared_admissible(application: Application) -> None:
+    _tell_applicant(
+        application, f"Dossier {application.number} : votre dossier est recevable", "admissible", "admissible"
+    )
+
+
+def declared_inadmissible(application: Application) -> None:
+    _tell_applicant(
+        application,
+        f"Dossier {application.number} : décision d’irrecevabilité",
+        "inadmissible",
+        "inadmissible",
+        reason=application.screening_reason,
+        decided=paris_date(application.screened_at),
+    )
+
+
+def withdrawn(application: Application, at: datetime) -> None:
+    subject = f"Dossier {application.number} : retrait enregistré"
+    _tell_applicant(application, subject, "withdrawn", "withdrawn", at=paris_datetime(at))
+    _tell_service(application, subject, "withdrawn", "withdrawn", at=paris_datetime(at))
+
+
+def message_sent(application: Application, exchange: Exchange) -> None:
+    # The text itself stays on the site, behind the sign-in of whoever may read it.
+    subject = f"Dossier {application.number} : nouveau message"
+    if exchange.is_from_applicant:
+        _tell_service(application, subject, "message_to_service", f"message:{exchange.pk}")
+    else:
+        _tell_applicant(application, subject, "message_to_applicant", f"message:{exchange.pk}")

@@ -1,0 +1,100 @@
+"""The rules with which a dossier is judged: those in force while it is a draft, those of its filing afterwards."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Count
+
+from applications.enums import ApplicationState
+from applications.models import Application
+from calls.eligibility import AxisVerdict, Candidate, candidate_of, evaluate, rules_version_at
+from calls.enums import RuleKind
+from calls.models import Axis, AxisTerms, Call, Question, RulesVersion
+from core.errors import Refused
+from territories.models import Grouping, Organisation
+
+# A request that ended without aid does not stand in the way of another one.
+WITHOUT_AID = (
+    ApplicationState.WITHDRAWN,
+    ApplicationState.INADMISSIBLE,
+    ApplicationState.REFUSED,
+    ApplicationState.REDIRECTED,
+    ApplicationState.DEFERRED,
+)
+
+
+def rules_of(application: Application, at: datetime) -> RulesVersion:
+    """The version in force at ``at`` for a draft; afterwards the one under which the dossier was filed."""
+    if application.submitted_at is None or application.rules_version is None:
+        return rules_version_at(application.call, at)
+    return application.rules_version
+
+
+def terms_of(application: Application, rules: RulesVersion) -> AxisTerms:
+    """The money terms of the dossier's axis in this version. Refused when the version has none."""
+    terms = AxisTerms.objects.filter(rules_version=rules, axis_id=application.axis_id).first()
+    if terms is None:
+        raise Refused("Les conditions financières de cet axe ne sont pas publiées.")
+    return terms
+
+
+def questions_of(application: Application, rules: RulesVersion) -> list[Question]:
+    """The questions of the dossier's axis in this version, in order."""
+    return list(Question.objects.filter(rules_version=rules, axis_id=application.axis_id).order_by("position"))
+
+
+def answers_by_code(application: Application) -> dict[str, str]:
+    """What was answered, by code of question: an answer outlives a change of the rules that keeps its question."""
+    rows = application.answers.select_related("question").order_by("question__rules_version__number")
+    return {row.question.code: row.value for row in rows}
+
+
+def asks_prior_authorisation(application: Application, rules: RulesVersion) -> bool:
+    """Whether a rule of the axis asks for an authorisation obtained beforehand."""
+    return rules.eligibility_rules.filter(axis_id=application.axis_id, kind=RuleKind.PRIOR_AUTHORISATION).exists()
+
+
+def is_once_per_organisation(axis: Axis, rules: RulesVersion) -> bool:
+    """Whether the axis serves an organisation only once (the flat-rate pack)."""
+    return rules.eligibility_rules.filter(axis=axis, kind=RuleKind.ONE_PER_ORGANISATION).exists()
+
+
+def prior_requests(
+    *, call: Call, organisations: Iterable[Organisation], excluding: Application | None = None
+) -> dict[str, int]:
+    """Requests already filed on each axis of the call by any of the organisations, and not ended without aid."""
+    rows = Application.objects.submitted().filter(call=call, organisation__in=list(organisations))
+    rows = rows.exclude(state__in=WITHOUT_AID)
+    if excluding is not None:
+        rows = rows.exclude(pk=excluding.pk)
+    counted = rows.order_by().values("axis__code").annotate(filed=Count("pk"))
+    return {row["axis__code"]: row["filed"] for row in counted}
+
+
+def candidate_for(
+    *,
+    call: Call,
+    organisation: Organisation,
+    grouping: Grouping | None,
+    prior_authorisation: bool | None = None,
+    excluding: Application | None = None,
+) -> Candidate:
+    """Who asks, with what only this room knows: the requests already filed."""
+    authorities = list(grouping.members.all()) if grouping else [organisation]
+    return candidate_of(
+        authorities,
+        prior_requests=prior_requests(call=call, organisations=authorities, excluding=excluding),
+        prior_authorisation=prior_authorisation,
+    )
+
+
+def evaluate_application(application: Application, at: datetime) -> AxisVerdict:
+    """The verdict of each rule for this dossier at ``at``."""
+    candidate = candidate_for(
+        call=application.call,
+        organisation=application.organisation,
+        grouping=application.grouping,
+        prior_authorisation=application.has_prior_authorisation,
+        excluding=application,
+    )
+    return evaluate(axis=application.axis, on=at, candidate=candidate)

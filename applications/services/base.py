@@ -1,0 +1,69 @@
+"""What every act on a dossier begins and ends with."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from applications.models import Application
+from applications.permissions import is_denied
+from applications.workflow import WORKFLOW
+from core.errors import Refused
+from core.journal import record
+from territories.names import normalise
+
+NOT_YOURS = "Vous n’avez pas, ou plus, le droit de faire cet acte sur ce dossier."
+
+
+def lock(application: Application) -> Application:
+    """The row as it is now, locked until the end of the transaction."""
+    return (
+        Application.objects.select_for_update(of=("self",))
+        .select_related("call", "axis", "session", "organisation", "grouping", "rules_version", "created_by")
+        .get(pk=application.pk)
+    )
+
+
+def authorise(application: Application, user: User, name: str, at: datetime) -> None:
+    """Refused unless the person holds a role of the transition, and access was not refused to them."""
+    if is_denied(user, application) or not WORKFLOW.holds(user, application, name, at):
+        raise Refused(NOT_YOURS)
+
+
+def move(
+    application: Application,
+    name: str,
+    *,
+    user: User,
+    at: datetime,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+    changed: tuple[str, ...] = (),
+) -> None:
+    """Plays the transition on a locked, authorised, checked dossier, saves ``changed`` and writes the journal."""
+    before = application.state
+    getattr(application, name)()
+    application.search_text = search_text(application)
+    application.save(update_fields=["state", "search_text", *changed])
+    record(
+        chain=application.chain,
+        action=f"application.{name}",
+        at=at,
+        actor=user,
+        from_state=before,
+        to_state=application.state,
+        reason=reason,
+        data=data,
+    )
+
+
+def search_text(application: Application) -> str:
+    """What a screener's search looks into: number, title, who applies, where; unaccented, lower case."""
+    parts = [
+        application.number or "",
+        application.title,
+        application.organisation.name,
+        application.grouping.name if application.grouping else "",
+        application.siret,
+        application.departement_code,
+    ]
+    return normalise(" ".join(part for part in parts if part))

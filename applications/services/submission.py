@@ -1,0 +1,207 @@
+"""Filing a dossier, and taking it back."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from applications import notifications
+from applications.clocks import add_months
+from applications.completeness import assessment_of, missing_items
+from applications.content import content_sha256
+from applications.enums import ApplicationState
+from applications.models import Acknowledgement, Answer, Application, Beneficiary, EligibilityRecord
+from applications.rules import evaluate_application, is_once_per_organisation, questions_of, rules_of
+from applications.services.base import authorise, lock, move
+from applications.workflow import WORKFLOW
+from calls.eligibility import AxisVerdict
+from calls.enums import RuleKind, RuleVerdict
+from calls.models import Call, RulesVersion
+from core import outbox
+from core.errors import Refused
+from core.idempotency import idempotent
+from core.money import amount_text
+from core.series import take_number
+from core.templatetags.guichet import paris_datetime
+
+SWORN_AS = ("representative", "mandated")
+ONLY_DIGITS = re.compile(r"\d+")
+
+
+@transaction.atomic
+def submit_application(
+    *, application: Application, user: User, at: datetime, key: str, sworn_as: str = "representative"
+) -> Application:
+    """Files the dossier: checks everything, freezes the rules it is judged with, draws its number, acknowledges.
+
+    ``key`` comes with the form: sent twice it answers twice the same. ``sworn_as``: the statement is made by the
+    legal representative or by the person they mandated (arrêté du 21 août 2018). Refused outside the session, while
+    something is missing (``data["missing"]``), or when the organisation already has the only aid it may ask for.
+    """
+    if sworn_as not in SWORN_AS:
+        raise Refused("Dites à quel titre vous attestez.", field="sworn_as")
+    content = {"application": str(application.pk), "sworn_as": sworn_as}
+    with idempotent(key=key, act="application.submit", actor=user, content=content) as command:
+        if command.is_replay:
+            return Application.objects.get(pk=command.answer["application"])
+        locked = lock(application)
+        authorise(locked, user, "submit", at)
+        _refuse_second_filing(locked)
+        WORKFLOW.check(locked, "submit", at)
+        rules = rules_of(locked, at)
+        _refuse_incomplete(locked, at)
+        verdict = _evaluate(locked, rules, at)
+        _file(locked, rules, verdict, user=user, at=at, sworn_as=sworn_as)
+        command.answer = {"application": str(locked.pk), "number": locked.number}
+        return locked
+
+
+def _refuse_second_filing(application: Application) -> None:
+    if application.submitted_at is not None:
+        raise Refused(
+            f"Ce dossier est déjà déposé sous le numéro {application.number}, "
+            f"le {paris_datetime(application.submitted_at)}. Vous n’avez rien d’autre à faire.",
+            data={"number": application.number},
+        )
+
+
+def _refuse_incomplete(application: Application, at: datetime) -> None:
+    missing = missing_items(application, at)
+    if missing:
+        count = len(missing)
+        sentence = "Il reste un point à compléter" if count == 1 else f"Il reste {count} points à compléter"
+        labels = [{"label": gap.label, "url": gap.url} for gap in missing]
+        raise Refused(f"{sentence} avant de déposer votre dossier.", data={"missing": labels})
+
+
+def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> AxisVerdict:
+    """The verdict at the instant of filing; one aid per organisation is settled here, one filing at a time."""
+    once = is_once_per_organisation(application.axis, rules)
+    if once:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application.axis_id, application.organisation_id])
+    verdict = evaluate_application(application, at)
+    already = [
+        rule
+        for rule in verdict.rules
+        if rule.code == RuleKind.ONE_PER_ORGANISATION and rule.verdict == RuleVerdict.FAILED
+    ]
+    if already:
+        raise Refused(already[0].message)
+    return verdict
+
+
+def _file(
+    application: Application, rules: RulesVersion, verdict: AxisVerdict, *, user: User, at: datetime, sworn_as: str
+) -> None:
+    plan = assessment_of(application, at)
+    _carry_answers(application, rules)
+    if application.grouping_id is None:
+        Beneficiary.objects.update_or_create(
+            application=application,
+            organisation_id=application.organisation_id,
+            defaults={"share": application.amount_requested, "is_lead": True},
+        )
+    EligibilityRecord.objects.create(
+        application=application,
+        rules_version=rules,
+        verdict=verdict.verdict,
+        rules=[rule.as_json() for rule in verdict.rules],
+        population=verdict.population.total,
+        evaluated_at=at,
+    )
+    application.rules_version = rules
+    application.vintage_id = verdict.vintage
+    application.population = verdict.population.total
+    application.sworn_at, application.sworn_by = at, user
+    application.submitted_at, application.submitted_by = at, user
+    application.completeness_due_at = add_months(at, application.call.completeness_months)
+    application.decision_due_at = add_months(at, application.call.decision_months)
+    # The series is one row for the whole call: drawn last, it is held the shortest time.
+    application.number = _number(application.call, at)
+    Acknowledgement.objects.create(application=application, number=application.number, received_at=at)
+    move(
+        application,
+        "submit",
+        user=user,
+        at=at,
+        data={
+            "number": application.number,
+            "amount_requested": amount_text(plan.requested or plan.total_cost * 0),
+            "total_cost": amount_text(plan.total_cost),
+            "eligible_cost": amount_text(plan.eligible_cost),
+            "rules_version": rules.number,
+            "vintage": verdict.vintage,
+            "population": verdict.population.total,
+            "verdict": verdict.verdict.value,
+            "sworn_as": sworn_as,
+            "content_sha256": content_sha256(application),
+        },
+        changed=FROZEN,
+    )
+    outbox.enqueue(
+        kind="applications.acknowledge",
+        payload={"application": str(application.pk)},
+        dedupe_key=f"acknowledge:{application.pk}",
+    )
+
+
+FROZEN = (
+    "rules_version",
+    "vintage",
+    "population",
+    "sworn_at",
+    "sworn_by",
+    "submitted_at",
+    "submitted_by",
+    "completeness_due_at",
+    "decision_due_at",
+    "number",
+)
+
+
+def _carry_answers(application: Application, rules: RulesVersion) -> None:
+    """Answers given under an earlier version of the rules, for questions that the new one keeps."""
+    wanted = {question.code: question for question in questions_of(application, rules)}
+    rows: list[Any] = list(application.answers.select_related("question").order_by("question__rules_version__number"))
+    present = {row.question_id for row in rows}
+    latest = {row.question.code: row.value for row in rows}
+    Answer.objects.bulk_create(
+        Answer(application=application, question=question, value=latest[code])
+        for code, question in wanted.items()
+        if question.pk not in present and code in latest
+    )
+
+
+def _number(call: Call, at: datetime) -> str:
+    """« TNC-2021-00042 »: initials of the call's code, year in Paris, rank without gap."""
+    year = timezone.localtime(at).year
+    return f"{number_prefix(call.code)}-{year}-{take_number(f'application:{call.code}:{year}'):05d}"
+
+
+def number_prefix(code: str) -> str:
+    """« transformation-numerique-collectivites-2021 » gives TNC, « tnct-2021 » gives TNCT."""
+    words = [word for word in code.split("-") if word and not ONLY_DIGITS.fullmatch(word)]
+    if not words:
+        return "DOS"
+    return (words[0] if len(words) == 1 else "".join(word[0] for word in words)).upper()[:8]
+
+
+@transaction.atomic
+def withdraw(*, application: Application, user: User, at: datetime, reason: str = "") -> Application:
+    """The applicant takes the dossier back, before any decision. Refused afterwards."""
+    locked = lock(application)
+    authorise(locked, user, "withdraw", at)
+    WORKFLOW.check(locked, "withdraw", at)
+    pending = locked.open_completion_request()
+    if pending is not None:
+        pending.answered_at, pending.answered_by = at, user
+        pending.save(update_fields=["answered_at", "answered_by"])
+    was_draft = locked.state == ApplicationState.DRAFT
+    move(locked, "withdraw", user=user, at=at, reason=reason.strip())
+    if not was_draft:
+        notifications.withdrawn(locked, at)
+    return locked

@@ -1,0 +1,90 @@
+"""What follows a commit: the acknowledgement in PDF and by mail; and the silence that makes a dossier complete."""
+
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from applications import notifications
+from applications.models import Acknowledgement
+from applications.presentation import sheet_of
+from applications.services import deem_complete
+from core import files, outbox
+from core.mail import queue_mail
+from core.pdf.render import Metadata, render_pdf
+from core.templatetags.guichet import paris_date, paris_datetime
+
+
+@outbox.handler("applications.acknowledge")
+def acknowledge(payload: dict[str, Any]) -> None:
+    """Writes the acknowledgement once and queues its mail once, whatever the number of deliveries.
+
+    Rendered and stored outside any transaction; the first delivery that sets the file wins.
+    """
+    row = (
+        Acknowledgement.objects.select_related("application__call", "application__axis", "application__organisation")
+        .select_related("application__created_by", "application__theme", "application__grouping", "file")
+        .filter(application=payload["application"])
+        .first()
+    )
+    if row is None:
+        return
+    if row.file_id is None:
+        stored = files.store(
+            content=_pdf(row),
+            name=f"accuse-de-reception-{row.number}.pdf",
+            kind="acknowledgement",
+            media_type="application/pdf",
+            actor_id=None,
+        )
+        Acknowledgement.objects.filter(pk=row.pk, file__isnull=True).update(file=stored)
+        row.refresh_from_db()
+    with transaction.atomic():
+        _mail(row)
+        Acknowledgement.objects.filter(pk=row.pk, sent_at__isnull=True).update(sent_at=timezone.now())
+
+
+def _context(row: Acknowledgement) -> dict[str, Any]:
+    """The mentions of CRPA R112-5 and R112-11-1, in words."""
+    application = row.application
+    return {
+        **notifications.common_context(application),
+        "received": paris_datetime(row.received_at),
+        "completeness_due": paris_date(application.completeness_due_at),
+        "decision_due": paris_date(application.decision_due_at),
+    }
+
+
+def _pdf(row: Acknowledgement) -> bytes:
+    application = row.application
+    sheet = sheet_of(application, row.received_at, shows_bank=False)
+    context = {**_context(row), "application": application, "sheet": sheet, "site_url": settings.SITE_URL}
+    html = render_to_string("applications/acknowledgement_pdf.html", context)
+    metadata = Metadata(
+        title=f"Accusé de réception du dossier {row.number}",
+        at=row.received_at,
+        author=application.call.contact_name,
+        subject=application.call.title,
+    )
+    return render_pdf(html, metadata=metadata)
+
+
+def _mail(row: Acknowledgement) -> None:
+    assert row.file_id is not None
+    queue_mail(
+        to=notifications.applicant_addresses(row.application),
+        subject=f"Accusé de réception de votre dossier {row.number}",
+        template="emails/applications/acknowledgement.txt",
+        context=_context(row),
+        dedupe_key=f"application:{row.application_id}:acknowledgement",
+        attachments=[row.file_id],
+    )
+
+
+@shared_task
+def deem_complete_task() -> int:
+    """Marks the dossiers that silence has made complete."""
+    return deem_complete(at=timezone.now())

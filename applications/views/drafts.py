@@ -1,0 +1,172 @@
+"""Filling the draft, one section per page."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from applications.completeness import Missing, assessment_of, missing_items
+from applications.financing import Assessment, Cost, Plan, Resource, assess, plan_of
+from applications.forms.filing import AttachmentForm
+from applications.forms.page import LINES, SectionPage, section_page
+from applications.models import Application
+from applications.permissions import may_edit
+from applications.presentation import attachments_of, missing_kinds
+from applications.rules import rules_of, terms_of
+from applications.sections import BY_SLUG, SECTIONS, section_after
+from applications.services import save_section
+from applications.views.access import own_application
+from core.errors import Refused
+from core.money import AmountError, parse_euros
+
+CLOSED = "Ce dossier est déposé : ses rubriques ne peuvent plus être modifiées."
+
+
+def application_section(request: HttpRequest, pk: Any, section: str) -> HttpResponse:
+    """One section: shown, then saved as a whole."""
+    if section not in BY_SLUG:
+        raise Http404
+    application, at = own_application(request, pk), timezone.now()
+    if section == "depot":
+        return redirect("application_submit", pk)
+    if not may_edit(request.user, application, at):
+        messages.info(request, CLOSED)
+        return redirect("application_detail", pk)
+    if section == "pieces":
+        return render_documents(request, application, AttachmentForm())
+    page = section_page(application, section, at, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and page.is_valid():
+        try:
+            save_section(application=application, section=section, user=request.user, at=at, **page.contents())  # type: ignore[arg-type]
+        except Refused as refusal:
+            page.show(refusal)
+        else:
+            return _saved(request, pk, section)
+    return _render_section(request, application, page, at)
+
+
+def _saved(request: HttpRequest, pk: Any, section: str) -> HttpResponse:
+    messages.success(request, "C’est enregistré. Vous pouvez continuer, ou fermer la page et revenir plus tard.")
+    following = section_after(section)
+    if "stay" in request.POST or following is None:
+        return redirect("application_section", pk, section)
+    return redirect("application_section", pk, following.slug)
+
+
+def _render_section(request: HttpRequest, application: Application, page: SectionPage, at: datetime) -> HttpResponse:
+    refused = request.method == "POST"
+    if refused:
+        # A model form writes what was typed onto its instance: the menu tells what is stored.
+        application = own_application(request, application.pk)
+    context = {
+        **menu_of(application, page.section.slug, at),
+        "page": page,
+        "plan": posted_assessment(application, request.POST, at) if refused else assessment_of(application, at),
+        "terms": terms_of(application, rules_of(application, at)),
+    }
+    return render(request, "applications/section.html", context, status=422 if refused else 200)
+
+
+def menu_of(application: Application, current: str, at: datetime) -> dict[str, Any]:
+    """The side menu: each section with what it lacks, and how far the dossier is."""
+    missing = missing_items(application, at)
+    gaps: dict[str, list[Missing]] = {}
+    for gap in missing:
+        gaps.setdefault(gap.section, []).append(gap)
+    entries = [
+        {"section": row, "missing": len(gaps.get(row.slug, [])), "current": row.slug == current} for row in SECTIONS
+    ]
+    done = sum(1 for row in SECTIONS if row.slug != "depot" and row.slug not in gaps)
+    return {
+        "application": application,
+        "section": BY_SLUG[current],
+        "entries": entries,
+        "missing": missing,
+        "gaps": gaps.get(current, []),
+        "done": done,
+        "total": len(SECTIONS) - 1,
+    }
+
+
+def render_documents(
+    request: HttpRequest, application: Application, form: AttachmentForm, status: int = 200
+) -> HttpResponse:
+    """The section of the documents: those there, those missing, and the form to join one."""
+    attachments = attachments_of(application)
+    context = {
+        **menu_of(application, "pieces", timezone.now()),
+        "attachments": attachments,
+        "missing_kinds": missing_kinds(application, attachments),
+        "form": form,
+    }
+    return render(request, "applications/documents.html", context, status=status)
+
+
+@require_safe
+def application_missing(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Everything the dossier lacks, each gap a link."""
+    application = own_application(request, pk)
+    context = menu_of(application, "depot", timezone.now())
+    return render(request, "applications/missing.html", context)
+
+
+@require_POST
+def application_totals(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Totals and rates of what is being typed; writes nothing."""
+    application, at = own_application(request, pk), timezone.now()
+    terms = terms_of(application, rules_of(application, at))
+    context = {"plan": posted_assessment(application, request.POST, at), "terms": terms}
+    return render(request, "applications/totals.html", context)
+
+
+def posted_assessment(application: Application, data: Any, at: datetime) -> Assessment:
+    """The plan as typed; what is not on the page, or cannot be read yet, is taken from the dossier or left out."""
+    stored = plan_of(application, terms_of(application, rules_of(application, at)))
+    costs = _posted(data, "cost_lines")
+    resources = _posted(data, "funding_lines")
+    requested = stored.amount_requested
+    if "amount_requested" in data:
+        requested = _amount(data["amount_requested"])
+    plan = Plan(
+        costs=stored.costs
+        if costs is None
+        else tuple(Cost(row["amount"], row.get("category", ""), row.get("nature", "")) for row in costs),
+        resources=stored.resources
+        if resources is None
+        else tuple(Resource(row["amount"], row.get("kind", "")) for row in resources),
+        amount_requested=requested,
+        terms=stored.terms,
+        tax_basis=data.get("tax_basis", stored.tax_basis),
+        is_overseas=stored.is_overseas,
+        has_derogation=bool(data["own_share_derogation"].strip())
+        if "own_share_derogation" in data
+        else stored.has_derogation,
+    )
+    return assess(plan)
+
+
+def _posted(data: Any, name: str) -> list[dict[str, Any]] | None:
+    """Lines of a set with a readable amount; None when the set is not on the page."""
+    total = data.get(f"{name}-TOTAL_FORMS", "")
+    if not total.isdecimal():
+        return None
+    columns = LINES[name][2]
+    found = []
+    for index in range(min(int(total), 200)):
+        row: dict[str, Any] = {column: data.get(f"{name}-{index}-{column}", "") for column in columns}
+        row["amount"] = _amount(row["amount"])
+        if row["amount"] is not None and f"{name}-{index}-DELETE" not in data:
+            found.append(row)
+    return found
+
+
+def _amount(text: str) -> Any:
+    try:
+        amount = parse_euros(text)
+    except AmountError:
+        return None
+    return amount if amount > 0 else None

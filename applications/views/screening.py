@@ -1,0 +1,145 @@
+"""The service reads: the list, its export, a dossier."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from applications.completeness import missing_items
+from applications.forms.filing import MessageForm
+from applications.forms.screening import ScreeningFilters
+from applications.models import Acknowledgement, Application, ApplicationQuerySet
+from applications.permissions import possible_actions, screening_scope
+from applications.presentation import SERVICE, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
+from applications.roles import SCREENER, is_screener
+from applications.search import filtered, ordered
+from applications.views.access import require_agent, screened_application
+from applications.workflow import WORKFLOW
+from calls.models import Axis, Session
+from core.exports import csv_response
+from territories.models import Territory
+
+PER_PAGE = 25
+
+
+@dataclass
+class Listing:
+    """The rows of the list for this person and these filters, and the form that holds the filters."""
+
+    rows: ApplicationQuerySet
+    form: ScreeningFilters
+    order: str
+
+
+def listing_of(request: HttpRequest) -> Listing:
+    """Read by the page and by the export alike, from what the person may see."""
+    scope = screening_scope(Application.objects.all(), request.user)
+    form = _filters(request)
+    rows = filtered(scope, form.wanted(), timezone.now())
+    order = request.GET.get("tri", "")
+    return Listing(ordered(rows, order).select_related("organisation", "axis", "session"), form, order)
+
+
+def _filters(request: HttpRequest) -> ScreeningFilters:
+    """Choices come from the calls that the person's mandates cover, not from the rows: their cost is constant."""
+    mandates = request.user.mandates.current(timezone.now())  # type: ignore[union-attr]
+    calls = mandates.values("call")
+    axes = list(Axis.objects.filter(call__in=calls).order_by("call", "position").values_list("code", "title"))
+    sessions = Session.objects.filter(axis__call__in=calls).select_related("axis").order_by("axis", "opens_at")
+    departements = (
+        Territory.objects.filter(kind="departement").order_by("code").values_list("code", "name").distinct("code")
+    )
+    return ScreeningFilters(
+        request.GET,
+        axes=axes,
+        sessions=[(str(row.pk), f"{row.axis.title} – {row.title}") for row in sessions],
+        departements=[(code, f"{code} – {name}") for code, name in departements],
+    )
+
+
+@require_safe
+def screening_list(request: HttpRequest) -> HttpResponse:
+    """Filed dossiers of my axes and territories: filtered, searched, sorted, one page at a time."""
+    require_agent(request)
+    listing, at = listing_of(request), timezone.now()
+    page = Paginator(listing.rows, PER_PAGE).get_page(request.GET.get("page"))
+    for row in page.object_list:
+        row.next_step = WORKFLOW.next_step(row.state, "service")
+        row.is_overdue = row.decision_due_at is not None and row.decision_due_at < at and row.decided_at is None
+    context = {"page": page, "form": listing.form, "now": at}
+    return render(request, "applications/screening_list.html", context)
+
+
+HEADER = (
+    "Numéro",
+    "Intitulé",
+    "Collectivité",
+    "Nature",
+    "SIRET",
+    "Département",
+    "Axe",
+    "Relève",
+    "État",
+    "Déposé le",
+    "Aide demandée (€)",
+    "Rejet implicite le",
+)
+
+
+@require_safe
+def screening_export(request: HttpRequest) -> StreamingHttpResponse:
+    """The same rows as the list, as a CSV."""
+    require_agent(request)
+    return csv_response(name="dossiers.csv", header=HEADER, rows=_cells(listing_of(request).rows))
+
+
+def _cells(rows: ApplicationQuerySet) -> Iterator[tuple[Any, ...]]:
+    for row in rows.iterator(chunk_size=2000):
+        yield (
+            row.number,
+            row.title,
+            row.organisation.name,
+            row.organisation.get_kind_display(),
+            row.siret,
+            row.departement_code,
+            row.axis.title,
+            row.session.title,
+            row.get_state_display(),
+            row.submitted_at,
+            row.amount_requested,
+            row.decision_due_at,
+        )
+
+
+@require_safe
+def screening_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    """A filed dossier: everything stated, the rules with their figures, the plan, the documents, the history."""
+    return render_screening(request, screened_application(request, pk), MessageForm())
+
+
+def render_screening(request: HttpRequest, application: Application, form: MessageForm) -> HttpResponse:
+    """The page of a dossier for the service, with the message being written."""
+    at = timezone.now()
+    actions = [row for row in possible_actions(request.user, application, at) if SCREENER in row.roles]
+    context = {
+        "application": application,
+        "step": step_of(application, SERVICE),
+        "actions": {row.name for row in actions},
+        "may_write": is_screener(request.user, application, at),
+        "missing": missing_items(application, at),
+        "pending": application.open_completion_request(),
+        "is_deemed_complete": application.is_deemed_complete(at) and application.completed_at is None,
+        "now": at,
+        "sheet": sheet_of(application, at, shows_bank=True),
+        "verdict": verdict_of(application),
+        "events": timeline_of(application, SERVICE),
+        "exchanges": exchanges_of(application, SERVICE),
+        "acknowledgement": Acknowledgement.objects.filter(application=application).select_related("file").first(),
+        "form": form,
+    }
+    return render(request, "applications/screening_detail.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,149 @@
+"""My dossiers, and starting one."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from applications.forms.filing import StartForm
+from applications.models import Application
+from applications.permissions import applicant_side
+from applications.presentation import VERDICT_TONES
+from applications.rules import candidate_for
+from applications.services import form_grouping, start_application
+from applications.workflow import WORKFLOW
+from calls.eligibility import AxisVerdict, candidate_of, evaluate_axes
+from calls.eligibility.wording import figures_in_words
+from calls.models import Axis, Call, Session
+from calls.services import open_sessions, published_calls
+from core.errors import Refused
+from territories.lookup import Authority, find_by_references, reference_of
+from territories.models import Organisation, Territory, Vintage
+from territories.services import organisation_for, organisations_of
+
+PER_PAGE = 20
+
+
+@require_safe
+def application_list(request: HttpRequest) -> HttpResponse:
+    """Dossiers of my organisations, the latest first."""
+    at = timezone.now()
+    rows = (
+        Application.objects.visible_to(request.user)
+        .filter(applicant_side(request.user, at))
+        .select_related("organisation", "axis", "session")
+        .order_by("-created_at", "pk")
+    )
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    for row in page.object_list:
+        row.next_step = WORKFLOW.next_step(row.state, "applicant")
+    organisations = organisations_of(request.user, at)  # type: ignore[arg-type]
+    return render(request, "applications/application_list.html", {"page": page, "organisations": organisations})
+
+
+@dataclass
+class Choice:
+    """For whom one starts a dossier, read from the address."""
+
+    organisations: list[Organisation]
+    lead: Organisation | None = None
+    others: list[Authority] = field(default_factory=list)
+    foreign: list[Authority] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def references(self) -> list[str]:
+        lead = [reference_of(self.lead)] if self.lead else []
+        return [*lead, *(reference_of(other) for other in self.others)]
+
+
+def read_choice(user: User, references: list[str], at: datetime) -> Choice:
+    """The first authority named of which the person is a member leads; the others make a grouping with it."""
+    choice = Choice(organisations_of(user, at))
+    mine = {reference_of(organisation): organisation for organisation in choice.organisations}
+    year = Vintage.objects.order_by("-year").values_list("year", flat=True).first() or 0
+    named, choice.unknown = find_by_references(references, year)
+    for authority in named:
+        own = mine.get(reference_of(authority))
+        if own is not None and choice.lead is None:
+            choice.lead = own
+        else:
+            choice.others.append(authority)
+    if choice.lead is None:
+        choice.foreign, choice.others = choice.others, []
+        if len(choice.organisations) == 1 and not named:
+            choice.lead = choice.organisations[0]
+    return choice
+
+
+def application_start(request: HttpRequest) -> HttpResponse:
+    """Choose for whom, then the axis and its open session, with the verdict of the rules; then a draft opens."""
+    at = timezone.now()
+    source = request.POST if request.method == "POST" else request.GET
+    choice = read_choice(request.user, source.getlist("qui")[:50], at)  # type: ignore[arg-type]
+    form = StartForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid() and choice.lead is not None and not choice.unknown:
+        try:
+            application = _start(request.user, choice, form.cleaned_data["session"], at)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, "Votre brouillon est enregistré. Vous pouvez le fermer et revenir plus tard.")
+            return redirect("application_section", application.pk, "collectivite")
+    call = published_calls(at).first()
+    context = {"form": form, "choice": choice, "call": call, "axes": [], "wanted": request.GET.get("axe", "")}
+    if choice.lead is not None and call is not None:
+        context["axes"] = _offers(call, choice, at)
+    return render(request, "applications/application_start.html", context, status=422 if form.errors else 200)
+
+
+def _start(user: Any, choice: Choice, session_id: int, at: datetime) -> Application:
+    assert choice.lead is not None
+    session = (
+        Session.objects.select_related("axis__call").filter(pk=session_id, axis__call__published_at__lte=at).first()
+    )
+    if session is None:
+        raise Refused("Cette relève n’existe pas.")
+    grouping = None
+    if choice.others:
+        members = [organisation_for(other) if isinstance(other, Territory) else other for other in choice.others]
+        grouping = form_grouping(lead=choice.lead, members=members, user=user, at=at)
+    return start_application(organisation=choice.lead, session=session, grouping=grouping, user=user, at=at)
+
+
+def _offers(call: Call, choice: Choice, at: datetime) -> list[dict[str, Any]]:
+    """Each axis with its verdict and its open session, in a constant number of queries."""
+    assert choice.lead is not None
+    axes = list(call.axes.order_by("position"))
+    sessions: dict[int, Session] = {}
+    for session in open_sessions(call, at):
+        sessions.setdefault(session.axis_id, session)
+    if choice.others:
+        candidate = candidate_of([choice.lead, *choice.others], prior_requests={})
+    else:
+        candidate = candidate_for(call=call, organisation=choice.lead, grouping=None)
+    verdicts = evaluate_axes(call=call, axes=axes, on=at, candidate=candidate)
+    return [_offer(axis, verdict, sessions.get(axis.pk)) for axis, verdict in zip(axes, verdicts, strict=True)]
+
+
+def _offer(axis: Axis, verdict: AxisVerdict, session: Session | None) -> dict[str, Any]:
+    return {
+        "axis": axis,
+        "session": session,
+        "verdict": {
+            "axis": verdict.axis,
+            "title": verdict.axis_title,
+            "label": str(verdict.verdict.label).capitalize(),
+            "tone": VERDICT_TONES[verdict.verdict],
+            "rules": [(rule, figures_in_words(rule)) for rule in verdict.rules],
+            "start_url": "",
+        },
+        "is_refused": verdict.verdict == "not_eligible",
+    }
