@@ -14,6 +14,7 @@ from allauth.mfa.totp.views import ActivateTOTPView as BaseActivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView as BaseAddWebAuthnView
 from allauth.mfa.webauthn.views import RemoveWebAuthnView as BaseRemoveWebAuthnView
 from allauth.socialaccount.adapter import get_adapter as get_social_adapter
+from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialAccount, SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.usersessions.models import UserSession
@@ -27,6 +28,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from requests import RequestException
 
 from accounts import hooks, proconnect, recovery
 from accounts.act_forms import ConfirmedActForm
@@ -95,10 +97,13 @@ def _leaving(request: HttpRequest, url: str, title: str) -> HttpResponse:
 @require_POST
 def proconnect_login(request: HttpRequest) -> HttpResponseBase:
     """Go to ProConnect."""
+    adapter = proconnect.ProConnectAdapter(request)
     try:
-        response = OAuth2LoginView.adapter_view(proconnect.ProConnectAdapter(request))(request)
+        response = OAuth2LoginView.adapter_view(adapter)(request)
     except SocialApp.DoesNotExist as error:
         raise Http404 from error
+    except RequestException as error:
+        return render_authentication_error(request, adapter.get_provider(), exception=error)
     if isinstance(response, HttpResponseRedirect) and not response.url.startswith("/"):
         return _leaving(request, response.url, "Vers ProConnect")
     return response
