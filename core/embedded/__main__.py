@@ -39,7 +39,7 @@ def run(data_dir: Path, commands: list[str]) -> int:
             name, separator, line = command.partition("=")
             if not separator or not shlex.split(line):
                 raise EmbeddedError(f"« {command} » devrait s'écrire NOM=COMMANDE.")
-            programs.append(Program(name, shlex.split(line), servers.endpoints.environ()))
+            programs.append(Program(name, shlex.split(line), {**servers.endpoints.environ()}))
         return supervise(programs, on_ready=lambda: print("Serveurs prêts.", flush=True))
 
 

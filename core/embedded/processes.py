@@ -29,11 +29,14 @@ ABANDON: Ladder = (("SIGTERM", 1.5),)
 
 @dataclass(frozen=True)
 class Program:
-    """One program. `env` adds to our environment. `stop` is the ladder of signals with seconds of patience."""
+    """One program. `env` adds to our environment, or removes from it what is None.
+
+    `stop` is the ladder of signals, each with the seconds of patience that follow it.
+    """
 
     name: str
     argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict)
     stop: Ladder = STOP
 
 
@@ -145,9 +148,10 @@ def _order(program: Program) -> Order:
     executable = which(program.argv[0])
     if executable is None:
         raise EmbeddedError(f"{program.name} : commande introuvable ({program.argv[0]}).")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **program.env}
     return Order(
         argv=[str(Path(executable).absolute()), *program.argv[1:]],
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **program.env},
+        env={name: value for name, value in environment.items() if value is not None},
         stop=program.stop,
         abandon=ABANDON,
         cwd=str(Path.cwd()),

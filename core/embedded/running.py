@@ -39,6 +39,10 @@ class Endpoints:
             "PG_BIN": self.pg_bin,
         }
 
+    def serving_environ(self) -> dict[str, str | None]:
+        """For `Program.env` of what faces the network: the weak role alone, the two others taken away."""
+        return {**self.environ(), "OWNER_DATABASE_URL": None, "SUPERUSER_DATABASE_URL": None}
+
 
 def process_started(pid: int) -> int | None:
     """When `pid` started, in clock ticks since boot; None when it is gone. Tells a reused pid apart."""

@@ -1,4 +1,7 @@
-"""The embedded servers: real processes, killed in every way."""
+"""The embedded servers: real processes, killed in every way.
+
+On a quiet machine nothing is left after 0.2 s; ten seconds are granted for busy ones.
+"""
 
 import json
 import os
@@ -160,6 +163,14 @@ def test_postgres_killed_then_started_keeps_what_was_committed(servers: Servers)
     assert value(servers.owner_database_url, "select answer from survivor") == 42
 
 
+def test_what_serves_is_given_the_weak_role_alone(servers: Servers) -> None:
+    given = servers.endpoints.serving_environ()
+    assert given["DATABASE_URL"] == servers.database_url
+    assert given["OWNER_DATABASE_URL"] is None
+    assert given["SUPERUSER_DATABASE_URL"] is None
+    assert set(given) == set(servers.endpoints.environ())
+
+
 def test_pg_bin_holds_the_tools_of_the_same_version(servers: Servers) -> None:
     for tool in ("pg_dump", "pg_restore", "psql"):
         result = subprocess.run([servers.pg_bin / tool, "--version"], capture_output=True, text=True, check=True)
@@ -265,7 +276,7 @@ def test_parent_killed_leaves_no_process_and_starts_again(data_dir: Path, how: s
         with psycopg.connect(first.addresses["DATABASE_URL"]):
             first.process.send_signal(how)
             first.process.wait(10)
-            assert eventually(lambda: not alive(processes), 5), alive(processes)
+            assert eventually(lambda: not alive(processes), 10), alive(processes)
         assert not sockets.parent.exists()
         assert read_running(data_dir) is None
     with Servers(data_dir) as again:
@@ -277,7 +288,7 @@ def test_parent_killed_while_a_forked_copy_holds_its_pipes(data_dir: Path) -> No
         copy = psutil.Process(first.addresses["copy"])
         servers = [process for process in first.family() if process != copy]
         first.process.kill()
-        assert eventually(lambda: not alive(servers), 5), alive(servers)
+        assert eventually(lambda: not alive(servers), 10), alive(servers)
         copy.kill()
 
 
@@ -310,7 +321,7 @@ def test_guard_killed_ends_its_server(data_dir: Path) -> None:
         assert len(guards) == 2
         for guard in guards:
             guard.kill()
-        assert eventually(lambda: not alive(processes), 5), alive(processes)
+        assert eventually(lambda: not alive(processes), 10), alive(processes)
         assert first.end() == 0
 
 
@@ -406,7 +417,7 @@ def test_ephemeral_parent_killed_leaves_no_file(data_dir: Path) -> None:
         base = Path(first.addresses["DATABASE_URL"].split("host=")[1]).parent
         assert base.exists()
         first.process.kill()
-        assert eventually(lambda: not base.exists(), 5), list(base.rglob("*"))
+        assert eventually(lambda: not base.exists(), 10), list(base.rglob("*"))
 
 
 def reachable_python(uid: int) -> str:
@@ -439,4 +450,4 @@ def test_an_ordinary_account_runs_them_too(open_dir: Path) -> None:
         assert stat.S_IMODE((mine / "data").stat().st_mode) == 0o700
         assert (mine / "data" / "postgres").is_dir()
         first.process.kill()
-        assert eventually(lambda: not alive(processes), 5), alive(processes)
+        assert eventually(lambda: not alive(processes), 10), alive(processes)

@@ -100,10 +100,12 @@ def test_signal_stops_all_in_order(number: signal.Signals) -> None:
 
 
 def test_each_program_gets_its_own_environment() -> None:
-    with supervisor() as process:
+    script = SCRIPT.replace('"COLOUR": name[::-1]', '"COLOUR": name[::-1], "SECRET": None')
+    script = script.replace('os.environ["COLOUR"])', 'os.environ["COLOUR"], "SECRET" in os.environ)')
+    with supervisor(script=script, SECRET="1") as process:
         text = read_until(process, "bew", "rekrow", "taeb")
-    assert "web    | colour bew" in text
-    assert "beat   | colour taeb" in text
+    assert "web    | colour bew False" in text
+    assert "beat   | colour taeb False" in text
 
 
 @pytest.mark.parametrize("code", ["3", "0"])
@@ -121,7 +123,7 @@ def test_kill_9_of_the_supervisor_leaves_no_process() -> None:
         family = started(process)
         assert len(family) == 7
         process.kill()
-        assert eventually(lambda: not alive(family), 5), alive(family)
+        assert eventually(lambda: not alive(family), 10), alive(family)
 
 
 def test_descendant_that_detached_itself_is_stopped_too() -> None:
@@ -146,7 +148,7 @@ def test_supervisor_ends_with_its_own_parent_when_asked() -> None:
     family = psutil.Process(make.pid).children(recursive=True)
     make.kill()
     make.wait(10)
-    ended = eventually(lambda: not alive(family), 5)
+    ended = eventually(lambda: not alive(family), 10)
     for left in alive(family):
         left.kill()
     make.stdout.close()
