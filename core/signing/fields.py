@@ -14,7 +14,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field, enumerate_sig_fields
 
-from core.signing.revision import SigningError
+from core.signing.keys import SigningError
 
 MIN_WIDTH, MIN_HEIGHT = 110.0, 45.0
 

@@ -14,7 +14,11 @@ from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
 from pyhanko.sign.signers import Signer, SimpleSigner
 
 
-class SigningKeyError(Exception):
+class SigningError(Exception):
+    """The act was not done; nothing of it exists."""
+
+
+class SigningKeyError(SigningError):
     """The key or its certificate cannot be read; the message holds no secret."""
 
 

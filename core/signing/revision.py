@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
+from asn1crypto import cms, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, SigDSSPlacementPreference
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.stamp import BaseStampStyle
 
-from core.signing.keys import SignerSource, open_signer
+from core.signing.keys import SignerSource, SigningError, open_signer
+from core.signing.levels import level_of
 from core.signing.pki import TrustMaterial
 from core.signing.timestamps import TimestampSource, open_timestamper
 from core.signing.trust import validation_context
@@ -29,10 +32,6 @@ MD_ALGORITHM = "sha256"
 # and the font needs no registry.
 logging.getLogger("pyhanko.sign.signers.pdf_signer").setLevel(logging.ERROR)
 logging.getLogger("pyhanko.pdf_utils.font.opentype").setLevel(logging.ERROR)
-
-
-class SigningError(Exception):
-    """The revision was not made; nothing of it exists."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,11 @@ def add_revision(pdf: bytes, source: SignerSource, request: RevisionRequest) -> 
                 stamp_style=request.stamp,
             ).sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), existing_fields_only=True)
         signed = bytes(output.getvalue())
+    except SigningError:
+        raise
     except Exception as error:
         raise SigningError(f"{type(error).__name__}: {error}") from error
-    return describe_revision(pdf, signed, request.field_name)
+    return describe_revision(pdf, signed, request.field_name, trust=request.trust)
 
 
 def _metadata(request: RevisionRequest) -> PdfSignatureMetadata:
@@ -116,7 +117,7 @@ def _metadata(request: RevisionRequest) -> PdfSignatureMetadata:
     )
 
 
-def describe_revision(pdf: bytes, signed: bytes, field_name: str) -> SignedRevision:
+def describe_revision(pdf: bytes, signed: bytes, field_name: str, *, trust: TrustMaterial | None) -> SignedRevision:
     """Check that ``signed`` is ``pdf`` and more, and read back the facts of the revision."""
     if not signed.startswith(pdf) or len(signed) == len(pdf):
         raise SigningError("the new revision does not begin with the bytes it signs")
@@ -124,14 +125,12 @@ def describe_revision(pdf: bytes, signed: bytes, field_name: str) -> SignedRevis
     certificate = signature.signer_cert
     is_document_timestamp = signature.sig_object_type == "/DocTimeStamp"
     token = signature.signed_data if is_document_timestamp else _attached_token(signature)
-    timestamp: datetime | None = None
-    if token is not None:
-        timestamp = token["encap_content_info"]["content"].parsed["gen_time"].native
-    root = signature.reader.root
-    has_material = "/DSS" in root and "/Certs" in root["/DSS"] and "/CRLs" in root["/DSS"]
-    level = "B-B" if timestamp is None else "B-LT" if has_material else "B-T"
-    if is_document_timestamp:
-        level = ""
+    timestamp = _Token.read(token) if token is not None else None
+    level = ""
+    if not is_document_timestamp:
+        # Without roots to judge by, no more can be claimed than what the token shows.
+        known = trust or TrustMaterial(roots=())
+        level = asyncio.run(level_of(signature, timestamp, known)).level
     return SignedRevision(
         pdf=signed,
         sha256=sha256_hex(signed),
@@ -142,9 +141,24 @@ def describe_revision(pdf: bytes, signed: bytes, field_name: str) -> SignedRevis
         signer_subject=certificate.subject.human_friendly,
         signer_name=str(certificate.subject.native.get("common_name", "")),
         serial=f"{certificate.serial_number:x}",
-        timestamp=timestamp,
+        timestamp=timestamp.timestamp if timestamp else None,
         level=level,
     )
+
+
+@dataclass(frozen=True)
+class _Token:
+    """What a token that was just obtained says, and who made it."""
+
+    timestamp: datetime
+    signing_cert: x509.Certificate
+
+    @classmethod
+    def read(cls, token: cms.SignedData) -> _Token:
+        return cls(
+            timestamp=token["encap_content_info"]["content"].parsed["gen_time"].native,
+            signing_cert=extract_certificate_info(token).signer_cert,
+        )
 
 
 def _find_signature(pdf: bytes, field_name: str) -> EmbeddedPdfSignature:

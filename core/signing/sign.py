@@ -79,6 +79,8 @@ def add_document_timestamp(
             dss_settings=TimestampDSSContentSettings(include_vri=False, update_before_ts=True),
         )
         stamped = bytes(output.getvalue())
+    except SigningError:
+        raise
     except Exception as error:
         raise SigningError(f"{type(error).__name__}: {error}") from error
-    return describe_revision(pdf, stamped, field_name)
+    return describe_revision(pdf, stamped, field_name, trust=trust)

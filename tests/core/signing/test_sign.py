@@ -9,8 +9,8 @@ import pikepdf
 import pytest
 
 from core.signing.fields import FieldSpec, empty_field_names, prepare_fields
+from core.signing.keys import SigningError
 from core.signing.pki import DemonstrationPki
-from core.signing.revision import SigningError
 from core.signing.seal import seal
 from core.signing.sign import add_document_timestamp, sign
 from core.signing.stamps import spoken_instant

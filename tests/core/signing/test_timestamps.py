@@ -12,9 +12,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from asn1crypto import algos, tsp
 
+from core.signing.keys import SigningError
 from core.signing.pki import DemonstrationPki
 from core.signing.report import Verdict
-from core.signing.revision import SigningError
 from core.signing.seal import seal
 from core.signing.timestamps import (
     HttpTimestampSource,

@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pikepdf
 import pytest
+from asn1crypto import crl, x509
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from core.pdf.process import LimitedProcess, Limits
 from core.signing import verify
+from core.signing.keys import SigningError
 from core.signing.pki import DemonstrationPki, TrustMaterial
 from core.signing.report import SignatureKind, Verdict
-from core.signing.revision import SigningError
 from core.signing.seal import seal
 from core.signing.sign import add_document_timestamp, sign
 from core.signing.timestamps import LocalTimestampSource
@@ -162,6 +165,34 @@ def test_verify_pdf_level_follows_the_evidence(pki: DemonstrationPki, sample: Si
     assert report.signatures[2].modification == "LTA_UPDATES"
     assert report.signatures[3].kind is SignatureKind.DOCUMENT_TIMESTAMP
     assert report.signatures[3].coverage == "ENTIRE_FILE"
+
+
+def add_store(pdf: bytes, certificates: list[bytes], crls: list[bytes]) -> bytes:
+    """``pdf`` with validation material, in an update made before anyone signs."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        None,
+        certs=[x509.Certificate.load(data) for data in certificates],
+        crls=[crl.CertificateList.load(data) for data in crls],
+    )
+    output = io.BytesIO()
+    writer.write(output)
+    return output.getvalue()
+
+
+def test_verify_pdf_incomplete_material_is_not_long_term(pki: DemonstrationPki, sample: SignedSample):
+    timestamps = LocalTimestampSource(pki.timestamp_source())
+    root_list, authority_list = sample.trust.crls
+    certificates = [*sample.trust.roots, *sample.trust.intermediates]
+    for lists, level in (([], "B-T"), ([root_list], "B-T"), ([root_list, authority_list], "B-LT")):
+        stored = add_store(prepared_sample(), certificates, lists)
+        sealed = seal(stored, field_name="seal", signer=pki.seal_source(), timestamps=timestamps)
+        report = verify_pdf(sealed.pdf, trust=sample.trust)
+        assert report.verdict is Verdict.PASSED
+        assert report.signatures[0].level == level
+        # Whoever seals without saying whom they trust claims no more than the token.
+        assert sealed.level == "B-T"
 
 
 def test_verify_pdf_lost_root_in_level_evidence_is_not_long_term(sample: SignedSample):
