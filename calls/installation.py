@@ -38,9 +38,10 @@ def vintages_of_call() -> list[int]:
     return sorted({version.vintage for version in data.VERSIONS})
 
 
-def install_call(at: datetime) -> Call:
+def install_call(at: datetime, *, code: str = data.CODE, title: str = "") -> Call:
     """The call of 88 M€ with its axes, versions, sessions, questions and grids, created where missing.
 
+    Another ``code`` (and ``title``) installs another edition of it, with its own axes and sessions.
     One further session per axis is open at ``at``. Raises VintageMissing unless the territories are loaded.
     """
     missing = set(vintages_of_call()) - set(Vintage.objects.values_list("year", flat=True))
@@ -48,13 +49,13 @@ def install_call(at: datetime) -> Call:
         raise VintageMissing(f"Millésimes de territoires non chargés : {sorted(missing)}.")
     with transaction.atomic():
         siret = fictitious_siret(fictitious_siren(data.CODE))
-        call, created = Call.objects.get_or_create(code=data.CODE, defaults={**data.CALL, "steward_siret": siret})
+        described = {**data.CALL, "steward_siret": siret, **({"title": title} if title else {})}
+        call, created = Call.objects.get_or_create(code=code, defaults=described)
         axes = _install_axes(call)
         for version in data.VERSIONS:
             _install_version(call, axes, version)
         for axis in axes.values():
-            if axis.funded_from_id is None and axis.announced_amount is not None:
-                _install_grid(axis)
+            _install_grid(axis)
         _install_sessions(axes, at)
         if created:
             record(chain=f"call:{call.code}", action="call.installed", at=at, actor=None, data={"call": call.pk})
@@ -155,7 +156,7 @@ def _open_demonstration(axis: Axis, at: datetime) -> None:
         axis=axis,
         code=f"demonstration-{midnight:%Y-%m-%d}",
         defaults={
-            "title": f"Relève de démonstration, ouverte jusqu’au {date_format(closes_at, 'j F Y')}",
+            "title": f"Relève de démonstration, {date_format(midnight, 'F Y')}",
             "opens_at": midnight - timedelta(days=DEMONSTRATION_DAYS_BEFORE),
             "closes_at": closes_at,
             "is_demonstration": True,

@@ -144,8 +144,10 @@ SESSIONS = (
     SessionData("axe-1", "releve-2", "Relève de novembre 2021", paris(2021, 9, 21, 9), paris(2021, 11, 15, 12)),
     SessionData("axe-2", "releve-1", "Relève d’avril 2021", paris(2021, 2, 15, 9), paris(2021, 4, 30, 12)),
     SessionData("axe-2", "releve-2", "Relève de novembre 2021", paris(2021, 9, 21, 9), paris(2021, 11, 15, 12)),
-    SessionData("axe-3", "guichet-2021", "Guichet continu 2021", paris(2021, 3, 1, 9), paris(2022, 1, 1)),
-    SessionData("pack-franceconnect", "guichet-2021", "Guichet continu 2021", paris(2021, 3, 1, 9), paris(2022, 1, 1)),
+    SessionData("axe-3", "guichet-2021", "Guichet continu 2021", paris(2021, 3, 1, 9), paris(2021, 12, 31, 23, 59)),
+    SessionData(
+        "pack-franceconnect", "guichet-2021", "Guichet continu 2021", paris(2021, 3, 1, 9), paris(2021, 12, 31, 23, 59)
+    ),
 )
 
 

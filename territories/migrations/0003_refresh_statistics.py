@@ -8,6 +8,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp 
 BEGIN
     ANALYZE public.territories_territory;
     ANALYZE public.territories_membership;
+    -- Rows inserted in bulk wait in a list that every search would read until it is cleaned.
+    PERFORM gin_clean_pending_list('public.territories_name_words'::regclass);
 END
 $$;
 """

@@ -14,12 +14,13 @@ from territories.referential.load import load_archive
 from territories.sirets import fictitious_siren, fictitious_siret
 from tests.factories.accounts import UserFactory
 
-# Brittany whole (a région and its four départements), Lozère, Meuse with its six communes without inhabitants.
-SAMPLE_DEPARTEMENTS = {"22", "29", "35", "56", "48", "55"}
-# Bordeaux Métropole (above 500 000), Saint-Étienne Métropole, Angers Loire Métropole, Plaine Commune (an EPT).
-SAMPLE_GROUPS = {"243300316", "244200770", "244900015", "200057867"}
-# A commune whose population nobody publishes.
-SAMPLE_COMMUNES = {"98411"}
+# Corsica whole (a région and its two départements) and Lozère.
+SAMPLE_DEPARTEMENTS = {"2A", "2B", "48"}
+# Rennes Métropole, Bordeaux Métropole (above 500 000), Saint-Étienne Métropole, Angers Loire Métropole, Plaine
+# Commune (an EPT).
+SAMPLE_GROUPS = {"243500139", "243300316", "244200770", "244900015", "200057867"}
+# Without inhabitants, without a published population, without an EPCI (Ouessant).
+SAMPLE_COMMUNES = {"55039", "55050", "55139", "55189", "55239", "55307", "98411", "29155"}
 
 RENNES_METROPOLE = "243500139"
 BORDEAUX_METROPOLE = "243300316"
@@ -31,7 +32,7 @@ WITHOUT_INHABITANTS = ("55039", "55050", "55139", "55189", "55239", "55307")
 
 @cache
 def sample(year: int) -> Archive:
-    """The real part of a vintage that tests use: about 2 000 communes, and each group that lies whole within."""
+    """The real part of a vintage that tests use: about 700 communes, and each group that lies whole within."""
     whole = archive.read(archive.path_of(year))
     kept = {row.code for row in whole.communes if row.departement_code in SAMPLE_DEPARTEMENTS} | SAMPLE_COMMUNES
     for group in whole.groups:

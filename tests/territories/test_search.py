@@ -1,0 +1,93 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from territories.search import search_territories
+from tests.factories.territories import (
+    RENNES_METROPOLE,
+    OrganisationFactory,
+    TerritoryFactory,
+    VintageFactory,
+    load_sample,
+)
+
+
+@pytest.fixture
+def loaded(db):
+    load_sample(2021)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("Rennes", ("commune", "35238")),
+        ("rennes metropole", ("epci", RENNES_METROPOLE)),
+        ("Métropole Rennes", ("epci", RENNES_METROPOLE)),
+        ("Saint-Grégoire", ("commune", "35278")),
+        ("st gregoire", ("commune", "35278")),
+        ("l'etrat", ("commune", "42092")),
+        ("loz", ("departement", "48")),
+        ("corse", ("region", "94")),
+        (RENNES_METROPOLE, ("epci", RENNES_METROPOLE)),
+        ("243 500 139", ("epci", RENNES_METROPOLE)),
+        (f"{RENNES_METROPOLE}00012", ("epci", RENNES_METROPOLE)),
+        ("35238", ("commune", "35238")),
+        ("48", ("departement", "48")),
+    ],
+)
+def test_search_finds_first(loaded, text, first):
+    hit = search_territories(text, 2021)[0]
+    assert (hit.kind, hit.code) == first
+
+
+def test_search_orders_exact_then_prefix_then_word(db):
+    vintage = VintageFactory(year=2021)
+    TerritoryFactory(vintage=vintage, name="CC du Val d'Orne", population=90_000)
+    TerritoryFactory(vintage=vintage, name="Val-d'Orne-sur-Mer", population=10)
+    TerritoryFactory(vintage=vintage, name="Val d'Orne", population=5)
+    assert [hit.name for hit in search_territories("val d’orne", 2021)] == [
+        "Val d'Orne",
+        "Val-d'Orne-sur-Mer",
+        "CC du Val d'Orne",
+    ]
+
+
+def test_search_tells_homonyms_apart(db):
+    vintage = VintageFactory(year=2021)
+    for departement, name in (("35", "Ille-et-Vilaine"), ("55", "Meuse")):
+        TerritoryFactory(vintage=vintage, kind="departement", code=departement, departement_code=departement, name=name)
+        TerritoryFactory(vintage=vintage, name="Sainte-Marie", departement_code=departement)
+    assert sorted(hit.place for hit in search_territories("ste marie", 2021)) == [
+        "Ille-et-Vilaine (35)",
+        "Meuse (55)",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a", "é", "%", "__", "' OR 1=1 --", "&|!:*()", "\x00", "zzzzzz"])
+def test_search_of_little_or_of_signs_finds_nothing_and_does_not_fail(loaded, text):
+    assert search_territories(text, 2021) == []
+
+
+def test_search_reads_one_vintage_only(db):
+    load_sample()
+    assert [hit.code for hit in search_territories("plaine commune", 2026)] == ["200057867"]
+    assert search_territories("plaine commune", 2021) == []
+
+
+def test_search_finds_structures_by_name_and_by_siret(loaded):
+    syndicat = OrganisationFactory(syndicat=True, name="Mégalis Bretagne", siren="253514491", siret="25351449100047")
+    OrganisationFactory(name="Mégalis commune d'essai")
+    by_name = search_territories("megalis", 2021)
+    assert [hit.reference for hit in by_name] == [f"organisation:{syndicat.pk}"]
+    assert [hit.reference for hit in search_territories("25351449100047", 2021)] == [f"organisation:{syndicat.pk}"]
+    assert by_name[0].kind_label == "Syndicat"
+
+
+def test_search_takes_one_query_whatever_it_finds(loaded):
+    for text in ("zzzz", "rennes", "saint"):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            hits = search_territories(text, 2021, limit=20)
+        assert len(queries) == 1
+        assert len(hits) <= 20

@@ -1,0 +1,216 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from accounts.hooks import announce_identity
+from core.errors import Refused
+from core.models import JournalEntry
+from territories.enums import AffiliationRole, OrganisationKind
+from territories.models import Affiliation, Organisation
+from territories.population import Part
+from territories.services import (
+    affiliations_of,
+    attach_by_siret,
+    create_structure,
+    end_affiliation,
+    give_fictitious_siret,
+    may_act_for,
+    organisation_by_siret,
+    organisation_for,
+    refuse_affiliation,
+    request_affiliation,
+    state_siret,
+    validate_affiliation,
+)
+from territories.sirets import fictitious_siren, fictitious_siret
+from tests.factories.accounts import UserFactory
+from tests.factories.territories import (
+    RENNES_METROPOLE,
+    AffiliationFactory,
+    OrganisationFactory,
+    TerritoryFactory,
+    VintageFactory,
+    load_sample,
+    territory,
+)
+
+AT = datetime(2021, 3, 1, 9, tzinfo=UTC)
+
+
+def _actions(user):
+    return list(
+        JournalEntry.objects.filter(chain=f"person:{user.pk}").order_by("number").values_list("action", flat=True)
+    )
+
+
+# ---------------------------------------------------------------- organisations
+
+
+def test_organisation_of_a_territory_is_made_once(db):
+    load_sample()
+    first = organisation_for(territory("epci", RENNES_METROPOLE, 2021))
+    again = organisation_for(territory("epci", RENNES_METROPOLE, 2026))
+    assert first == again
+    assert (first.siren, first.departement_code, first.search_name) == (RENNES_METROPOLE, "35", "rennes metropole")
+
+
+def test_organisation_takes_its_siren_from_the_vintage_that_knows_it(db):
+    load_sample()
+    # Ouessant is in no EPCI: the package of 2021 gives it no SIREN, that of 2026 does.
+    assert territory("commune", "29155", 2021).siren == ""
+    assert (
+        organisation_for(territory("commune", "29155", 2021)).siren == territory("commune", "29155", 2026).siren != ""
+    )
+
+
+def test_siren_of_a_departement_stays_unknown(db):
+    load_sample(2021)
+    assert organisation_for(territory("departement", "48")).siren == ""
+
+
+def test_stated_siret_is_checked_by_key_and_siren(db):
+    organisation = OrganisationFactory(siren="243500139", siret="")
+    with pytest.raises(Refused, match="clé de contrôle") as wrong_key:
+        state_siret(organisation=organisation, siret="24350013900018")
+    assert wrong_key.value.field == "siret"
+    with pytest.raises(Refused, match="commencer par 243500139"):
+        state_siret(organisation=organisation, siret="73282932000074")
+    organisation.refresh_from_db()
+    assert organisation.siret == ""
+    stated = state_siret(organisation=organisation, siret=" 243 500 139 00189 ")
+    assert (stated.siret, stated.siret_is_fictitious) == ("24350013900189", False)
+
+
+def test_siret_of_another_organisation_is_refused(db):
+    taken = OrganisationFactory()
+    other = OrganisationFactory(siren="", siret="")
+    with pytest.raises(Refused, match="déjà enregistrée"):
+        state_siret(organisation=other, siret=taken.siret)
+    other.refresh_from_db()
+    assert other.siret == ""
+
+
+def test_fictitious_siret_is_marked_and_never_replaces_a_stated_one(db):
+    unknown = give_fictitious_siret(OrganisationFactory(siren="", siret="", siret_is_fictitious=False))
+    assert unknown.siret_is_fictitious
+    assert len(unknown.siret) == 14
+    stated = OrganisationFactory(siren="243500139", siret="24350013900189", siret_is_fictitious=False)
+    assert give_fictitious_siret(stated).siret == "24350013900189"
+
+
+def test_structure_is_created_with_its_perimeter(db):
+    siret = fictitious_siret(fictitious_siren("syndicat"))
+    parts = [Part("commune", "35238"), Part("commune", "35238"), Part("epci", RENNES_METROPOLE)]
+    made = create_structure(kind=OrganisationKind.SYNDICAT, name=" Syndicat Œuvre ", parts=parts, siret=siret)
+    assert (made.name, made.search_name, made.siret) == ("Syndicat Œuvre", "syndicat oeuvre", siret)
+    assert made.covered.count() == 2
+    with pytest.raises(Refused):
+        create_structure(kind=OrganisationKind.COMMUNE, name="Non", parts=[])
+    assert Organisation.objects.count() == 1
+
+
+def test_database_refuses_a_siret_of_the_wrong_form(db):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        OrganisationFactory(siret="12345678901")
+
+
+# ---------------------------------------------------------------- affiliations
+
+
+def test_affiliation_gives_rights_once_validated_until_its_end(db):
+    user, agent, organisation = UserFactory(), UserFactory(), OrganisationFactory()
+    asked = request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
+    assert not may_act_for(user, organisation, AT)
+    later = AT + timedelta(days=1)
+    validate_affiliation(affiliation_id=asked.pk, by=agent, at=later, evidence="visa")
+    assert not may_act_for(user, organisation, AT)
+    assert may_act_for(user, organisation, later)
+    assert not may_act_for(user, organisation, later, role=AffiliationRole.LEGAL_REPRESENTATIVE)
+    end = later + timedelta(days=1)
+    end_affiliation(affiliation_id=asked.pk, by=user, at=end)
+    assert may_act_for(user, organisation, end - timedelta(seconds=1))
+    assert not may_act_for(user, organisation, end)
+    assert _actions(user) == ["affiliation.requested", "affiliation.validated", "affiliation.ended"]
+
+
+def test_second_request_for_the_same_is_refused(db):
+    user, organisation = UserFactory(), OrganisationFactory()
+    request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
+    with pytest.raises(Refused, match="attend déjà une réponse"):
+        request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
+    assert Affiliation.objects.count() == 1
+
+
+def test_refused_request_tells_why_and_may_be_made_again(db):
+    user, agent, organisation = UserFactory(), UserFactory(), OrganisationFactory()
+    asked = request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
+    with pytest.raises(Refused, match="motif"):
+        refuse_affiliation(affiliation_id=asked.pk, by=agent, reason="  ", at=AT)
+    asked.refresh_from_db()
+    assert asked.refused_at is None
+    refused = refuse_affiliation(affiliation_id=asked.pk, by=agent, reason="Fonction non confirmée", at=AT)
+    assert refused.refusal_reason == "Fonction non confirmée"
+    assert not affiliations_of(user, AT + timedelta(days=1)).exists()
+    with pytest.raises(Refused, match="déjà reçu une réponse"):
+        validate_affiliation(affiliation_id=asked.pk, by=agent, at=AT, evidence="visa")
+    request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
+
+
+def test_nobody_validates_their_own_request(db):
+    user = UserFactory()
+    asked = request_affiliation(user=user, organisation=OrganisationFactory(), role=AffiliationRole.CONTRIBUTOR, at=AT)
+    with pytest.raises(Refused, match="propre demande"):
+        validate_affiliation(affiliation_id=asked.pk, by=user, at=AT, evidence="visa")
+    assert not may_act_for(user, asked.organisation, AT + timedelta(days=1))
+
+
+def test_database_refuses_both_answers_and_a_refusal_without_reason(db):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AffiliationFactory(refused_at=AT, refusal_reason="x", ends_at=AT)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AffiliationFactory(pending=True, refused_at=AT, ends_at=AT)
+
+
+# ---------------------------------------------------------------- ProConnect
+
+
+def test_identity_with_the_siret_of_an_authority_attaches_as_contributor_once(db):
+    load_sample(2021)
+    user = UserFactory()
+    siret = fictitious_siret(RENNES_METROPOLE)
+    for _ in range(2):
+        announce_identity(user=user, claims={"siret": siret}, at=AT)
+    affiliation = affiliations_of(user, AT).get()
+    assert affiliation.organisation.name == "Rennes Métropole"
+    assert (affiliation.role, affiliation.evidence) == (AffiliationRole.CONTRIBUTOR, "ProConnect")
+    assert affiliation.validated_by is None
+
+
+@pytest.mark.parametrize("siret", ["", "73282932000075", "73282932000074", None, 12])
+def test_identity_without_a_siret_of_an_authority_attaches_nobody(db, siret):
+    load_sample(2021)
+    user = UserFactory()
+    announce_identity(user=user, claims={"siret": siret}, at=AT)
+    assert not Affiliation.objects.exists()
+
+
+def test_siret_of_an_unknown_establishment_finds_by_siren_unless_two_share_it(db):
+    known = OrganisationFactory(siren="243500139", siret="24350013900189")
+    assert organisation_by_siret(fictitious_siret("243500139", 7)) == known
+    OrganisationFactory(siren="243500139", siret="")
+    assert organisation_by_siret(fictitious_siret("243500139", 7)) is None
+    assert organisation_by_siret("24350013900189") == known
+
+
+def test_pending_request_is_validated_by_the_identity(db):
+    vintage = VintageFactory(year=2026)
+    commune = TerritoryFactory(vintage=vintage, siren="213502388")
+    user = UserFactory()
+    asked = request_affiliation(
+        user=user, organisation=organisation_for(commune), role=AffiliationRole.CONTRIBUTOR, at=AT
+    )
+    attached = attach_by_siret(user=user, siret=fictitious_siret("213502388"), at=AT)
+    assert attached is not None
+    assert attached.pk == asked.pk
+    assert attached.validated_at == AT
