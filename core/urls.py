@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("plan-du-site/", pages.site_map, name="site_map"),
     path(".well-known/security.txt", pages.security_txt, name="security_txt"),
     path("robots.txt", pages.robots_txt, name="robots_txt"),
+    path("favicon.ico", pages.favicon, name="favicon"),
 ]

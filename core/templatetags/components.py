@@ -77,7 +77,8 @@ def table(content: str, caption: str, *, hide_caption: bool = False, cards: bool
     return format_html(
         '<div class="fr-table fr-table--multiline{}{}"><div class="fr-table__wrapper">'
         '<div class="fr-table__container" role="region" aria-label="{}" tabindex="0">'
-        '<div class="fr-table__content"><table class="guichet-table"><caption>{}</caption>{}</table></div></div></div></div>',
+        '<div class="fr-table__content"><table class="guichet-table"><caption>{}</caption>{}</table></div>'
+        "</div></div></div>",
         " fr-table--no-caption" if hide_caption else "",
         " guichet-table--cards" if cards else "",
         caption,

@@ -24,6 +24,7 @@ KINDS: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.PasswordInput, "password"),
     (MoneyInput, "money"),
 )
+INCOMPLETE_PAGE = "La page est arrivée incomplète. Actualisez-la, puis recommencez."
 CLASSES = {
     "checkbox": "",
     "checkboxes": "",
@@ -146,7 +147,10 @@ def problems(form: BaseForm | BaseFormSet) -> list[dict[str, str]]:
     if not form.is_bound:
         return []
     if isinstance(form, BaseFormSet):
-        found = [{"text": str(text), "target": "", "label": ""} for text in form.non_form_errors()]
+        # A page whose rows cannot be counted was cut short on its way: Django's own sentence names its internals.
+        broken = any(error.code == "missing_management_form" for error in form.non_form_errors().as_data())
+        texts = [INCOMPLETE_PAGE] if broken else [str(text) for text in form.non_form_errors()]
+        found = [{"text": text, "target": "", "label": ""} for text in texts]
         for number, row in enumerate(form.forms, start=1):
             row_problems = _form_problems(row)
             found += [{**problem, "label": f"Ligne {number}, {problem['label']}"} for problem in row_problems]

@@ -9,5 +9,6 @@ ROUTES = {
     "security_contact": Route(EVERYONE),
     "security_txt": Route(EVERYONE),
     "robots_txt": Route(EVERYONE),
+    "favicon": Route(EVERYONE),
     "site_map": Route(EVERYONE),
 }

@@ -18,6 +18,7 @@ from config import urls as site
 from core.crispy import Actions, CancelLink, Columns, SecondarySubmit, Submit, form_helper
 from core.forms import IdempotencyField
 from core.money import MoneyFormField
+from core.templatetags import components as components_module
 from core.widgets import CodeInput, MoneyInput
 
 TEMPLATE = Path(__file__).with_name("gallery.html")
@@ -145,5 +146,15 @@ def gallery(request: HttpRequest) -> HttpResponse:
     return HttpResponse(template.render(context, request))
 
 
-urlpatterns = [path("galerie/", gallery, name="gallery"), *site.urlpatterns]
+@login_not_required
+def gallery_progress(request: HttpRequest) -> HttpResponse:
+    context = components_module.progress(20, 20, "Préparation des conventions", finished_text="20 conventions prêtes")
+    return HttpResponse(engines["django"].get_template("components/progress.html").render(context, request))
+
+
+urlpatterns = [
+    path("galerie/", gallery, name="gallery"),
+    path("galerie/avancement/", gallery_progress, name="gallery_progress"),
+    *site.urlpatterns,
+]
 handler400, handler403, handler404, handler500 = site.handler400, site.handler403, site.handler404, site.handler500

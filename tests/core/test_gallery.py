@@ -1,6 +1,8 @@
 """Every component and every field in Chromium: axe, policy of the page, both displays, phone, without scripts."""
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from core import navigation
 from tests.browser.support import PHONE, axe, check_page, screenshot
@@ -80,3 +82,48 @@ def test_gallery_without_scripts_shows_menu_and_hides_what_needs_them(visit):
     assert page.get_by_role("link", name="Se connecter").first.is_visible()
     assert not page.get_by_role("button", name="Ajouter une ligne").is_visible()
     screenshot(page, "galerie-sans-script")
+
+
+def test_gallery_list_is_filtered_as_one_types(visit):
+    page = visit("/galerie/")
+    page.wait_for_function("window.htmx !== undefined")
+    page.get_by_label("Rechercher").press_sequentially("Brive")
+    page.get_by_text("Résultats pour Brive").wait_for()
+    assert "q=Brive" in page.url
+    assert page.locator("#resultats").count() == 1
+    assert page.evaluate("document.activeElement.name") == "q"
+
+
+def test_gallery_batch_tells_its_end_by_itself(visit):
+    page = visit("/galerie/")
+    page.get_by_text("20 conventions prêtes").wait_for()
+    assert page.locator("[hx-trigger='every 2s']").count() == 0
+
+
+def test_public_pages_and_errors_pass_in_the_browser(visit, watch):
+    watch.expected.append("status of 404")
+    for path, name in [
+        ("/mentions-legales/", "mentions-legales"),
+        ("/donnees-personnelles/", "donnees-personnelles"),
+        ("/accessibilite/", "accessibilite"),
+        ("/securite/", "securite"),
+        ("/plan-du-site/", "plan-du-site"),
+        ("/nulle-part/", "page-introuvable"),
+    ]:
+        check_page(visit(path), name)
+
+
+def test_signed_in_person_signs_out_from_the_header(visit, live_server, client, transactional_db):
+    person = get_user_model().objects.create_user("camille@example.test", "x", first_name="Camille", last_name="Martin")
+    client.force_login(person)
+    page = visit("/galerie/")
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    page = visit("/galerie/")
+    assert page.get_by_role("link", name="Mon compte : Camille Martin").is_visible()
+    check_page(page)
+    screenshot(page, "galerie-connectee")
+    page.set_viewport_size(PHONE)
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("dialog").get_by_role("button", name="Se déconnecter").click()
+    page.locator(".fr-header a[href='/compte/connexion/']").first.wait_for(state="attached")
