@@ -5,3 +5,8 @@ class CoreConfig(AppConfig):
     name = "core"
     verbose_name = "Socle"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from core.logs import configure_structlog
+
+        configure_structlog()

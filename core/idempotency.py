@@ -13,7 +13,7 @@ from core.errors import Refused
 from core.models import IdempotencyRecord
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from django.contrib.auth.base_user import AbstractBaseUser
 
 
 class KeyReused(Refused):
@@ -35,7 +35,7 @@ def content_digest(content: dict[str, Any]) -> str:
 
 
 @contextmanager
-def idempotent(*, key: str, act: str, actor: "User | None", content: dict[str, Any]) -> Iterator[Command]:
+def idempotent(*, key: str, act: str, actor: "AbstractBaseUser | None", content: dict[str, Any]) -> Iterator[Command]:
     """Runs a command at most once per key, inside the caller's transaction.
 
     Two simultaneous calls with one key are serialised by an advisory lock of the transaction. Raises KeyReused.
@@ -56,6 +56,4 @@ def idempotent(*, key: str, act: str, actor: "User | None", content: dict[str, A
         return
     command = Command()
     yield command
-    IdempotencyRecord.objects.create(
-        key=key, act=act, actor_id=actor_id, content_sha256=digest, answer=command.answer
-    )
+    IdempotencyRecord.objects.create(key=key, act=act, actor_id=actor_id, content_sha256=digest, answer=command.answer)

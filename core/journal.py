@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from core.models import JournalEntry
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from django.contrib.auth.base_user import AbstractBaseUser
 
 
 def record(
@@ -14,8 +14,8 @@ def record(
     chain: str,
     action: str,
     at: datetime,
-    actor: "User | None",
-    on_behalf_of: "User | None" = None,
+    actor: "AbstractBaseUser | None",
+    on_behalf_of: "AbstractBaseUser | None" = None,
     from_state: str = "",
     to_state: str = "",
     reason: str = "",

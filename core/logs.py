@@ -29,8 +29,8 @@ def configure_structlog() -> None:
     """Sends structlog's own events through ``logging``, so that there is one format."""
     structlog.configure(
         processors=[
-            *_SHARED,
             structlog.stdlib.filter_by_level,
+            *[step for step in _SHARED if not isinstance(step, structlog.stdlib.ExtraAdder)],
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
