@@ -88,10 +88,11 @@ def dossiers_of(jury: Jury, user: Any) -> QuerySet[Application]:
 
 
 def own_evaluations(user: Any) -> QuerySet[Evaluation]:
-    """The person's own seats on dossiers that are still theirs to read."""
+    """The person's own seats on dossiers that are still theirs to read, or that they have read."""
     return (
         Evaluation.objects.filter(juror__in=seats_of(user), application__in=Application.objects.visible_to(user))
         .exclude(state=EvaluationState.WITHDRAWN)
+        .filter(Q(state=EvaluationState.SUBMITTED) | Q(application__state=ApplicationState.ADMISSIBLE))
         .order_by("id")
     )
 

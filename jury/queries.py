@@ -143,22 +143,29 @@ class Gap:
         return max(0, self.wanted - self.active)
 
 
-def gaps_of(jury: Jury, applications: Iterable[Any]) -> dict[Any, Gap]:
-    """For each dossier (by id): seats wanted, taken, submitted. A third is wanted where two differ beyond the gap."""
+def gaps_of(jury: Jury, applications: Iterable[Any], readable: QuerySet[Evaluation] | None = None) -> dict[Any, Gap]:
+    """For each dossier (by id): seats wanted, taken, submitted. A third is wanted where two differ beyond the gap.
+
+    ``readable`` restricts the marks that may tell so: what a page shows never comes from marks its reader may not see.
+    """
     keys = list(applications)
     totals: dict[Any, list[Decimal]] = defaultdict(list)
     active: dict[Any, int] = defaultdict(int)
+    submitted: dict[Any, int] = defaultdict(int)
     rows = Evaluation.objects.filter(juror__jury=jury, application__in=keys, state__in=ACTIVE)
-    for key, total, state in rows.order_by("id").values_list("application_id", "total", "state"):
+    for key, state in rows.order_by("id").values_list("application_id", "state"):
         active[key] += 1
-        if state == EvaluationState.SUBMITTED and total is not None:
+        submitted[key] += state == EvaluationState.SUBMITTED
+    marked = (rows if readable is None else readable).filter(application__in=keys, state=EvaluationState.SUBMITTED)
+    for key, total in marked.order_by("id").values_list("application_id", "total"):
+        if total is not None:
             totals[key].append(total)
     gaps = {}
     for key in keys:
         spread = max(totals[key]) - min(totals[key]) if len(totals[key]) > 1 else None
         differs = spread is not None and spread > jury.grid.third_juror_gap
         wanted = jury.grid.jurors_per_dossier + (1 if differs else 0)
-        gaps[key] = Gap(key, active[key], len(totals[key]), wanted, spread)
+        gaps[key] = Gap(key, active[key], submitted[key], wanted, spread)
     return gaps
 
 

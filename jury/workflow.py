@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from applications.enums import ApplicationState
 from calls.enums import MandateRole
 from calls.permissions import has_mandate, territory_scope
 from core.workflow import Role, Transition, Workflow, register
@@ -75,6 +76,12 @@ def guard_no_conflict(evaluation: "Evaluation", at: datetime) -> str:
     return ""
 
 
+def guard_admissible(evaluation: "Evaluation", at: datetime) -> str:
+    if evaluation.application.state != ApplicationState.ADMISSIBLE:
+        return "Ce dossier n’attend plus l’avis du jury."
+    return ""
+
+
 def guard_not_deliberated(evaluation: "Evaluation", at: datetime) -> str:
     closed = evaluation.application.opinions.filter(deliberation__state=DeliberationState.CLOSED)
     if closed.exists():
@@ -124,7 +131,7 @@ EVALUATION = register(
                 (JUROR,),
                 "Enregistrer",
                 "Évaluation commencée",
-                guards=(guard_no_conflict, guard_not_deliberated),
+                guards=(guard_no_conflict, guard_admissible, guard_not_deliberated),
             ),
             Transition(
                 "submit",
@@ -133,7 +140,7 @@ EVALUATION = register(
                 (JUROR,),
                 "Remettre l’évaluation",
                 "Évaluation remise",
-                guards=(guard_no_conflict, guard_not_deliberated),
+                guards=(guard_no_conflict, guard_admissible, guard_not_deliberated),
             ),
             Transition(
                 "withdraw",

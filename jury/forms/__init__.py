@@ -1,0 +1,22 @@
+"""Forms of the jury: they validate and convert, services decide."""
+
+from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
+from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
+from jury.forms.evaluation import EvaluationForm, RecusalForm
+from jury.forms.panel import ChangeSeatForm, SeatForm
+
+__all__ = [
+    "AttendanceForm",
+    "BlockForm",
+    "CancelForm",
+    "ChangeSeatForm",
+    "DecisionForm",
+    "EvaluationForm",
+    "ListForm",
+    "OpinionForm",
+    "RecusalForm",
+    "ReleaseForm",
+    "SeatForm",
+    "SummonForm",
+    "WaitingListForm",
+]

@@ -1,0 +1,26 @@
+"""What the forms of this room share."""
+
+from typing import Any
+
+from django import forms
+
+from core.errors import Refused
+
+
+class RefusableForm(forms.Form):
+    """A form that shows a service's refusal at its field."""
+
+    def refuse(self, refusal: Refused) -> None:
+        """At the field of the refusal when this form has it and shows it, else above the form."""
+        field = refusal.field if refusal.field in self.fields else None
+        if field is not None and self.fields[field].widget.is_hidden:
+            field = None
+        self.add_error(field, refusal.message)
+
+
+def textarea(rows: int = 3) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+def choices_with_empty(choices: list[tuple[Any, Any]], label: str = "Choisir") -> list[tuple[Any, Any]]:
+    return [("", label), *choices]

@@ -1,0 +1,89 @@
+"""The grid as a form, and the declaration of a conflict."""
+
+from typing import Any
+
+from django import forms
+from django.forms import BoundField
+
+from core.forms import IdempotencyField, VersionField
+from jury.forms.base import RefusableForm, textarea
+from jury.models import Criterion, Evaluation
+from jury.services import MarkInput
+
+NO_OPINION = "sans-avis"
+
+
+class EvaluationForm(RefusableForm):
+    """One choice per criterion, each mark with its descriptor; nothing is compulsory before handing in."""
+
+    version = VersionField()
+    idempotency_key = IdempotencyField()
+
+    def __init__(self, *args: Any, evaluation: Evaluation, criteria: list[Criterion], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.criteria = criteria
+        scores = {score.criterion.code: score for score in evaluation.scores.all()}
+        for criterion in criteria:
+            score = scores.get(criterion.code)
+            self.fields[f"mark_{criterion.code}"] = forms.ChoiceField(
+                label=f"{criterion.label} (poids {criterion.weight})",
+                choices=[*_levels(criterion), (NO_OPINION, "Sans avis : ce critère ne compte pas dans ma note")],
+                widget=forms.RadioSelect,
+                required=False,
+                help_text=_eliminatory(criterion),
+            )
+            self.fields[f"comment_{criterion.code}"] = forms.CharField(
+                label="Commentaire sur ce critère", widget=textarea(2), required=False, max_length=3000
+            )
+            if score is not None:
+                self.initial[f"mark_{criterion.code}"] = NO_OPINION if score.mark is None else str(score.mark)
+                self.initial[f"comment_{criterion.code}"] = score.comment
+        self.fields["comment"] = forms.CharField(
+            label="Avis d’ensemble", widget=textarea(4), required=False, max_length=6000, initial=evaluation.comment
+        )
+        self.initial["version"] = evaluation.version
+
+    def criterion_fields(self) -> list[tuple[BoundField, BoundField]]:
+        """For each criterion, its mark and its comment."""
+        return [(self[f"mark_{row.code}"], self[f"comment_{row.code}"]) for row in self.criteria]
+
+    def marks(self) -> dict[str, MarkInput]:
+        """What was said; a criterion neither marked nor « sans avis » is left out, unless commented."""
+        given: dict[str, MarkInput] = {}
+        for row in self.criteria:
+            mark = self.cleaned_data.get(f"mark_{row.code}") or ""
+            if mark:
+                comment = self.cleaned_data.get(f"comment_{row.code}") or ""
+                given[row.code] = MarkInput(mark=None if mark == NO_OPINION else int(mark), comment=comment)
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for row in self.criteria:
+            if cleaned.get(f"comment_{row.code}") and not cleaned.get(f"mark_{row.code}"):
+                self.add_error(f"mark_{row.code}", "Votre commentaire demande une note, ou « sans avis ».")
+        return cleaned
+
+
+def _levels(criterion: Criterion) -> list[tuple[str, str]]:
+    maximum = criterion.grid.maximum
+    texts = list(criterion.descriptors) + [""] * (maximum + 1)
+    return [(str(mark), f"{mark} – {texts[mark]}" if texts[mark] else str(mark)) for mark in range(maximum + 1)]
+
+
+def _eliminatory(criterion: Criterion) -> str:
+    if criterion.eliminatory_below is None:
+        return ""
+    return f"Critère éliminatoire : une moyenne au-dessous de {criterion.eliminatory_below} écarte le dossier."
+
+
+class RecusalForm(RefusableForm):
+    """The reason is the juror's to give or not."""
+
+    reason = forms.CharField(
+        label="Motif (facultatif)",
+        help_text="Exemple : « ancien employeur ». Seuls le président et le secrétariat du jury le lisent.",
+        widget=textarea(3),
+        required=False,
+        max_length=1000,
+    )

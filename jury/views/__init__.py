@@ -1,0 +1,1 @@
+"""Pages of the jury, by audience: jurors, chair and secretariat, ministry."""

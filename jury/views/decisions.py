@@ -1,0 +1,288 @@
+"""The ministry: prepare a list, correct it, propose it; another person reads and releases it."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from applications.enums import ApplicationState
+from core.errors import Refused
+from core.exports import csv_response
+from jury import services
+from jury.enums import DecisionListState, DeliberationState
+from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
+from jury.models import Decision, DecisionList, Deliberation, Opinion
+from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
+from jury.queries import envelope_left, total_granted
+from jury.services.release import ACT
+from jury.views.found import followed_deliberation, visible_list
+from jury.workflow import DECISION_LIST, needs_second_person
+
+HEADER = (
+    "Ordre",
+    "Numéro",
+    "Collectivité",
+    "Projet",
+    "Décision",
+    "Aide demandée (euros)",
+    "Aide accordée (euros)",
+    "Motif",
+)
+
+
+@require_safe
+def decision_index(request: HttpRequest) -> HttpResponse:
+    """The lists of the ministry's axes, and the deliberations that await one."""
+    if not reader_scope(request.user):
+        raise Http404
+    lists = (
+        visible_lists(request.user)
+        .select_related("deliberation__jury__session__axis")
+        .annotate(count=Count("decisions"), total=Sum("decisions__amount_granted"))
+        .order_by("-created_at", "-pk")
+    )
+    awaiting = (
+        visible_deliberations(request.user)
+        .filter(state=DeliberationState.CLOSED, opinions__application__state=ApplicationState.ADMISSIBLE)
+        .select_related("jury__session__axis")
+        .annotate(count=Count("opinions"))
+        .order_by("-closed_at", "pk")
+    )
+    return render(request, "jury/decision_index.html", {"lists": lists, "awaiting": awaiting})
+
+
+def _is_officer_of(request: HttpRequest, deliberation: Deliberation) -> bool:
+    from calls.enums import MandateRole
+    from calls.permissions import has_mandate
+
+    axis = deliberation.jury.session.axis
+    return has_mandate(request.user, [MandateRole.OFFICER], axis=axis, at=timezone.now())
+
+
+def _officer_deliberation(request: HttpRequest, pk: Any) -> Deliberation:
+    deliberation = followed_deliberation(request, pk)
+    if not _is_officer_of(request, deliberation):
+        raise Http404
+    return deliberation
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_list_prepare(request: HttpRequest, pk: Any) -> HttpResponse:
+    """A list from the opinions of a closed deliberation."""
+    deliberation = _officer_deliberation(request, pk)
+    form = ListForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            created = services.prepare_list(
+                deliberation=deliberation, title=form.cleaned_data["title"], at=timezone.now(), actor=request.user
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"La liste {created.number} est créée. Relisez chaque décision.")
+            return redirect("decision_list_detail", pk=created.pk)
+    return render(request, "jury/decision_prepare.html", {"deliberation": deliberation, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_list_waiting(request: HttpRequest, pk: Any) -> HttpResponse:
+    """A list that awards dossiers of the waiting list."""
+    deliberation = _officer_deliberation(request, pk)
+    opinions: list[Opinion] = list(
+        visible_opinions(deliberation, request.user)
+        .filter(application__state=ApplicationState.WAITLISTED)
+        .select_related("application__organisation")
+        .order_by("rank", "pk")
+    )
+    form = WaitingListForm(request.POST or None, opinions=opinions)
+    if request.method == "POST" and form.is_valid():
+        try:
+            created = services.award_from_waiting_list(
+                deliberation=deliberation, at=timezone.now(), actor=request.user, **form.cleaned_data
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("decision_list_detail", pk=created.pk)
+    context = {
+        "deliberation": deliberation,
+        "form": form,
+        "opinions": opinions,
+        "left": envelope_left(deliberation.jury),
+    }
+    return render(request, "jury/decision_waiting.html", context)
+
+
+def _rows(decision_list: DecisionList) -> list[Decision]:
+    decisions = decision_list.decisions.select_related("application__organisation", "redirected_to")
+    return list(decisions.order_by("position", "pk"))
+
+
+def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str, Any]:
+    rows = _rows(decision_list)
+    total = total_granted(rows)
+    return {
+        "list": decision_list,
+        "rows": rows,
+        "total": total,
+        "awards": sum(row.amount_granted is not None for row in rows),
+        "available": envelope_left(decision_list.deliberation.jury),
+        "actions": {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())},
+        "next_step": DECISION_LIST.next_step(decision_list.state, "service"),
+        "two_persons": needs_second_person(decision_list, rows),
+    }
+
+
+@require_safe
+def decision_list_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The list as it stands."""
+    decision_list = visible_list(request, pk)
+    context = _list_context(request, decision_list)
+    if decision_list.state != DecisionListState.RELEASED:
+        context["short"] = max(context["total"] - context["available"], Decimal(0))
+    return render(request, "jury/decision_list.html", context)
+
+
+def _acting_list(request: HttpRequest, pk: Any, name: str) -> DecisionList:
+    """A list on which the person holds the role of this act; else 404."""
+    decision_list = visible_list(request, pk)
+    if not DECISION_LIST.holds(request.user, decision_list, name, timezone.now()):
+        raise Http404
+    return decision_list
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_edit(request: HttpRequest, pk: Any, decision: int) -> HttpResponse:
+    """Correct one decision while the list is in preparation."""
+    decision_list = _acting_list(request, pk, "mark_prepared")
+    row = get_object_or_404(
+        Decision.objects.select_related(
+            "application__organisation", "decision_list__deliberation__jury__session__axis"
+        ),
+        pk=decision,
+        decision_list=decision_list,
+    )
+    form = DecisionForm(request.POST or None, decision=row)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.edit_decision(decision=row, at=timezone.now(), actor=request.user, **form.cleaned_data)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"La décision sur le dossier {row.application.number} est modifiée.")
+            return redirect("decision_list_detail", pk=pk)
+    opinion = row.application.opinions.filter(deliberation=decision_list.deliberation).first()
+    context = {"list": decision_list, "decision": row, "dossier": row.application, "form": form, "opinion": opinion}
+    return render(request, "jury/decision_edit.html", context)
+
+
+@require_POST
+def decision_list_propose(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Propose the list, as read, to the second person."""
+    decision_list = _acting_list(request, pk, "mark_prepared")
+    version = request.POST.get("version", "")
+    try:
+        services.mark_prepared(
+            decision_list=decision_list,
+            version=int(version) if version.isdigit() else 0,
+            at=timezone.now(),
+            actor=request.user,
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "La liste est proposée à la libération.")
+    return redirect("decision_list_detail", pk=pk)
+
+
+@require_POST
+def decision_list_reopen(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Take the list back."""
+    decision_list = _acting_list(request, pk, "reopen")
+    try:
+        services.reopen_list(decision_list=decision_list, at=timezone.now(), actor=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "La liste est de nouveau en préparation.")
+    return redirect("decision_list_detail", pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_list_cancel(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Give the list up, with a reason."""
+    decision_list = _acting_list(request, pk, "cancel")
+    form = CancelForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.cancel_list(
+                decision_list=decision_list,
+                reason=form.cleaned_data["reason"],
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "La liste est annulée : ses dossiers peuvent entrer dans une autre.")
+            return redirect("decision_list_detail", pk=pk)
+    return render(request, "jury/decision_cancel.html", {"list": decision_list, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_list_release(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Read everything, then release with a fresh second factor."""
+    decision_list = _acting_list(request, pk, "release")
+    if decision_list.state != DecisionListState.PREPARED:
+        return redirect("decision_list_detail", pk=pk)
+    digest = services.list_digest(decision_list)
+    form = ReleaseForm(request.POST or None, user=request.user, act=ACT, content_sha256=digest)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.release_list(
+                decision_list=decision_list,
+                user=request.user,
+                at=timezone.now(),
+                key=form.cleaned_data["idempotency_key"],
+                confirmation=form.confirmation,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("decision_list_released", pk=pk)
+    context = _list_context(request, decision_list)
+    return render(request, "jury/decision_release.html", {**context, "form": form, "digest": digest})
+
+
+@require_safe
+def decision_list_released(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What the release did."""
+    decision_list = visible_list(request, pk)
+    if decision_list.state != DecisionListState.RELEASED:
+        raise Http404
+    return render(request, "jury/decision_released.html", _list_context(request, decision_list))
+
+
+@require_safe
+def decision_list_export(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The list as a table: no mark, no juror."""
+    decision_list = visible_list(request, pk)
+    rows = (
+        (
+            row.position,
+            row.application.number,
+            row.application.organisation.name,
+            row.application.title,
+            row.get_outcome_display(),
+            row.application.amount_requested,
+            row.amount_granted,
+            row.motive,
+        )
+        for row in _rows(decision_list)
+    )
+    return csv_response(name=f"{decision_list.number or decision_list.pk}.csv", header=HEADER, rows=rows)

@@ -1,0 +1,212 @@
+"""The meeting: summons, attendance, opinions, block, closing, minutes."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from applications.models import Application
+from core import files
+from core.errors import Refused
+from jury import services
+from jury.enums import DeliberationState
+from jury.forms import AttendanceForm, BlockForm, ListForm, OpinionForm, SummonForm
+from jury.meeting import Presence, quorum
+from jury.minutes import attendance_of
+from jury.models import Deliberation
+from jury.permissions import dossiers_of, may_read_minutes, readable_evaluations, visible_opinions
+from jury.queries import Merit, jury_dossiers, merit_of
+from jury.services.deliberation import quorums
+from jury.views.found import (
+    chaired_deliberation,
+    followed_deliberation,
+    jury_dossier,
+    managed_deliberation,
+    managed_jury,
+    manages,
+)
+from jury.workflow import DELIBERATION, is_chair
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def deliberation_summon(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Call the members."""
+    jury = managed_jury(request, pk)
+    form = SummonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            deliberation = services.summon(
+                jury=jury,
+                held_at=form.cleaned_data["held_at"],
+                place=form.cleaned_data["place"],
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "La convocation part par courriel à chaque membre.")
+            return redirect("deliberation_detail", pk=deliberation.pk)
+    return render(request, "jury/summon.html", {"jury": jury, "form": form})
+
+
+def _waiting(request: HttpRequest, deliberation: Deliberation) -> list[Application]:
+    """Dossiers that the reader sees and that have no opinion in this meeting yet."""
+    rows = dossiers_of(deliberation.jury, request.user).filter(pk__in=jury_dossiers(deliberation.jury).values("pk"))
+    rows = rows.exclude(opinions__deliberation=deliberation)
+    return list(rows.select_related("organisation").order_by("number", "pk"))
+
+
+def _merit(request: HttpRequest, deliberation: Deliberation, dossiers: list[Application]) -> Merit:
+    """The order of merit on what the reader may read: all the jury's dossiers, so that ranks hold."""
+    jury = deliberation.jury
+    rows = dossiers_of(jury, request.user)
+    return merit_of(jury, rows, readable_evaluations(request.user, jury))
+
+
+@require_safe
+def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The record of the meeting as it stands."""
+    deliberation = followed_deliberation(request, pk)
+    is_open = deliberation.state == DeliberationState.OPEN
+    manager = manages(request, deliberation.jury)
+    opinions = list(
+        visible_opinions(deliberation, request.user)
+        .select_related("application__organisation", "redirected_to")
+        .order_by("rank", "merit_rank", "pk")
+    )
+    waiting = _waiting(request, deliberation) if is_open and manager else []
+    lines = []
+    if waiting:
+        merit = _merit(request, deliberation, waiting)
+        agenda = merit.agenda()
+        ranked = {row.key: row for row in merit.ranked}
+        lines = [{"dossier": row, "row": ranked.get(str(row.pk)), "agenda": str(row.pk) in agenda} for row in waiting]
+        lines.sort(key=lambda line: line["row"].rank if line["row"] else 10**9)
+    presences = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
+    members = list(deliberation.jury.jurors.values_list("pk", flat=True))
+    return render(
+        request,
+        "jury/deliberation.html",
+        {
+            "deliberation": deliberation,
+            "jury": deliberation.jury,
+            "opinions": opinions,
+            "lines": lines,
+            "attendance": attendance_of(deliberation),
+            "quorum": quorum(members, presences, deliberation.jury.grid.quorum_share),
+            "manages": manager,
+            "is_open": is_open,
+            "may_close": is_open and is_chair(request.user, deliberation.jury, timezone.now()),
+            "close_obstacle": DELIBERATION.obstacle(deliberation, "close", timezone.now()),
+            "minutes": may_read_minutes(request.user, deliberation) and deliberation.minutes_file,
+            "may_read_minutes": may_read_minutes(request.user, deliberation),
+            "list_form": ListForm(),
+        },
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def deliberation_attendance(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Who is there, who votes for whom."""
+    deliberation = managed_deliberation(request, pk)
+    form = AttendanceForm(request.POST or None, deliberation=deliberation)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.record_attendance(
+                deliberation=deliberation, rows=form.rows(), at=timezone.now(), actor=request.user
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Les présences sont enregistrées.")
+            return redirect("deliberation_detail", pk=pk)
+    return render(request, "jury/attendance.html", {"deliberation": deliberation, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
+    """The jury's opinion on one dossier."""
+    deliberation = managed_deliberation(request, pk)
+    jury = deliberation.jury
+    application = jury_dossier(request, jury, dossier)
+    known = deliberation.opinions.filter(application=application).first()
+    form = OpinionForm(request.POST or None, deliberation=deliberation, application=application, known=known)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.record_opinion(
+                deliberation=deliberation,
+                application=application,
+                opinion=form.opinion(),
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"L’avis sur le dossier {application.number} est enregistré.")
+            return redirect("deliberation_detail", pk=pk)
+    merit = merit_of(jury, dossiers_of(jury, request.user), readable_evaluations(request.user, jury))
+    context = {
+        "deliberation": deliberation,
+        "dossier": application,
+        "form": form,
+        "row": merit.position(str(application.pk)),
+        "is_in": str(application.pk) in merit.selection.chosen,
+        "quorum": quorums(deliberation, [application.pk])[application.pk],
+    }
+    return render(request, "jury/opinion.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Confirm at once what no single mark can change."""
+    deliberation = chaired_deliberation(request, pk)
+    waiting = _waiting(request, deliberation)
+    merit = _merit(request, deliberation, waiting)
+    agenda = merit.agenda()
+    ranks = {row.key: row for row in merit.ranked}
+    firm = [row for row in waiting if str(row.pk) not in agenda]
+    firm.sort(key=lambda row: ranks[str(row.pk)].rank)
+    call = deliberation.jury.session.axis.call
+    form = BlockForm(request.POST or None, dossiers=firm, has_waiting_list=call.has_waiting_list)
+    if request.method == "POST" and form.is_valid():
+        try:
+            written = services.confirm_block(
+                deliberation=deliberation, at=timezone.now(), actor=request.user, **form.cleaned_data
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{len(written)} avis confirmés en bloc.")
+            return redirect("deliberation_detail", pk=pk)
+    chosen = set(merit.selection.chosen)
+    lines = [{"dossier": row, "row": ranks[str(row.pk)], "is_in": str(row.pk) in chosen} for row in firm]
+    return render(request, "jury/block.html", {"deliberation": deliberation, "form": form, "lines": lines})
+
+
+@require_POST
+def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Close for good."""
+    deliberation = chaired_deliberation(request, pk)
+    try:
+        closed = services.close_deliberation(deliberation=deliberation, at=timezone.now(), actor=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(
+            request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
+        )
+    return redirect("deliberation_detail", pk=pk)
+
+
+@require_safe
+def deliberation_minutes(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The minutes, for whoever may see every dossier in them."""
+    deliberation = followed_deliberation(request, pk)
+    if deliberation.minutes_file is None or not may_read_minutes(request.user, deliberation):
+        raise Http404
+    return files.download(deliberation.minutes_file)

@@ -1,0 +1,207 @@
+"""A juror's desk: the dossiers to read, the conflict said first, the grid beside the dossier."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from applications.models import Application
+from core.errors import Refused
+from jury import services
+from jury.enums import DeliberationState, EvaluationState
+from jury.forms import EvaluationForm, RecusalForm
+from jury.models import Deliberation, Evaluation
+from jury.permissions import is_juror, own_evaluations, readable_evaluations, seats_of
+from jury.queries import criteria_of
+from jury.ranking import tie_rule
+from jury.views.found import own_evaluation
+from jury.workflow import EVALUATION
+
+ORDER = {EvaluationState.DRAFT: 0, EvaluationState.ASSIGNED: 1, EvaluationState.SUBMITTED: 2}
+
+
+def _next_of(user: Any, other_than: Any = None) -> Evaluation | None:
+    """What is left to read: begun first, then in the order of the numbers."""
+    rows = own_evaluations(user).exclude(state=EvaluationState.SUBMITTED).exclude(pk=other_than)
+    return rows.order_by("-state", "application__number", "pk").first()
+
+
+@require_safe
+def jury_desk(request: HttpRequest) -> HttpResponse:
+    """The juror's dossiers: how far, what is left, which one next."""
+    if not is_juror(request.user):
+        raise Http404
+    rows = list(
+        own_evaluations(request.user)
+        .select_related("application__organisation", "application__theme", "juror__jury__session")
+        .order_by("application__number", "pk")
+    )
+    rows.sort(key=lambda row: ORDER[row.state])
+    done = sum(row.state == EvaluationState.SUBMITTED for row in rows)
+    meetings = Deliberation.objects.filter(
+        jury__in=seats_of(request.user).values("jury"), state=DeliberationState.OPEN
+    ).select_related("jury")
+    return render(
+        request,
+        "jury/desk.html",
+        {
+            "rows": rows,
+            "done": done,
+            "total": len(rows),
+            "left": len(rows) - done,
+            "next": next((row for row in rows if row.state != EvaluationState.SUBMITTED), None),
+            "meetings": meetings.order_by("held_at", "pk"),
+        },
+    )
+
+
+@require_safe
+def evaluation_page(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The declaration first; then the dossier and the grid, or what was handed in."""
+    evaluation = own_evaluation(request, pk)
+    if evaluation.no_conflict_declared_at is None:
+        return render(request, "jury/declare.html", {"evaluation": evaluation, "dossier": evaluation.application})
+    if evaluation.state == EvaluationState.SUBMITTED:
+        return _submitted_page(request, evaluation)
+    return _grid_page(request, evaluation, _form(evaluation))
+
+
+def _form(evaluation: Evaluation, data: Any = None) -> EvaluationForm:
+    criteria = list(evaluation.juror.jury.grid.criteria.select_related("grid").order_by("position", "id"))
+    return EvaluationForm(data, evaluation=evaluation, criteria=criteria)
+
+
+def _grid_page(request: HttpRequest, evaluation: Evaluation, form: EvaluationForm, status: int = 200) -> HttpResponse:
+    context = {
+        "evaluation": evaluation,
+        "form": form,
+        "closed": EVALUATION.obstacle(evaluation, "submit", timezone.now()),
+        **dossier_context(evaluation.application),
+    }
+    return render(request, "jury/evaluate.html", context, status=status)
+
+
+def dossier_context(application: Application) -> dict[str, Any]:
+    """What a juror reads: the project and its money, never bank details nor the names of contacts."""
+    return {
+        "dossier": application,
+        "costs": application.cost_lines.order_by("position", "id"),
+        "resources": application.funding_lines.order_by("position", "id"),
+        "milestones": application.milestones.order_by("due_on", "id"),
+        "indicators": application.indicators.order_by("position", "id"),
+        "answers": application.answers.select_related("question").order_by("question__position", "id"),
+        "attachments": application.attachments.filter(removed_at__isnull=True)
+        .exclude(kind="bank_details")
+        .select_related("file")
+        .order_by("kind", "added_at", "id"),
+    }
+
+
+def _submitted_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
+    """One's own evaluation, and those of the other readers who have handed theirs in."""
+    jury = evaluation.juror.jury
+    others = (
+        readable_evaluations(request.user, jury)
+        .filter(application_id=evaluation.application_id, state=EvaluationState.SUBMITTED)
+        .exclude(pk=evaluation.pk)
+        .select_related("juror__user")
+        .prefetch_related("scores__criterion")
+        .order_by("juror_id")
+    )
+    return render(
+        request,
+        "jury/evaluation_submitted.html",
+        {
+            "evaluation": evaluation,
+            "dossier": evaluation.application,
+            "scores": evaluation.scores.all(),
+            "others": others,
+            "next": _next_of(request.user),
+            "tie_rule": tie_rule(criteria_of(jury.grid)),
+        },
+    )
+
+
+@require_POST
+def evaluation_declare(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Rien ne me lie à ce dossier »."""
+    evaluation = own_evaluation(request, pk)
+    try:
+        services.declare_no_conflict(evaluation=evaluation, at=timezone.now(), actor=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    return redirect("evaluation_page", pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def evaluation_recuse(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Je me déporte »: the dossier disappears from the juror's pages at once."""
+    evaluation = own_evaluation(request, pk)
+    form = RecusalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.recuse(
+                juror=evaluation.juror,
+                application=evaluation.application,
+                reason=form.cleaned_data["reason"],
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Votre déport est enregistré : vous n’avez plus accès à ce dossier.")
+            return redirect("jury_desk")
+    return render(
+        request, "jury/recuse.html", {"evaluation": evaluation, "dossier": evaluation.application, "form": form}
+    )
+
+
+@require_POST
+def evaluation_save(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Enregistrer »: a draft, as often as one likes."""
+    evaluation = own_evaluation(request, pk)
+    form = _form(evaluation, request.POST)
+    if form.is_valid():
+        try:
+            services.save_evaluation(
+                evaluation=evaluation,
+                marks=form.marks(),
+                comment=form.cleaned_data["comment"],
+                version=form.cleaned_data["version"],
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Évaluation enregistrée. Vous pouvez la reprendre plus tard.")
+            return redirect("evaluation_page", pk=pk)
+    return _grid_page(request, evaluation, form)
+
+
+@require_POST
+def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Remettre »: for good."""
+    evaluation = own_evaluation(request, pk)
+    form = _form(evaluation, request.POST)
+    if form.is_valid():
+        try:
+            services.submit_evaluation(
+                evaluation=evaluation,
+                marks=form.marks(),
+                comment=form.cleaned_data["comment"],
+                version=form.cleaned_data["version"],
+                at=timezone.now(),
+                actor=request.user,
+                key=form.cleaned_data["idempotency_key"],
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Évaluation remise. Merci.")
+            return redirect("evaluation_page", pk=pk)
+    return _grid_page(request, evaluation, form)

@@ -1,0 +1,226 @@
+"""The chair and the secretariat: progress of the reading, recusals, proposals of assignment."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.errors import Refused
+from jury import services
+from jury.assignment import Seat, explain, problem_of
+from jury.enums import EvaluationState
+from jury.forms import ChangeSeatForm, SeatForm
+from jury.models import AssignmentRun, Evaluation, Jury, Recusal
+from jury.permissions import dossiers_of, follows_juries, is_juror, readable_evaluations, visible_juries
+from jury.queries import ACTIVE, gaps_of
+from jury.views.found import followed_jury, jury_dossier, managed_jury, managed_run, manages
+
+PAGE = 50
+
+
+@require_safe
+def jury_index(request: HttpRequest) -> HttpResponse:
+    """The juries that the person presides or follows."""
+    if not follows_juries(request.user):
+        raise Http404
+    juries = visible_juries(request.user).select_related("session__axis").annotate(members=Count("jurors"))
+    return render(
+        request,
+        "jury/index.html",
+        {"juries": juries.order_by("-created_at", "pk"), "is_juror": is_juror(request.user)},
+    )
+
+
+@require_safe
+def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Who has read what; never a mark."""
+    jury = followed_jury(request, pk)
+    dossiers = list(dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("number", "pk"))
+    readable = readable_evaluations(request.user, jury)
+    gaps = gaps_of(jury, [row.pk for row in dossiers], readable)
+    rows = [{"dossier": row, "gap": gaps[row.pk]} for row in dossiers]
+    recusals = (
+        Recusal.objects.filter(juror__jury=jury, application__in=[row.pk for row in dossiers])
+        .select_related("juror__user", "application", "declared_by")
+        .order_by("-declared_at", "pk")
+    )
+    only_gaps = request.GET.get("voir") == "manques"
+    return render(
+        request,
+        "jury/detail.html",
+        {
+            "jury": jury,
+            "rows": [row for row in rows if row["gap"].missing] if only_gaps else rows,
+            "only_gaps": only_gaps,
+            "missing": sum(row["gap"].missing for row in rows),
+            "submitted": sum(row["gap"].submitted for row in rows),
+            "seats": sum(row["gap"].active for row in rows),
+            "dossier_count": len(rows),
+            "members": _members(jury, [row.pk for row in dossiers]),
+            "recusals": recusals,
+            "deliberations": jury.deliberations.order_by("-number"),
+            "run": jury.assignment_runs.filter(confirmed_at__isnull=True).order_by("-computed_at", "-pk").first(),
+            "manages": manages(request, jury),
+        },
+    )
+
+
+def _members(jury: Jury, visible: list[Any]) -> Any:
+    """Members with their load and how much they handed in, on the dossiers the reader may see."""
+    seen = Q(evaluations__application__in=visible)
+    return (
+        jury.jurors.select_related("user")
+        .annotate(
+            seats=Count("evaluations", filter=seen & Q(evaluations__state__in=ACTIVE)),
+            done=Count("evaluations", filter=seen & Q(evaluations__state=EvaluationState.SUBMITTED)),
+        )
+        .order_by("-is_chair", "user__last_name", "pk")
+    )
+
+
+@require_POST
+def assignment_propose(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Compute a proposal; seats that would move cost a price when some exist."""
+    jury = managed_jury(request, pk)
+    seated = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE).exists()
+    try:
+        run = services.propose_assignment(jury=jury, at=timezone.now(), actor=request.user, least_change=seated)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("jury_detail", pk=pk)
+    return redirect("assignment_run", pk=run.pk)
+
+
+@require_safe
+def assignment_run(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The proposal, dossier by dossier: who, why, and why not another."""
+    run = managed_run(request, pk)
+    return render(request, "jury/assignment.html", _run_context(request, run))
+
+
+def _run_context(request: HttpRequest, run: AssignmentRun) -> dict[str, Any]:
+    jury = Jury.objects.select_related("session__axis", "grid").get(pk=run.jury_id)
+    dossiers = {
+        str(row.pk): row
+        for row in dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("number", "pk")
+    }
+    jurors = {row.pk: row for row in jury.jurors.select_related("user")}
+    seats = [Seat(**seat) for seat in run.replay["seats"]]
+    reasons = explain(problem_of(run.replay), seats)
+    panels: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for seat in seats:
+        panels[seat.dossier].append(
+            {"juror": jurors[seat.juror], "why": reasons[seat.dossier, seat.juror].why, "stage": seat.stage}
+        )
+    loads = Counter(seat.juror for seat in seats)
+    rows = [
+        {
+            "dossier": dossier,
+            "panel": panels.get(key, []),
+            "missing": run.replay["unfilled"].get(key, 0),
+            "others": next((reasons[s.dossier, s.juror].others for s in seats if s.dossier == key), ()),
+        }
+        for key, dossier in dossiers.items()
+        if key in {spec["id"] for spec in run.replay["inputs"]["dossiers"]}
+    ]
+    members = [{"juror": row, "load": loads[row.pk]} for row in jurors.values()]
+    return {
+        "run": run,
+        "jury": jury,
+        "rows": rows,
+        "members": sorted(members, key=lambda row: (-row["load"], row["juror"].pk)),
+        "warnings": run.replay["warnings"],
+        "without_expert": [dossiers[key] for key in run.replay["without_expert"] if key in dossiers],
+        "seat_count": len(seats),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def assignment_change(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
+    """Replace, add or remove one reader of the proposal, with a reason."""
+    run = managed_run(request, pk)
+    jury = managed_jury(request, run.jury_id)
+    application = jury_dossier(request, jury, dossier)
+    seated = {seat["juror"] for seat in run.replay["seats"] if seat["dossier"] == str(application.pk)}
+    panel = [(row.pk, str(row.user)) for row in jury.jurors.select_related("user") if row.pk in seated]
+    form = ChangeSeatForm(request.POST or None, jury=jury, panel=panel, initial={"sha256": run.sha256})
+    if request.method == "POST" and form.is_valid():
+        old, new = form.seats()
+        try:
+            services.change_seat(
+                run=run,
+                application=application,
+                old=old,
+                new=new,
+                reason=form.cleaned_data["reason"],
+                sha256=form.cleaned_data["sha256"],
+                at=timezone.now(),
+                actor=request.user,
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "La proposition est modifiée. Relisez-la, puis confirmez-la.")
+            return redirect("assignment_run", pk=pk)
+    return render(
+        request, "jury/assignment_change.html", {"run": run, "jury": jury, "dossier": application, "form": form}
+    )
+
+
+@require_POST
+def assignment_confirm(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Seat the jurors as read."""
+    run = managed_run(request, pk)
+    try:
+        services.confirm_assignment(
+            run=run, sha256=request.POST.get("sha256", ""), at=timezone.now(), actor=request.user
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("assignment_run", pk=pk)
+    messages.success(request, "Les jurés sont affectés : leurs dossiers les attendent sur leur bureau.")
+    return redirect("jury_detail", pk=run.jury_id)
+
+
+@require_safe
+def assignment_replay(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The replay file: inputs, versions, seats. Only for whoever may see every dossier of it."""
+    run = managed_run(request, pk)
+    jury = managed_jury(request, run.jury_id)
+    wanted = {row["id"] for row in run.replay["inputs"]["dossiers"]}
+    seen = {str(key) for key in dossiers_of(jury, request.user).filter(pk__in=wanted).values_list("pk", flat=True)}
+    if wanted - seen:
+        raise Http404
+    response = JsonResponse({"sha256": run.sha256, "replay": run.replay}, json_dumps_params={"ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="affectation-{run.pk}.json"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def seat_add(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
+    """One more reader on a dossier: after a recusal, or where two differ."""
+    jury = managed_jury(request, pk)
+    application = jury_dossier(request, jury, dossier)
+    form = SeatForm(request.POST or None, jury=jury)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.seat_juror(
+                jury=jury, application=application, juror=form.new_juror(), at=timezone.now(), actor=request.user
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Un juré de plus lit le dossier {application.number}.")
+            return redirect("jury_detail", pk=pk)
+    seated = (
+        Evaluation.objects.filter(juror__jury=jury, application=application, state__in=ACTIVE)
+        .select_related("juror__user")
+        .order_by("juror_id")
+    )
+    return render(request, "jury/seat_add.html", {"jury": jury, "dossier": application, "form": form, "seated": seated})

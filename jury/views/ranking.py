@@ -1,0 +1,180 @@
+"""The ranking against the envelope, on the marks that its reader may see, and its export."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from applications.models import Application
+from core.exports import csv_response
+from jury.calibration import Calibration, Mark, calibrate
+from jury.enums import EvaluationState
+from jury.models import Jury
+from jury.permissions import dossiers_of, readable_evaluations, reads_names
+from jury.queries import Merit, criteria_of, items_of, merit_of
+from jury.ranking import Ranked, tie_rule
+from jury.selection import RULES, Floor, referee, two_passes
+from jury.views.found import followed_jury
+
+HEADER = (
+    "Rang",
+    "Rang le meilleur",
+    "Rang le moins bon",
+    "Numéro",
+    "Collectivité",
+    "Projet",
+    "Moyenne sur 20",
+    "Écart entre jurés",
+    "Aide demandée (euros)",
+    "Cumul (euros)",
+    "Dans l’enveloppe",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One dossier of the ranking; ``running`` is the sum asked down to this rank, in euros."""
+
+    row: Ranked
+    dossier: Application
+    running: Decimal
+    is_in: bool
+    is_on_agenda: bool
+    corrected: float | None = None
+
+
+def lines_of(merit: Merit, dossiers: dict[str, Application], corrected: dict[str, float] | None = None) -> list[Line]:
+    """The ranking with running sums of what the rule selects."""
+    chosen, agenda, running, lines = set(merit.selection.chosen), merit.agenda(), Decimal(0), []
+    for row in merit.ranked:
+        if row.key in chosen:
+            running += row.candidate.amount
+        aid = None if corrected is None else corrected.get(row.key)
+        lines.append(Line(row, dossiers[row.key], running, row.key in chosen, row.key in agenda, aid))
+    return lines
+
+
+def _merit(request: HttpRequest, jury: Jury) -> tuple[Merit, dict[str, Application]]:
+    dossiers = {
+        str(row.pk): row
+        for row in dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("pk")
+    }
+    return merit_of(jury, dossiers.values(), readable_evaluations(request.user, jury)), dossiers
+
+
+def _correction(request: HttpRequest, jury: Jury) -> Calibration | None:
+    """Only when asked for: the correction is off by default, and for members of the jury."""
+    if request.GET.get("correction") != "oui" or not reads_names(request.user, jury):
+        return None
+    rows = readable_evaluations(request.user, jury).filter(state=EvaluationState.SUBMITTED)
+    found = rows.order_by("pk").values_list("application_id", "juror_id", "total")
+    return calibrate([Mark(str(dossier), juror, float(total)) for dossier, juror, total in found])
+
+
+def _floors(request: HttpRequest, dossiers: dict[str, Application]) -> list[Floor]:
+    """« Au moins n dossiers par thème », as typed in the address."""
+    text = request.GET.get("plancher", "")
+    minimum = int(text) if text.isdigit() and len(text) < 4 else 0
+    if not minimum:
+        return []
+    themes = {row.theme_id: row.theme for row in dossiers.values() if row.theme is not None}
+    return [
+        Floor(
+            code=theme.code,
+            label=theme.label,
+            members=frozenset(key for key, row in dossiers.items() if row.theme_id == pk),
+            minimum=minimum,
+        )
+        for pk, theme in sorted(themes.items())
+    ]
+
+
+def _scenario(request: HttpRequest, jury: Jury, merit: Merit, dossiers: dict[str, Application]) -> dict[str, Any]:
+    """The same ranking with floors, judged by the exact optimum; nothing is decided here."""
+    floors = _floors(request, dossiers)
+    if not floors:
+        return {}
+    items = items_of(merit.ranked)
+    selection = two_passes(items, merit.available, floors=floors, policy=jury.selection_rule)
+    verdict = referee(items, merit.available, floors=floors, selection=selection)
+    before, after = set(merit.selection.chosen), set(selection.chosen)
+    return {
+        "floors": floors,
+        "selection": selection,
+        "verdict": verdict,
+        "gained": [dossiers[key] for key in selection.chosen if key not in before],
+        "lost": [dossiers[key] for key in merit.selection.chosen if key not in after],
+        "prices": [
+            {
+                "price": price,
+                "gained": [dossiers[key] for key in price.gained],
+                "lost": [dossiers[key] for key in price.lost],
+            }
+            for price in verdict.prices
+        ],
+    }
+
+
+@require_safe
+def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The order of merit and the line where the envelope stops."""
+    jury = followed_jury(request, pk)
+    merit, dossiers = _merit(request, jury)
+    correction = _correction(request, jury)
+    lines = lines_of(merit, dossiers, correction.corrected if correction else None)
+    marked = [line for line in lines if line.row.mean is not None]
+    last_in = max((line.row.rank for line in lines if line.is_in), default=0)
+    names = {row.pk: str(row.user) for row in jury.jurors.select_related("user")} if correction else {}
+    return render(
+        request,
+        "jury/ranking.html",
+        {
+            "jury": jury,
+            "lines": marked,
+            "unmarked": [line for line in lines if line.row.mean is None],
+            "last_in": last_in,
+            "available": merit.available,
+            "left": merit.selection.left,
+            "asked": sum((line.row.candidate.amount for line in lines), Decimal(0)),
+            "chosen": len(merit.selection.chosen),
+            "agenda": sum(line.is_on_agenda for line in marked),
+            "tie_rule": tie_rule(criteria_of(jury.grid)),
+            "selection_rule": RULES[jury.selection_rule],
+            "correction": correction,
+            "severities": [
+                {"name": names.get(row.juror, ""), "severity": row}
+                for row in (correction.severities if correction else ())
+            ],
+            "may_correct": reads_names(request.user, jury),
+            "floor": request.GET.get("plancher", ""),
+            "scenario": _scenario(request, jury, merit, dossiers),
+        },
+    )
+
+
+@require_safe
+def ranking_export(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The ranking as a table, without any juror's own mark."""
+    jury = followed_jury(request, pk)
+    merit, dossiers = _merit(request, jury)
+    rows = (
+        (
+            line.row.rank,
+            line.row.best,
+            line.row.worst,
+            line.dossier.number,
+            line.dossier.organisation.name,
+            line.dossier.title,
+            line.row.mean,
+            line.row.spread,
+            line.row.candidate.amount,
+            line.running,
+            line.is_in,
+        )
+        for line in lines_of(merit, dossiers)
+        if line.row.mean is not None
+    )
+    return csv_response(name=f"classement-{jury.pk}.csv", header=HEADER, rows=rows)
