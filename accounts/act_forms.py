@@ -1,14 +1,21 @@
 """The form part by which a person confirms an act: one field for a code, or a passkey through JavaScript."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 
 from accounts import confirmations
 from accounts.models import User
+from accounts.second_factor import held_factors
 from core.errors import Refused
+
+ONLY_PASSKEY = "Vous n'avez pas d'application de codes : utilisez le bouton « Confirmer avec ma clé d'accès »."
 
 
 class ConfirmationCodeField(forms.CharField):
@@ -33,6 +40,23 @@ class ConfirmationCodeField(forms.CharField):
         return "".join((super().to_python(value) or "").split())
 
 
+class PasskeyWidget(forms.HiddenInput):
+    """The browser's answer, hidden, and the button that asks for it when the person has a passkey."""
+
+    template_name = "accounts/passkey_widget.html"
+    begin: Callable[[], dict[str, Any]] | None = None
+
+    class Media:
+        js = ["mfa/js/webauthn-json.js", "accounts/passkey.js"]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        # The value is never sent back: an answer serves once.
+        context = super().get_context(name, None, attrs)
+        context["widget"]["options"] = self.begin() if self.begin is not None else None
+        context["widget"]["options_id"] = f"{context['widget']['attrs'].get('id', name)}_options"
+        return context
+
+
 class ConfirmedActMixin(forms.Form):
     """Adds a confirmation to a form and checks it last, so that no code is spent on a form that has other errors.
 
@@ -45,13 +69,23 @@ class ConfirmedActMixin(forms.Form):
     """
 
     confirmation_code = ConfirmationCodeField()
-    confirmation_credential = forms.CharField(required=False, widget=forms.HiddenInput)
+    confirmation_credential = forms.CharField(required=False, widget=PasskeyWidget)
 
     def __init__(self, *args: Any, user: User, act: str, content_sha256: str, **kwargs: Any) -> None:
         self.user = user
         self.act = act
         self.content_sha256 = content_sha256
         super().__init__(*args, **kwargs)
+        factors = held_factors(user)
+        if Authenticator.Type.WEBAUTHN in factors:
+            self.fields["confirmation_credential"].widget.begin = self._begin
+        if Authenticator.Type.TOTP not in factors:
+            self.fields["confirmation_code"].help_text = ONLY_PASSKEY if factors else confirmations.NO_FACTOR
+
+    def _begin(self) -> dict[str, Any]:
+        return confirmations.begin_webauthn_confirmation(
+            user=self.user, act=self.act, content_sha256=self.content_sha256, at=timezone.now()
+        )
 
     def full_clean(self) -> None:
         super().full_clean()
@@ -88,10 +122,17 @@ class ConfirmedActMixin(forms.Form):
 
     def _forget_typed_code(self) -> None:
         # A code serves once: shown again, it could only mislead.
-        if hasattr(self.data, "copy"):
-            self.data = self.data.copy()
-        for name in ("confirmation_code", "confirmation_credential"):
-            self.data.pop(self.add_prefix(name), None)  # type: ignore[attr-defined]
+        spent = {self.add_prefix("confirmation_code"), self.add_prefix("confirmation_credential")}
+        kept = QueryDict(mutable=True)
+        source = (
+            self.data
+            if isinstance(self.data, MultiValueDict)
+            else MultiValueDict({k: [v] for k, v in self.data.items()})
+        )
+        for name in source:
+            if name not in spent:
+                kept.setlist(name, source.getlist(name))
+        self.data = kept
 
 
 class ConfirmedActForm(ConfirmedActMixin):

@@ -1,7 +1,7 @@
 """People, and the confirmations by which they take responsibility for an act."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -37,7 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField("nom", max_length=80, blank=True)
     phone = models.CharField("téléphone", max_length=30, blank=True)
     job_title = models.CharField("fonction", max_length=120, blank=True)
-    is_active = models.BooleanField("compte actif", default=True)  # type: ignore[misc]
+    is_active = models.BooleanField("compte actif", default=True)
     is_staff = models.BooleanField("accès à l'administration", default=False)
     requires_second_factor = models.BooleanField("second facteur exigé", default=False)
     is_demonstration = models.BooleanField("personne fictive", default=False)
@@ -47,7 +47,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         verbose_name = "personne"

@@ -83,7 +83,7 @@ def test_request_carries_state_nonce_and_pkce_and_nothing_from_the_address_bar(c
     for name in ("state", "nonce", "code_challenge"):
         assert len(first[name][0]) >= 16
         assert first[name] != second[name]
-    assert first["scope"] == ["openid given_name usual_name email siret"]
+    assert set(first["scope"][0].split()) == {"openid", "given_name", "usual_name", "email", "siret"}
     assert first["acr_values"] == ["eidas1"]
     assert "prompt" not in first
     assert first["redirect_uri"] == ["http://testserver/compte/proconnect/retour/"]
