@@ -27,13 +27,18 @@ def percent(rate: Decimal | None) -> str:
     return f"{text}{money.NBSP}%"
 
 
+def _day(moment: date) -> str:
+    """« 21 septembre 2021 », « 1er juin 2021 »"""
+    return f"{'1er' if moment.day == 1 else moment.day} {date_format(moment, 'F Y')}"
+
+
 @register.filter
 def paris_datetime(instant: datetime | None) -> str:
     """« 21 septembre 2021 à 14 h 05 », Paris time."""
     if instant is None:
         return "—"
     local = timezone.localtime(instant)
-    return f"{date_format(local, 'j F Y')} à {local:%H} h {local:%M}"
+    return f"{_day(local)} à {local:%H} h {local:%M}"
 
 
 @register.filter
@@ -43,4 +48,4 @@ def paris_date(moment: date | datetime | None) -> str:
         return "—"
     if isinstance(moment, datetime):
         moment = timezone.localtime(moment).date()
-    return date_format(moment, "j F Y")
+    return _day(moment)
