@@ -1,5 +1,6 @@
 """Finds authorities by what names them: a reference of an address, a SIREN, a kind and a code."""
 
+import re
 from collections.abc import Iterable
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -8,6 +9,7 @@ from territories.models import Organisation, Territory
 from territories.sirets import compact
 
 Authority = Territory | Organisation
+_REFERENCE = re.compile(r"[a-z]{1,16}:[0-9A-Za-z]{1,9}", re.ASCII)
 
 
 def reference_of(authority: Authority) -> str:
@@ -25,8 +27,8 @@ def find_by_references(references: Iterable[str], year: int) -> tuple[list[Autho
     A territory that the vintage ``year`` does not have is given from the latest one that does.
     """
     wanted = list(dict.fromkeys(reference.strip() for reference in references if reference.strip()))
-    keys = [tuple(reference.split(":", 1)) for reference in wanted if reference.count(":") == 1]
-    identifiers = [int(code) for kind, code in keys if kind == "organisation" and code.isdecimal() and len(code) < 10]
+    keys = [tuple(reference.split(":")) for reference in wanted if _REFERENCE.fullmatch(reference)]
+    identifiers = [int(code) for kind, code in keys if kind == "organisation" and code.isdecimal()]
     found: dict[str, Authority] = {}
     kinds = {kind for kind, _ in keys if kind != "organisation"}
     if kinds:

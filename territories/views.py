@@ -48,7 +48,10 @@ def affiliation_search(request: HttpRequest) -> HttpResponse:
 
 def affiliation_request(request: HttpRequest) -> HttpResponse:
     """Ask to act for one authority, in a role."""
-    authority = _authority(request.POST.get("qui") or request.GET.get("qui", ""))
+    reference = request.POST.get("qui") or request.GET.get("qui", "")
+    if not reference:
+        return redirect("affiliation_home")
+    authority = _authority(reference)
     form = AffiliationRequestForm(request.POST or None, initial={"qui": request.GET.get("qui", "")})
     if request.method == "POST" and form.is_valid():
         try:
@@ -58,7 +61,8 @@ def affiliation_request(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Votre demande pour {authority.name} est transmise. Vous aurez une réponse ici.")
             return redirect("affiliation_home")
-    return render(request, "territories/affiliation_request.html", {"form": form, "authority": authority})
+    context = {"form": form, "authority": authority}
+    return render(request, "territories/affiliation_request.html", context, status=422 if form.errors else 200)
 
 
 def _authority(reference: str) -> Authority:

@@ -1,0 +1,189 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from calls.enums import MandateRole
+from calls.services import grant_mandate
+from core.forms import new_key
+from territories.models import Affiliation
+from territories.services import may_act_for
+from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.calls import the_call
+from tests.factories.territories import (
+    RENNES_METROPOLE,
+    AffiliationFactory,
+    OrganisationFactory,
+)
+
+
+@pytest.fixture
+def call(db):
+    return the_call(timezone.now())
+
+
+@pytest.fixture
+def applicant(client, call):
+    user = UserFactory()
+    client.force_login(user)
+    return user
+
+
+def agent(client, call, **mandate):
+    user = AgentFactory()
+    grant_mandate(
+        user=user,
+        call=call,
+        role=mandate.pop("role", MandateRole.SCREENER),
+        at=timezone.now() - timedelta(days=1),
+        appointed_by=None,
+        **mandate,
+    )
+    sign_in(client, user)
+    return user
+
+
+def pending(departement="35", **changes):
+    return AffiliationFactory(pending=True, organisation=OrganisationFactory(departement_code=departement), **changes)
+
+
+# ---------------------------------------------------------------- the applicant
+
+
+def test_applicant_asks_to_act_for_an_authority(client, applicant):
+    text = client.get(reverse("affiliation_home"), {"q": "rennes metropole"}).content.decode()
+    assert f"/rattachement/demander/?qui=epci:{RENNES_METROPOLE}" in text
+    page = client.get(reverse("affiliation_request"), {"qui": f"epci:{RENNES_METROPOLE}"})
+    assert "Rennes Métropole" in page.content.decode()
+    sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": new_key()}
+    for _ in range(2):
+        assert client.post(reverse("affiliation_request"), sent).status_code == 302
+    asked = Affiliation.objects.get(user=applicant)
+    assert asked.organisation.siren == RENNES_METROPOLE
+    assert not may_act_for(applicant, asked.organisation, timezone.now())
+    assert "En attente de réponse" in client.get(reverse("affiliation_home")).content.decode()
+
+
+def test_second_request_is_refused_in_the_form_and_adds_nothing(client, applicant):
+    for key, status in ((new_key(), 302), (new_key(), 422)):
+        sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": key}
+        response = client.post(reverse("affiliation_request"), sent)
+        assert response.status_code == status
+    assert "attend déjà une réponse" in response.content.decode()
+    assert Affiliation.objects.count() == 1
+
+
+def test_request_for_nobody_leads_back_and_for_an_unknown_authority_is_not_found(client, applicant):
+    assert client.get(reverse("affiliation_request")).status_code == 302
+    assert client.get(reverse("affiliation_request"), {"qui": "epci:000000000"}).status_code == 404
+
+
+def test_applicant_withdraws_only_their_own_request(client, applicant):
+    mine, other = pending(user=applicant), pending()
+    assert client.post(reverse("affiliation_end", args=[mine.pk])).status_code == 302
+    assert client.post(reverse("affiliation_end", args=[other.pk])).status_code == 404
+    mine.refresh_from_db()
+    other.refresh_from_db()
+    assert mine.ends_at is not None
+    assert other.ends_at is None
+
+
+def test_applicant_reads_the_reason_of_a_refusal(client, applicant):
+    now = timezone.now()
+    pending(user=applicant, refused_at=now, ends_at=now, refusal_reason="Fonction non confirmée par la mairie")
+    assert "Fonction non confirmée par la mairie" in client.get(reverse("affiliation_home")).content.decode()
+
+
+def queries_of(client, name):
+    client.get(reverse(name))
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(reverse(name)).status_code == 200
+    return len(queries)
+
+
+def test_my_affiliations_take_the_same_number_of_queries(client, applicant):
+    counts = []
+    for number in (1, 3, 30):
+        while Affiliation.objects.count() < number:
+            AffiliationFactory(user=applicant)
+        counts.append(queries_of(client, "affiliation_home"))
+    assert len(set(counts)) == 1
+
+
+# ---------------------------------------------------------------- the agent of the State
+
+
+def test_agent_validates_a_request_of_their_territory(client, call):
+    screener = agent(client, call, departement_code="35")
+    asked = pending()
+    assert f'id="demande-{asked.pk}"' in _listed(client)
+    assert client.post(reverse("affiliation_validate", args=[asked.pk])).status_code == 302
+    asked.refresh_from_db()
+    assert asked.validated_by == screener
+    assert may_act_for(asked.user, asked.organisation, timezone.now())
+    assert f'id="demande-{asked.pk}"' not in _listed(client)
+
+
+def _listed(client):
+    return client.get(reverse("affiliation_requests")).content.decode().split("<main")[1].split("</h1>")[1]
+
+
+def test_agent_refuses_with_a_reason(client, call):
+    agent(client, call)
+    asked = pending()
+    client.post(reverse("affiliation_refuse", args=[asked.pk]), {"reason": " "})
+    asked.refresh_from_db()
+    assert asked.refused_at is None
+    client.post(reverse("affiliation_refuse", args=[asked.pk]), {"reason": "Fonction non confirmée"})
+    asked.refresh_from_db()
+    assert asked.refusal_reason == "Fonction non confirmée"
+
+
+def test_request_of_another_territory_does_not_exist(client, call):
+    agent(client, call, departement_code="29")
+    asked = pending("35")
+    assert "Aucune demande en attente" in _listed(client)
+    for name in ("affiliation_validate", "affiliation_refuse"):
+        answer = client.post(reverse(name, args=[asked.pk]), {"reason": "x"})
+        nothing = client.post(reverse(name, args=[asked.pk + 999]), {"reason": "x"})
+        assert answer.status_code == nothing.status_code == 404
+    asked.refresh_from_db()
+    assert asked.validated_at is None
+    assert asked.refused_at is None
+
+
+@pytest.mark.parametrize("role", [MandateRole.JUROR, MandateRole.SIGNATORY, MandateRole.AUDITOR])
+def test_other_mandates_do_not_answer(client, call, role):
+    agent(client, call, role=role)
+    asked = pending()
+    assert client.get(reverse("affiliation_requests")).status_code == 404
+    assert client.post(reverse("affiliation_validate", args=[asked.pk])).status_code == 404
+    asked.refresh_from_db()
+    assert asked.validated_at is None
+
+
+def test_applicant_has_no_such_page_and_no_such_menu(client, applicant):
+    assert client.get(reverse("affiliation_requests")).status_code == 404
+    assert reverse("affiliation_requests") not in client.get(reverse("affiliation_home")).content.decode()
+
+
+def test_requests_take_the_same_number_of_queries(client, call):
+    agent(client, call)
+    counts = []
+    for number in (1, 3, 20):
+        while Affiliation.objects.count() < number:
+            pending()
+        counts.append(queries_of(client, "affiliation_requests"))
+    assert len(set(counts)) == 1
+
+
+def test_requests_are_paginated(client, call):
+    agent(client, call)
+    for _ in range(27):
+        pending()
+    assert "27 demandes en attente" in client.get(reverse("affiliation_requests")).content.decode()
+    second = client.get(reverse("affiliation_requests"), {"page": 2}).content.decode()
+    assert second.count(">Valider<") == 2
