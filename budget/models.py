@@ -6,6 +6,7 @@ a commitment (credits of payment of the year); ``repay`` records money returned.
 """
 
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
@@ -151,6 +152,11 @@ class PaymentCredit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.envelope_id} {self.year}"
+
+    @property
+    def left(self) -> Decimal:
+        """What may still be paid in the year, in euros."""
+        return self.opened - self.paid
 
 
 class AwardBalance(models.Model):

@@ -1,0 +1,6 @@
+"""Menu entries of this room."""
+
+from budget.permissions import is_budget_reader
+from core.navigation import register
+
+register("Budget", "Suivi de l’enveloppe", "budget_overview", visible=is_budget_reader, order=50)
