@@ -54,6 +54,16 @@ def draw(*, sessions: dict[str, list[Session]], count: int, seed: int) -> list[C
     return rows
 
 
+def draw_today(*, session: Session, count: int, random: Random) -> list[Candidate]:
+    """Candidates for a session of today: authorities that exist in both vintages and have not filed in it."""
+    axis = session.axis.code
+    current = Territory.objects.filter(vintage_id=2026, population__isnull=False).values("kind", "code")
+    alive = {(row["kind"], row["code"]) for row in current}
+    pool = [row for row in _pools()[axis] if (row.kind, row.code) in alive]
+    drawn = random.sample(pool, count)
+    return [_candidate(rank, axis, session, row, (), random, position=10 + rank) for rank, row in enumerate(drawn)]
+
+
 def _numbers(count: int) -> dict[str, int]:
     numbers = {axis: count * share // 100 for axis, share in SHARES.items()}
     numbers["axe-3"] += count - sum(numbers.values())

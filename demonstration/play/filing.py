@@ -115,7 +115,7 @@ def _grouping(lead: Organisation, candidate: Candidate) -> Grouping | None:
 def _sections(
     application: Application, candidate: Candidate, organisation: Organisation, head: User
 ) -> Iterable[tuple[str, dict[str, Any]]]:
-    contents = {
+    contents: dict[str, dict[str, Any]] = {
         "collectivite": {"values": _identity(organisation, head)},
         "projet": {"values": _project(application, candidate)},
         "depenses": {"values": {"tax_basis": "ht"}, "rows": {"cost_lines": _costs(candidate)}},

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
+from uuid import UUID
 
 from accounts.confirmations import confirm_act
 from accounts.demonstration import current_code
@@ -72,15 +73,16 @@ def screen(candidate: Candidate, application: Application, cast: Cast) -> None:
     declare_admissible(application=application, user=cast.screener, at=at)
 
 
-def seat_jury(*, session: Session, cast: Cast, at: datetime) -> Jury:
-    """A jury of the session: the chair of its axis and the twelve experts."""
+def seat_jury(*, session: Session, cast: Cast, at: datetime, experts: int | None = None) -> Jury:
+    """A jury of the session: the chair of its axis and the experts (the first ``experts`` of the cast, or all)."""
+    seated = cast.jurors[:experts]
     axis = session.axis
     themes = list(axis.themes.values_list("code", flat=True))
     regions = ("11", "84", "53", "75", "76", "93")
     members = [Member(user=cast.chairs[axis.code], is_chair=True, organisation_name="Services de l’État")]
     dossiers = session.applications.filter(state="admissible").count()
-    load = max(12, 4 * dossiers // len(cast.jurors) + 4)
-    for rank, user in enumerate(cast.jurors):
+    load = max(12, 4 * dossiers // len(seated) + 4)
+    for rank, user in enumerate(seated):
         members.append(
             Member(
                 user=user,
@@ -126,8 +128,17 @@ def evaluate(*, jury: Jury, seed: int, at: datetime) -> None:
                 _mark(evaluation, seed=seed, number=dossiers[pk].number or "", rank=rank, at=at + timedelta(days=3))
 
 
-def _readers(jury: Jury) -> dict[object, list[Evaluation]]:
-    readers: dict[object, list[Evaluation]] = {}
+def evaluate_but(*, jury: Jury, absent: User, seed: int, at: datetime) -> None:
+    """Every reader marks but one, whose evaluations wait for whoever signs in as them."""
+    numbers = {row.pk: row.number or "" for row in jury_dossiers(jury)}
+    for pk, rows in _readers(jury).items():
+        for rank, evaluation in enumerate(rows):
+            if evaluation.juror.user_id != absent.pk:
+                _mark(evaluation, seed=seed, number=numbers[pk], rank=rank, at=at)
+
+
+def _readers(jury: Jury) -> dict[UUID, list[Evaluation]]:
+    readers: dict[UUID, list[Evaluation]] = {}
     rows = Evaluation.objects.filter(juror__jury=jury).select_related("juror__user", "application")
     for evaluation in rows.order_by("application__number", "juror__user__email"):
         readers.setdefault(evaluation.application_id, []).append(evaluation)
@@ -155,7 +166,7 @@ def _mark(evaluation: Evaluation, *, seed: int, number: str, rank: int, at: date
     )
 
 
-def deliberate(*, jury: Jury, fates: dict[object, str], cast: Cast, at: datetime) -> Deliberation:
+def deliberate(*, jury: Jury, fates: dict[UUID, str], cast: Cast, at: datetime) -> Deliberation:
     """The meeting: summons, attendance, special cases, block, agenda, minutes."""
     chair = cast.chairs[jury.session.axis.code]
     held_at = at + timedelta(days=8)

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Sum
+from django.utils import timezone
 
 from applications.enums import ApplicationState
 from applications.models import Application
@@ -62,7 +63,8 @@ class Play:
 
 def prepare_stage(*, code: str = CODE, title: str = "") -> Call:
     """The call with its envelopes and the text of its conventions, on the dates of 2021."""
-    call = install_call(OPENING, code=code, title=title)
+    # The sessions of 2021 come with the call; the one open today depends on the real day.
+    call = install_call(timezone.now(), code=code, title=title)
     install_envelopes(call=call, at=OPENING, actor=None)
     install_template(call=call, at=OPENING)
     return call
@@ -208,5 +210,5 @@ def default_output() -> Path:
 
 
 def has_been_played(call: Call) -> bool:
-    """True once a list of the call has been released."""
-    return DecisionList.objects.filter(deliberation__jury__session__axis__call=call, released_at__isnull=False).exists()
+    """True once a dossier was begun in a session of 2021, even if the play stopped half-way."""
+    return Application.objects.filter(call=call, session__is_demonstration=False).exists()
