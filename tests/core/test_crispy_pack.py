@@ -266,3 +266,18 @@ def test_hidden_field_error_has_no_dead_link():
     html = render_crispy_form(bound(key="x"))
     assert 'href="#id_key"' not in html
     assert "corrections sont nécessaires" in html
+
+
+def test_formset_cut_short_says_so_in_plain_words():
+    html = formset({"costs-0-label": "Étude"})
+    assert "La page est arrivée incomplète." in html
+    assert "ManagementForm" not in html
+    assert "champ masqué" not in html
+
+
+def test_error_text_is_escaped():
+    form = bound()
+    form.is_valid()
+    form.add_error("title", "<img src=x>")
+    form.add_error(None, "<img src=y>")
+    assert "<img" not in render_crispy_form(form)

@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from config import urls as site
 from core import navigation
 from core.context_processors import partner_logos
+from core.views.pages import server_error
 
 PUBLIC = ["legal_notice", "privacy", "accessibility_statement", "security_contact", "site_map"]
 
@@ -219,3 +220,13 @@ def test_expired_form_says_that_nothing_was_recorded():
     assert response.status_code == 403
     assert "Votre page a expiré" in response.content.decode()
     assert "rien n’a été envoyé" in response.content.decode()
+
+
+def test_database_away_outside_of_a_view_answers_503(rf):
+    try:
+        raise OperationalError("secret")
+    except OperationalError:
+        response = server_error(rf.get("/"))
+    assert response.status_code == 503
+    assert response["Retry-After"] == "30"
+    assert server_error(rf.get("/")).status_code == 500
