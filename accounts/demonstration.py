@@ -34,17 +34,22 @@ def create_person(
     first_name: str,
     last_name: str,
     job_title: str,
-    password: str,
+    password: str | None,
     totp_secret: str | None = None,
 ) -> User:
     """A fictitious person with a verified address, and an authenticator application when a secret is given.
+
+    Without password nobody can sign in as them; their acts are played by services.
 
     Called again for the same address, sets the same person right instead of making another.
     """
     user = User.objects.filter(email=email.strip().lower()).first() or User(email=email.strip().lower())
     user.first_name, user.last_name, user.job_title = first_name, last_name, job_title
     user.is_demonstration, user.is_active = True, True
-    user.set_password(password)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        user.set_password(password)
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
     if totp_secret is not None:
@@ -67,7 +72,7 @@ def current_code(user: User, *, at: datetime | None = None) -> str:
     for moment in (here, here + timedelta(seconds=app_settings.TOTP_PERIOD)):
         if not UsedCode.objects.filter(user=user, step=totp.step_at(moment)).exists():
             return totp.code_at(secret=secret, at=moment)
-    raise LookupError("les deux codes de ce moment ont servi : attendez trente secondes")
+    raise LookupError("les deux codes de ce moment ont servi : attendez trente secondes")
 
 
 def seconds_left(at: datetime) -> int:

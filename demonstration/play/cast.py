@@ -41,18 +41,14 @@ def person(local: str, job_title: str, *, password: str | None, second_factor: b
     """An invented person; without password nobody signs in as them, their acts are played by services only."""
     email = f"{local}@{DOMAIN}"
     first_name, last_name = invented_name(email)
-    user = create_person(
+    return create_person(
         email=email,
         first_name=first_name,
         last_name=last_name,
         job_title=job_title,
-        password=password or "",
+        password=password,
         totp_secret=totp_secret_for(email) if second_factor else None,
     )
-    if password is None:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    return user
 
 
 def assemble(*, call: Call, at: datetime, password: str | None) -> Cast:

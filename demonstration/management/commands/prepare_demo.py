@@ -1,0 +1,137 @@
+"""``manage.py prepare_demo``: what « demo » does before it serves. Each step is skipped when it is done."""
+
+import shutil
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from core.management.commands.prepare import collect_static
+from demonstration.rebuild import rebuild_database
+from demonstration.record import Record, new_password, read_record
+
+DOSSIERS = 80
+SEED = 88
+STATIC_STAMP = "static.stamp"
+
+
+class Command(BaseCommand):
+    help = "Prépare la démonstration : base, territoires, fichiers statiques, appel joué. Appelée par « demo »."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--since", type=float, help="instant du début, d'après l'horloge monotone")
+        parser.add_argument("--dossiers", type=int, default=DOSSIERS, help="dossiers joués, de 40 à 600")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.since = options["since"] or time.monotonic()
+        self.data_dir = Path(settings.DATA_DIR)
+        record = read_record(self.data_dir)
+        if record is not None and not record.is_complete:
+            self.step("Le premier démarrage avait été interrompu : la base de démonstration est refaite")
+            rebuild_database()
+        self.migrate()
+        self.load_territories()
+        self.collect_static()
+        if record is None or not record.is_complete:
+            self.play(options["dossiers"], record)
+        else:
+            self.keep_a_session_open()
+
+    def step(self, sentence: str) -> None:
+        """One line of progress, with the seconds since the beginning."""
+        self.stdout.write(f"[{time.monotonic() - self.since:4.0f} s] {sentence}")
+        self.stdout.flush()
+
+    def migrate(self) -> None:
+        executor = MigrationExecutor(connections["owner"])
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if plan:
+            self.step(f"Base de données : {len(plan)} migrations")
+            call_command("migrate", verbosity=0, interactive=False)
+
+    def load_territories(self) -> None:
+        from territories.models import Vintage
+        from territories.referential import archive
+        from territories.referential.load import load_missing
+
+        loaded = dict(Vintage.objects.values_list("year", "checksum"))
+        if loaded != {year: archive.checksum(archive.path_of(year)) for year in archive.available_years()}:
+            self.step("Territoires : communes, intercommunalités, départements et régions de 2021 et 2026")
+            load_missing(at=timezone.now())
+
+    def collect_static(self) -> None:
+        digest = static_digest()
+        stamp = self.data_dir / STATIC_STAMP
+        if not stamp.exists() or stamp.read_text() != digest:
+            self.step("Pages : fichiers statiques")
+            shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
+            collect_static(is_compressed=False)
+            stamp.write_text(digest)
+
+    def play(self, count: int, record: Record | None) -> None:
+        """The call of 2021, then the present day; the record says it is complete once all of it is."""
+        from calls.data.transformation_numerique import CODE, OPENING
+        from calls.installation import install_call
+        from calls.models import Call
+        from demonstration.play.cast import assemble
+        from demonstration.play.story import default_output, has_been_played, play_call, prepare_stage
+        from demonstration.today import stage_today
+
+        record = record or Record(new_password())
+        call = Call.objects.filter(code=CODE).first()
+        if call is None or not has_been_played(call):
+            record.write(self.data_dir)
+            call = prepare_stage()
+            self.step(f"Appel de 88 M€ : {count} dossiers de collectivités réelles, du dépôt à la signature")
+            play_call(
+                call=call,
+                count=count,
+                seed=SEED,
+                output=default_output() / CODE,
+                password=record.password,
+                say=self.tell,
+            )
+        self.step("Le jour présent : une session ouverte, et du travail pour chacun")
+        now = timezone.now()
+        install_call(now)
+        cast = assemble(call=call, at=OPENING, password=record.password)
+        accounts = stage_today(call=call, cast=cast, password=record.password, at=now)
+        record.accounts = [asdict(account) for account in accounts]
+        record.documents = str(default_output() / CODE)
+        record.is_complete = True
+        record.write(self.data_dir)
+
+    def tell(self, sentence: str) -> None:
+        """A step of the play, which counts its own seconds: ours replace them."""
+        self.step(f"  {sentence.partition('] ')[2] or sentence}")
+
+    def keep_a_session_open(self) -> None:
+        """The demonstration's session closes after some months: another one is opened then."""
+        from calls.installation import install_call
+        from calls.models import Session
+
+        now = timezone.now()
+        if not Session.objects.filter(is_demonstration=True, opens_at__lte=now, closes_at__gt=now).exists():
+            self.step("Une nouvelle session de démonstration est ouverte")
+            install_call(now)
+
+
+def static_digest() -> str:
+    """Changes when a static file is added, removed or written again."""
+    digest = sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            found = Path(storage.path(path)).stat()
+            digest.update(f"{path}\t{found.st_size}\t{found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
