@@ -39,17 +39,16 @@ def create_person(
 ) -> User:
     """A fictitious person with a verified address, and an authenticator application when a secret is given.
 
-    Without password nobody can sign in as them; their acts are played by services.
-
-    Called again for the same address, sets the same person right instead of making another.
+    Without password nobody can sign in as them; their acts are played by services. Called again for the same
+    address, sets the same person right instead of making another; a password they already have stays.
     """
     user = User.objects.filter(email=email.strip().lower()).first() or User(email=email.strip().lower())
     user.first_name, user.last_name, user.job_title = first_name, last_name, job_title
     user.is_demonstration, user.is_active = True, True
-    if password is None:
-        user.set_unusable_password()
-    else:
+    if password is not None:
         user.set_password(password)
+    elif user.pk is None:
+        user.set_unusable_password()
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
     if totp_secret is not None:
