@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.second_factor import held_factors
 from core.errors import Refused
 
-ONLY_PASSKEY = "Vous n'avez pas d'application de codes : utilisez le bouton « Confirmer avec ma clé d'accès »."
+ONLY_PASSKEY = "Vous n'avez pas d'application de codes : utilisez le bouton « Confirmer avec ma clé d'accès »."
 
 
 class ConfirmationCodeField(forms.CharField):

@@ -33,7 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
         "account_inactive": "Ce compte est fermé. Écrivez à l'assistance si vous pensez que c'est une erreur.",
         "email_password_mismatch": (
             "L'adresse électronique ou le mot de passe ne correspondent pas. Vérifiez l'orthographe de l'adresse et "
-            "la touche majuscule, ou choisissez « Mot de passe oublié »."
+            "la touche majuscule, ou choisissez « Mot de passe oublié »."
         ),
         "enter_current_password": "Saisissez votre mot de passe actuel.",
         "incorrect_code": "Ce code n'est pas le bon. Vérifiez-le, ou attendez d'en recevoir un nouveau.",
@@ -100,10 +100,10 @@ class MFAAdapter(DefaultMFAAdapter):
             "Un compte protégé par une seconde vérification ne peut pas recevoir une autre adresse non vérifiée."
         ),
         "cannot_delete_authenticator": (
-            "Votre fonction exige une seconde vérification : ajoutez-en une autre avant de retirer celle-ci."
+            "Votre fonction exige une seconde vérification : ajoutez-en une autre avant de retirer celle-ci."
         ),
         "cannot_generate_recovery_codes": (
-            "Activez d'abord une seconde vérification : les codes de secours viennent ensuite."
+            "Activez d'abord une seconde vérification : les codes de secours viennent ensuite."
         ),
         "incorrect_code": (
             "Ce code n'est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau."
@@ -136,12 +136,12 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         **DefaultSocialAccountAdapter.error_messages,
         "email_taken": (
             "Un compte existe déjà avec cette adresse. Connectez-vous d'abord à ce compte, puis liez %s "
-            "depuis « Mon compte »."
+            "depuis « Mon compte »."
         ),
         "invalid_token": "La réponse du fournisseur d'identité n'est pas valable. Recommencez la connexion.",
-        "no_password": "Choisissez d'abord un mot de passe : sans lui, vous ne pourriez plus vous connecter.",
+        "no_password": "Choisissez d'abord un mot de passe : sans lui, vous ne pourriez plus vous connecter.",
         "no_verified_email": "Vérifiez d'abord votre adresse électronique.",
-        "disconnect_last": "C'est votre seul moyen de connexion : choisissez d'abord un mot de passe.",
+        "disconnect_last": "C'est votre seul moyen de connexion : choisissez d'abord un mot de passe.",
         "connected_other": "Cette identité est déjà liée à un autre compte.",
     }
 

@@ -29,14 +29,14 @@ WRONG_CODES_SECONDS = 15 * 60
 
 NO_FACTOR = (
     "Cet acte se confirme avec votre seconde vérification, et votre compte n'en a pas encore. "
-    "Activez-la dans « Mon compte », puis revenez ici."
+    "Activez-la dans « Mon compte », puis revenez ici."
 )
 WRONG_CODE = (
     "Ce code n'est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau, "
     "puis saisissez ses six chiffres."
 )
 TOO_MANY = (
-    "Cinq codes inexacts en quinze minutes : pour votre sécurité, cet acte attend un quart d'heure. "
+    "Cinq codes inexacts en quinze minutes : pour votre sécurité, cet acte attend un quart d'heure. "
     "Le reste de votre compte n'est pas touché."
 )
 WRONG_KEY = "Votre clé d'accès n'a pas été reconnue pour cet acte. Recommencez, ou saisissez un code."

@@ -19,6 +19,7 @@ from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm as BaseActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm as BaseAddWebAuthnForm
+from allauth.mfa.webauthn.forms import EditWebAuthnForm as BaseEditWebAuthnForm
 from django import forms
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.utils import timezone
@@ -26,7 +27,7 @@ from django.utils import timezone
 from accounts import totp
 from accounts.models import FactorRecovery, User
 
-EMAIL_HINT = "Exemple : prenom.nom@ma-commune.fr"
+EMAIL_HINT = "Exemple : prenom.nom@ma-commune.fr"
 APPLICATION_CODE_HINT = "Les six chiffres affichés par votre application. Ils changent toutes les trente secondes."
 EMAIL_CODE_HINT = "Le code reçu par courriel, huit lettres. Le tiret est facultatif."
 
@@ -131,7 +132,7 @@ class AddEmailForm(BaseAddEmailForm):
         _describe(
             self.fields["email"],
             label="Nouvelle adresse électronique",
-            hint=f"Un code y sera envoyé ; l'adresse actuelle sert jusqu'à sa vérification. {EMAIL_HINT}",
+            hint=f"Un code y sera envoyé ; l'adresse actuelle sert jusqu'à sa vérification. {EMAIL_HINT}",
             autocomplete="email",
         )
 
@@ -172,8 +173,16 @@ class AddWebAuthnForm(BaseAddWebAuthnForm):
         _describe(
             self.fields["name"],
             label="Nom de cette clé",
-            hint="Pour la reconnaître plus tard. Exemple : « ordinateur du bureau ».",
+            hint="Pour la reconnaître plus tard. Exemple : « ordinateur du bureau ».",
         )
+
+
+class EditWebAuthnForm(BaseEditWebAuthnForm):
+    """Another name for a passkey."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self.fields["name"], label="Nom de cette clé")
 
 
 class SpendsCodes:
@@ -260,7 +269,7 @@ class IdentityForm(forms.ModelForm):
         model = User
         fields = ["first_name", "last_name", "job_title", "phone"]
         help_texts = {
-            "job_title": "Telle qu'elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
+            "job_title": "Telle qu'elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
             "phone": "Facultatif. Pour vous joindre au sujet d'un dossier, jamais pour autre chose.",
         }
         widgets = {
@@ -282,11 +291,11 @@ class FactorRecoveryForm(forms.ModelForm):
     class Meta:
         model = FactorRecovery
         fields = ["reason"]
-        labels = {"reason": "Que s'est-il passé ?"}
+        labels = {"reason": "Que s'est-il passé ?"}
         help_texts = {
             "reason": (
-                "Exemple : « J'ai changé de téléphone et l'ancien est effacé. » Indiquez un numéro de votre "
-                "service où vous joindre : un agent vous y appellera."
+                "Exemple : « J'ai changé de téléphone et l'ancien est effacé. » Indiquez un numéro de votre "
+                "service où vous joindre : un agent vous y appellera."
             )
         }
         widgets = {"reason": forms.Textarea(attrs={"rows": 5})}

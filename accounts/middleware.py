@@ -34,7 +34,7 @@ AUTHENTICATION = frozenset({"mfa_reauthenticate", "mfa_reauthenticate_webauthn",
 
 ENROL_FIRST = (
     "Votre fonction demande une seconde vérification à chaque connexion. "
-    "Activez-la maintenant : cela prend deux minutes."
+    "Activez-la maintenant : cela prend deux minutes."
 )
 SHOW_FIRST = "Pour continuer, confirmez votre identité avec votre seconde vérification."
 

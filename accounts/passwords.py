@@ -15,7 +15,7 @@ class LengthByRoleValidator:
         minimum = self.minimum_for(user)
         if len(password) < minimum:
             raise ValidationError(
-                f"Ce mot de passe est trop court : il doit compter au moins {minimum} caractères.",
+                f"Ce mot de passe est trop court : il doit compter au moins {minimum} caractères.",
                 code="password_too_short",
             )
 

@@ -63,7 +63,7 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     if locked.state not in (State.REQUESTED, State.APPROVED_ONCE):
         raise Refused("Cette demande n'attend plus d'accord.")
     if by.pk == locked.first_approved_by_id:
-        raise Refused("Vous avez déjà donné votre accord : le second vient d'un autre agent.")
+        raise Refused("Vous avez déjà donné votre accord : le second vient d'un autre agent.")
     confirmations.consume(user=by, act=APPROVAL_ACT, content_sha256=approval_digest(locked), at=at)
     before = str(locked.state)
     if before == State.REQUESTED:

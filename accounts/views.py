@@ -1,5 +1,7 @@
 """Pages of the account that are ours, and the few of the sign-in library whose steps we complete."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account import views as account_views
@@ -13,7 +15,6 @@ from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.totp.views import ActivateTOTPView as BaseActivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView as BaseAddWebAuthnView
 from allauth.mfa.webauthn.views import RemoveWebAuthnView as BaseRemoveWebAuthnView
-from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialAccount, SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
@@ -25,6 +26,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -42,6 +44,19 @@ def _person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def in_our_frame(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """The library puts its own ``site`` in the context of some pages, where the frame expects ours."""
+
+    @wraps(view)
+    def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if isinstance(response, TemplateResponse) and not response.is_rendered and response.context_data:
+            response.context_data.pop("site", None)
+        return response
+
+    return framed
 
 
 # ------------------------------------------------------------------ my account
@@ -117,11 +132,6 @@ def proconnect_callback(request: HttpRequest) -> HttpResponseBase:
         return OAuth2CallbackView.adapter_view(proconnect.ProConnectAdapter(request))(request)
     except SocialApp.DoesNotExist as error:
         raise Http404 from error
-
-
-def proconnect_is_offered(request: HttpRequest) -> bool:
-    """True when an identity provider is configured."""
-    return bool(get_social_adapter().list_apps(request, provider="proconnect"))
 
 
 # ------------------------------------------------------------------ second factor
@@ -200,7 +210,7 @@ def recovery_complete(request: HttpRequest) -> HttpResponse:
         messages.error(request, refusal.message)
         return redirect("recovery_request")
     messages.success(
-        request, "Votre ancienne vérification est retirée. Connectez-vous : nous vous aiderons à en activer une."
+        request, "Votre ancienne vérification est retirée. Connectez-vous : nous vous aiderons à en activer une."
     )
     clear_login(request)
     return redirect("account_login")
@@ -219,7 +229,7 @@ def recovery_cancel(request: HttpRequest, token: str) -> HttpResponse:
         except Refused as refusal:
             messages.error(request, refusal.message)
         else:
-            messages.success(request, "La demande est annulée : votre seconde vérification reste en place.")
+            messages.success(request, "La demande est annulée : votre seconde vérification reste en place.")
         return redirect("account_login")
     return render(request, "accounts/recovery_cancel.html", {"recovery": found})
 

@@ -4,10 +4,11 @@ import re
 from importlib import import_module
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.urls import URLResolver, get_resolver, reverse
 
 from accounts import urls
-from tests.factories.accounts import UserFactory, sign_in
+from tests.factories.accounts import PASSWORD, UserFactory, sign_in
 
 # Offered by the library and not by us: sign-in by code is off, its resend pages with it.
 NOT_OFFERED = {"openid_connect_login", "openid_connect_callback"}
@@ -52,7 +53,7 @@ PERSON_PAGES = [
 ]
 # In what the library says when nobody translated it.
 ENGLISH = re.compile(
-    r"\b(your|you|please|password|code is|sign in|sign up|email address|log ?out|the|account)\b", re.IGNORECASE
+    r"\b(name|your|you|please|password|code is|sign in|sign up|email address|log ?out|the|account)\b", re.IGNORECASE
 )
 
 
@@ -92,7 +93,7 @@ def test_failed_identity_provider_page_is_french(client):
 def test_pages_after_reauthentication_are_french(client):
     user = UserFactory()
     sign_in(client, user)
-    client.post(reverse("account_reauthenticate"), {"password": "une phrase facile à retenir"})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     for name in ("mfa_activate_totp", "mfa_add_webauthn"):
         response = client.get(reverse(name))
         assert response.status_code == 200, name
@@ -120,3 +121,21 @@ def test_errors_are_french_and_keep_what_was_typed(client, name, data):
 
 def test_resolver_has_no_english_leftover():
     assert "compte/login/" not in {str(p.pattern) for p in get_resolver().url_patterns}
+
+
+@pytest.mark.django_db
+def test_renaming_a_passkey_is_french(client):
+    user = UserFactory()
+    key = Authenticator.objects.create(user=user, type="webauthn", data={"name": "clé", "credential": {}})
+    sign_in(client, user)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    response = client.get(reverse("mfa_edit_webauthn", kwargs={"pk": key.pk}))
+    assert "Nom de cette clé" in response.content.decode()
+    assert ENGLISH.findall(text_of(response)) == []
+
+
+@pytest.mark.django_db
+def test_pages_of_the_library_keep_the_sites_own_frame(client):
+    response = client.get(reverse("account_login"))
+    assert "testserver" not in response.content.decode()
+    assert "République" in response.content.decode()
