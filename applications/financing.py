@@ -115,6 +115,11 @@ class Assessment:
         return [finding for finding in self.findings if finding.blocking]
 
     @property
+    def surplus(self) -> Decimal:
+        """By how much resources pass costs, in euros; negative when costs pass resources."""
+        return -self.gap
+
+    @property
     def is_balanced(self) -> bool:
         return self.gap == 0
 

@@ -45,11 +45,12 @@ def _tell_applicant(application: Application, subject: str, name: str, key: str,
 
 
 def _tell_service(application: Application, subject: str, name: str, key: str, **context: Any) -> None:
+    shared = common_context(application)
     queue_mail(
         to=[application.call.contact_email],
         subject=subject,
         template=f"emails/applications/{name}.txt",
-        context={**common_context(application), **context},
+        context={**shared, "path": shared["service_path"], **context},
         dedupe_key=f"application:{application.pk}:{key}:service",
     )
 

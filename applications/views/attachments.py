@@ -34,7 +34,7 @@ def attachment_add(request: HttpRequest, pk: Any) -> HttpResponse:
         else:
             messages.success(request, "La pièce est jointe à votre dossier.")
             return redirect("application_section", pk, "pieces")
-    return render_documents(request, application, form, status=422)
+    return render_documents(request, application, form)
 
 
 @require_POST

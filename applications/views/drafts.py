@@ -62,13 +62,16 @@ def _render_section(request: HttpRequest, application: Application, page: Sectio
     if refused:
         # A model form writes what was typed onto its instance: the menu tells what is stored.
         application = own_application(request, application.pk)
+    terms = terms_of(application, rules_of(application, at))
+    excluded = ", ".join(terms.excluded_labels())
     context = {
         **menu_of(application, page.section.slug, at),
         "page": page,
         "plan": posted_assessment(application, request.POST, at) if refused else assessment_of(application, at),
-        "terms": terms_of(application, rules_of(application, at)),
+        "terms": terms,
+        "excluded": f"Cet axe ne finance pas les dépenses suivantes\u00a0: {excluded}." if excluded else "",
     }
-    return render(request, "applications/section.html", context, status=422 if refused else 200)
+    return render(request, "applications/section.html", context)
 
 
 def menu_of(application: Application, current: str, at: datetime) -> dict[str, Any]:
@@ -92,9 +95,7 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
     }
 
 
-def render_documents(
-    request: HttpRequest, application: Application, form: AttachmentForm, status: int = 200
-) -> HttpResponse:
+def render_documents(request: HttpRequest, application: Application, form: AttachmentForm) -> HttpResponse:
     """The section of the documents: those there, those missing, and the form to join one."""
     attachments = attachments_of(application)
     context = {
@@ -103,7 +104,7 @@ def render_documents(
         "missing_kinds": missing_kinds(application, attachments),
         "form": form,
     }
-    return render(request, "applications/documents.html", context, status=status)
+    return render(request, "applications/documents.html", context)
 
 
 @require_safe

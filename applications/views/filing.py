@@ -54,7 +54,7 @@ def _render_filing(request: HttpRequest, application: Application, form: SubmitF
         "closed": guard_session_open(application, at),
         "form": form,
     }
-    return render(request, "applications/submit.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/submit.html", context)
 
 
 @require_safe
@@ -82,7 +82,7 @@ def application_withdraw(request: HttpRequest, pk: Any) -> HttpResponse:
             messages.success(request, "Le dossier est retiré.")
             return redirect("application_detail", pk)
     context = {"application": application, "form": form}
-    return render(request, "applications/withdraw.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/withdraw.html", context)
 
 
 def completion_answer(request: HttpRequest, pk: Any) -> HttpResponse:
@@ -107,4 +107,4 @@ def completion_answer(request: HttpRequest, pk: Any) -> HttpResponse:
         "missing": missing_items(application, at),
         "form": form,
     }
-    return render(request, "applications/completion_answer.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/completion_answer.html", context)

@@ -43,7 +43,7 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
         "acknowledgement": Acknowledgement.objects.filter(application=application).select_related("file").first(),
         "form": form,
     }
-    return render(request, "applications/application_detail.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/application_detail.html", context)
 
 
 @require_POST

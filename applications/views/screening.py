@@ -142,4 +142,4 @@ def render_screening(request: HttpRequest, application: Application, form: Messa
         "acknowledgement": Acknowledgement.objects.filter(application=application).select_related("file").first(),
         "form": form,
     }
-    return render(request, "applications/screening_detail.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/screening_detail.html", context)

@@ -54,7 +54,7 @@ def _act(
             messages.success(request, said)
             return redirect("screening_detail", application.pk)
     context |= {"application": application, "form": form, "row": WORKFLOW.transition(name)}
-    return render(request, template, context, status=422 if form.errors else 200)
+    return render(request, template, context)
 
 
 def screening_request(request: HttpRequest, pk: Any) -> HttpResponse:

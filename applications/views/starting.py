@@ -68,17 +68,14 @@ def read_choice(user: User, references: list[str], at: datetime) -> Choice:
     """The first authority named of which the person is a member leads; the others make a grouping with it."""
     choice = Choice(organisations_of(user, at))
     mine = {reference_of(organisation): organisation for organisation in choice.organisations}
+    own = [mine[reference] for reference in dict.fromkeys(references) if reference in mine]
     year = Vintage.objects.order_by("-year").values_list("year", flat=True).first() or 0
-    named, choice.unknown = find_by_references(references, year)
-    for authority in named:
-        own = mine.get(reference_of(authority))
-        if own is not None and choice.lead is None:
-            choice.lead = own
-        else:
-            choice.others.append(authority)
-    if choice.lead is None:
-        choice.foreign, choice.others = choice.others, []
-        if len(choice.organisations) == 1 and not named:
+    named, choice.unknown = find_by_references([item for item in references if item not in mine], year)
+    if own:
+        choice.lead, choice.others = own[0], [*own[1:], *named]
+    else:
+        choice.foreign = named
+        if len(choice.organisations) == 1 and not references:
             choice.lead = choice.organisations[0]
     return choice
 
@@ -101,7 +98,7 @@ def application_start(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "choice": choice, "call": call, "axes": [], "wanted": request.GET.get("axe", "")}
     if choice.lead is not None and call is not None:
         context["axes"] = _offers(call, choice, at)
-    return render(request, "applications/application_start.html", context, status=422 if form.errors else 200)
+    return render(request, "applications/application_start.html", context)
 
 
 def _start(user: Any, choice: Choice, session_id: int, at: datetime) -> Application:

@@ -16,21 +16,27 @@ from applications.enums import AttachmentKind, TaxBasis
 from applications.models import Application, Attachment
 from applications.rules import questions_of, rules_of
 from calls.enums import MandateRole
+from calls.installation import install_call, vintages_of_call
 from calls.models import Call, Mandate, Session
 from core import files
 from territories.enums import AffiliationRole
 from territories.models import Affiliation, Grouping, Organisation
 from tests.factories.accounts import UserFactory
-from tests.factories.calls import FIRST_RELEVE, MandateFactory, session_of, the_call
-from tests.factories.territories import AffiliationFactory, OrganisationFactory
+from tests.factories.calls import FIRST_RELEVE, MandateFactory, session_of
+from tests.factories.territories import AffiliationFactory, OrganisationFactory, VintageFactory
 
 IBAN = "FR7630001007941234567890185"
 BIC = "BDFEFRPPCCT"
 
 
 def the_only_call() -> Call:
-    """The call of the test, installed at first need."""
-    return Call.objects.order_by("pk").first() or the_call()
+    """The call of the test, installed at first need with no territory loaded: every population is unknown."""
+    known = Call.objects.order_by("pk").first()
+    if known is not None:
+        return known
+    for year in vintages_of_call():
+        VintageFactory(year=year)
+    return install_call(FIRST_RELEVE)
 
 
 def pdf(text: str = "page") -> bytes:

@@ -1,0 +1,419 @@
+"""The applicant's pages, as a person goes through them without JavaScript."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from applications.models import Application, CostLine
+from core import outbox
+from tests.factories.accounts import UserFactory, sign_in
+from tests.factories.applications import (
+    BIC,
+    IBAN,
+    ApplicationFactory,
+    applicant_of,
+    completion_requested_application,
+    pdf,
+    start,
+    submitted_application,
+    the_only_call,
+)
+from tests.factories.calls import FIRST_RELEVE, PARIS, session_of
+from tests.factories.territories import AffiliationFactory, OrganisationFactory
+
+
+@pytest.fixture
+def travel():
+    """The pages read the clock: the tests stand in the first relève."""
+    with time_machine.travel(FIRST_RELEVE, tick=True):
+        yield
+
+
+def section_url(application, slug):
+    return reverse("application_section", args=[application.pk, slug])
+
+
+def rows(prefix, *lines, initial=0):
+    """A set of lines as a browser sends it."""
+    data = {f"{prefix}-TOTAL_FORMS": str(len(lines)), f"{prefix}-INITIAL_FORMS": str(initial)}
+    for index, line in enumerate(lines):
+        data |= {f"{prefix}-{index}-{name}": value for name, value in line.items()}
+    return data
+
+
+def test_application_list_without_organisation_says_what_to_do(client, db):
+    the_only_call()
+    sign_in(client, UserFactory())
+    response = client.get(reverse("application_list"))
+    assert "rattaché à aucune collectivité" in response.content.decode()
+
+
+def test_whole_way_from_start_to_acknowledgement(client, db, travel):
+    call = the_only_call()
+    organisation = OrganisationFactory(name="Saint-Malo-des-Essais")
+    user = AffiliationFactory(organisation=organisation).user
+    sign_in(client, user)
+    assert "pas encore de dossier" in client.get(reverse("application_list")).content.decode()
+    page = client.get(reverse("application_start"))
+    assert "Commencer ce dossier" in page.content.decode()
+    session = session_of(call, "axe-1", "releve-1")
+    response = client.post(
+        reverse("application_start"), {"session": session.pk, "qui": f"commune:{organisation.territory_code}"}
+    )
+    application = Application.objects.get()
+    assert response.url == section_url(application, "collectivite")
+    assert application.siret == organisation.siret
+    assert application.contact_email == user.email
+
+    def save(slug, data):
+        application.refresh_from_db()
+        response = client.post(section_url(application, slug), {"version": application.version, **data})
+        assert response.status_code == 302, [response.context["page"].errors, response.context["page"].form.non_field_errors()]
+
+    save(
+        "collectivite",
+        {
+            "siret": organisation.siret,
+            "representative_name": "Dominique Moreau",
+            "representative_title": "maire",
+            "representative_email": "maire@example.fr",
+            "contact_name": "Camille Martin",
+            "contact_email": "mairie@example.fr",
+            "bank_holder": "Trésorerie",
+            "iban": "FR76 3000 1007 9412 3456 7890 185",
+            "bic": BIC,
+        },
+    )
+    theme = application.axis.themes.first()
+    save("projet", {"title": "Un guichet en ligne", "theme": theme.pk, "summary": "Tout.", "place": "Ici"})
+    cost = {"label": "Prestation", "category": "services", "nature": "investment", "amount": "10 000,00"}
+    save("depenses", {"tax_basis": "ht", **rows("cost_lines", cost, {})})
+    own = {"kind": "own", "label": "", "status": "granted", "amount": "5000"}
+    save("financement", {"amount_requested": "5 000", **rows("funding_lines", own)})
+    milestone = {"label": "Mise en service", "due_on": "2021-12-31"}
+    indicator = {"label": "Démarches", "baseline": "0", "target": "10"}
+    save(
+        "calendrier",
+        {
+            "starts_on": "2021-06-01",
+            "ends_on": "2022-06-01",
+            **rows("milestones", milestone),
+            **rows("indicators", indicator),
+        },
+    )
+    page = client.get(section_url(application, "questions"))
+    codes = [name for name in page.context["page"].form.fields if name != "version"]
+    save("questions", dict.fromkeys(codes, "Une réponse."))
+    for kind in ("deliberation", "bank_details"):
+        response = client.post(
+            reverse("attachment_add", args=[application.pk]),
+            {"kind": kind, "file": SimpleUploadedFile("piece.pdf", pdf(kind))},
+        )
+        assert response.status_code == 302
+    page = client.get(reverse("application_submit", args=[application.pk]))
+    assert "Votre dossier est complet" in page.content.decode()
+    key = page.context["form"]["idempotency_key"].value()
+    filing = {"idempotency_key": key, "sworn_as": "mandated", "sworn": "on"}
+    response = client.post(reverse("application_submit", args=[application.pk]), filing)
+    assert response.url == reverse("application_submitted", args=[application.pk])
+    application.refresh_from_db()
+    assert application.number in client.get(response.url).content.decode()
+    assert application.iban == IBAN
+    assert CostLine.objects.get().amount == Decimal("10000.00")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        outbox.deliver_all()
+    detail = client.get(reverse("application_detail", args=[application.pk])).content.decode()
+    assert f"accuse-de-reception-{application.number}.pdf" in detail
+    download = client.get(reverse("acknowledgement_download", args=[application.pk]))
+    assert download.content.startswith(b"%PDF-")
+    assert download["Content-Disposition"].startswith("attachment")
+
+
+def test_application_start_with_unknown_authority_is_refused_and_writes_nothing(client, db, travel):
+    organisation = OrganisationFactory()
+    session = session_of(the_only_call(), "axe-1", "releve-1")
+    sign_in(client, applicant_of(organisation))
+    response = client.post(reverse("application_start"), {"session": session.pk, "qui": "commune:00000"})
+    assert "Nous ne connaissons pas cette collectivité" in response.content.decode()
+    assert not Application.objects.exists()
+
+
+def test_application_start_for_somebody_else_offers_the_affiliation(client, db, travel):
+    mine, other = OrganisationFactory(), OrganisationFactory(syndicat=True, name="Syndicat voisin")
+    session = session_of(the_only_call(), "axe-1", "releve-1")
+    sign_in(client, applicant_of(mine))
+    data = {"session": session.pk, "qui": f"organisation:{other.pk}"}
+    response = client.post(reverse("application_start"), data)
+    assert "Vous n’êtes pas rattaché à Syndicat voisin" in response.content.decode()
+    assert not Application.objects.exists()
+
+
+def test_application_start_for_a_grouping_splits_the_aid_between_members(client, db, travel):
+    lead, member = OrganisationFactory(), OrganisationFactory(syndicat=True)
+    session = session_of(the_only_call(), "axe-1", "releve-1")
+    sign_in(client, applicant_of(lead))
+    references = [f"commune:{lead.territory_code}", f"organisation:{member.pk}"]
+    # The commune is no territory of the sample: the person's own organisation is found by its reference all the same.
+    response = client.post(reverse("application_start"), {"session": session.pk, "qui": references})
+    assert response.status_code == 302, response.context["form"].errors
+    application = Application.objects.get()
+    assert application.grouping is not None
+    assert {row.organisation for row in application.beneficiaries.all()} == {lead, member}
+    page = client.get(section_url(application, "financement")).content.decode()
+    assert f"Part de l’aide pour {member.name}" in page
+
+
+BAD_FIELDS = [
+    ("collectivite", {"siret": "21350238800010"}, "clé de contrôle est fausse"),
+    ("collectivite", {"siret": "123"}, "Un SIRET compte 14 chiffres"),
+    ("collectivite", {"iban": "FR7630001007941234567890186"}, "IBAN n’est pas valide"),
+    ("collectivite", {"iban": "FR76"}, "IBAN"),
+    ("collectivite", {"bic": "XX"}, "Un BIC compte 8 ou 11 caractères"),
+    ("collectivite", {"contact_email": "pas une adresse"}, "adresse"),
+    ("financement", {"amount_requested": "-5"}, "supérieur à zéro"),
+    ("financement", {"amount_requested": "10,005"}, "deux décimales au plus"),
+    ("financement", {"amount_requested": "beaucoup"}, "Indiquez un montant en chiffres"),
+    ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2021-01-01"}, "La fin du projet doit suivre son début"),
+    ("projet", {"title": "x" * 201}, "200"),
+]
+EMPTY_SETS = {
+    "financement": rows("funding_lines"),
+    "calendrier": rows("milestones") | rows("indicators"),
+    "depenses": rows("cost_lines"),
+}
+
+
+@pytest.mark.parametrize(("slug", "typed", "message"), BAD_FIELDS)
+def test_section_refuses_bad_input_at_its_field_and_keeps_it(client, db, travel, slug, typed, message):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    before = Application.objects.values().get()
+    data = {"version": application.version, **EMPTY_SETS.get(slug, {}), **typed}
+    response = client.post(section_url(application, slug), data)
+    assert response.status_code == 200
+    form = response.context["page"].form
+    assert any(message in text for name in typed for text in form.errors.get(name, [])), form.errors
+    content = response.content.decode()
+    assert all(value in content for value in typed.values())
+    assert Application.objects.values().get() == before
+
+
+@pytest.mark.parametrize(
+    ("amount", "message"), [("-5", "supérieur à zéro"), ("0", "supérieur à zéro"), ("1,999", "deux décimales au plus")]
+)
+def test_cost_line_refuses_a_wrong_amount_at_its_line(client, db, travel, amount, message):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    good = {"label": "Juste", "category": "services", "nature": "investment", "amount": "10"}
+    bad = {**good, "label": "Faux", "amount": amount}
+    data = {"version": application.version, "tax_basis": "ht", **rows("cost_lines", good, bad)}
+    response = client.post(section_url(application, "depenses"), data)
+    formset = response.context["page"].sets[0].formset
+    assert message in formset.forms[1].errors["amount"][0]
+    assert not formset.forms[0].errors
+    assert f'value="{amount}"' in response.content.decode()
+    assert not CostLine.objects.exists()
+
+
+def test_stale_form_is_refused_keeps_what_was_typed_and_may_be_sent_again(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    stale = {"version": application.version, "title": "Titre de l’autre onglet"}
+    client.post(section_url(application, "projet"), {"version": application.version, "title": "Premier titre"})
+    response = client.post(section_url(application, "projet"), stale)
+    content = response.content.decode()
+    assert "modifié ailleurs" in content
+    assert "Titre de l’autre onglet" in content
+    application.refresh_from_db()
+    assert application.title == "Premier titre"
+    version = response.context["page"].form["version"].value()
+    response = client.post(section_url(application, "projet"), {**stale, "version": version})
+    assert response.status_code == 302
+    application.refresh_from_db()
+    assert application.title == "Titre de l’autre onglet"
+
+
+def test_totals_follow_what_is_typed_and_write_nothing(client, db, travel):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    cost = {"label": "Prestation", "category": "services", "nature": "operating", "amount": "200 000"}
+    response = client.post(
+        reverse("application_totals", args=[application.pk]), {**rows("cost_lines", cost, {"amount": "n’importe"})}
+    )
+    content = response.content.decode()
+    assert "200\u202f000,00" in content
+    assert "100\u202f000,00" in content  # still to finance
+    assert CostLine.objects.get().amount == Decimal("100000.00")
+    assert client.get(reverse("application_totals", args=[application.pk])).status_code == 405
+
+
+def test_submit_one_second_after_closing_is_refused_with_the_hour(client, db):
+    application = ApplicationFactory()
+    closing = application.session.closes_at
+    sign_in(client, applicant_of(application.organisation))
+    filing = {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"}
+    with time_machine.travel(closing + timedelta(seconds=1), tick=False):
+        response = client.post(reverse("application_submit", args=[application.pk]), filing)
+    content = response.content.decode()
+    assert "close depuis le 15 juin 2021 à 12 h 00, heure de Paris" in content.replace("\u00a0", " ")
+    application.refresh_from_db()
+    assert application.state == "draft"
+    with time_machine.travel(closing, tick=False):
+        response = client.post(reverse("application_submit", args=[application.pk]), filing)
+    application.refresh_from_db()
+    assert application.state == "submitted"
+
+
+def test_second_submit_with_the_same_key_answers_the_same_and_with_another_is_friendly(client, db, travel):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    url = reverse("application_submit", args=[application.pk])
+    filing = {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"}
+    first, again = client.post(url, filing), client.post(url, filing)
+    assert first.url == again.url == reverse("application_submitted", args=[application.pk])
+    other = client.post(url, {**filing, "idempotency_key": str(uuid4())}, follow=True)
+    application.refresh_from_db()
+    assert f"déjà déposé sous le numéro {application.number}" in other.content.decode()
+
+
+def test_submit_without_the_sworn_statement_is_refused_at_its_field(client, db, travel):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    url = reverse("application_submit", args=[application.pk])
+    response = client.post(url, {"idempotency_key": str(uuid4())})
+    assert set(response.context["form"].errors) == {"sworn", "sworn_as"}
+    application.refresh_from_db()
+    assert application.state == "draft"
+
+
+def test_submit_of_an_unfinished_dossier_links_each_gap(client, db, travel):
+    application = ApplicationFactory(skip=["financement", "pieces"])
+    sign_in(client, applicant_of(application.organisation))
+    url = reverse("application_submit", args=[application.pk])
+    page = client.get(url)
+    assert section_url(application, "financement") in page.content.decode()
+    assert section_url(application, "pieces") in page.content.decode()
+    response = client.post(url, {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"})
+    assert response.context["form"].non_field_errors()
+    application.refresh_from_db()
+    assert application.state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("vide.pdf", b"", "Le fichier est vide"),
+        ("gros.pdf", b"%PDF-" + b"0" * (10 * 1024 * 1024), "dépasse 10"),
+        ("note.txt", b"bonjour", "Ce type de fichier n’est pas accepté"),
+        ("image.png", None, "ne correspond pas à son nom"),
+        ("double.pdf", "polyglot", "deux types à la fois"),
+    ],
+)
+def test_attachment_refused_at_its_field_leaves_nothing(client, db, travel, name, content, message):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    if content == "polyglot":
+        import io
+        import zipfile
+
+        tail = io.BytesIO()
+        with zipfile.ZipFile(tail, "w") as archive:
+            archive.writestr("autre.txt", "deux")
+        content = pdf() + tail.getvalue()
+    sent = SimpleUploadedFile(name, pdf() if content is None else content)
+    url = reverse("attachment_add", args=[application.pk])
+    response = client.post(url, {"kind": "deliberation", "file": sent})
+    assert message in response.context["form"].errors["file"][0]
+    assert not application.attachments.exists()
+
+
+def test_attachment_is_downloaded_by_those_who_see_the_dossier_only(client, db, travel):
+    application = submitted_application()
+    attachment = application.attachments.first()
+    url = reverse("attachment_download", args=[application.pk, attachment.pk])
+    unknown = reverse("attachment_download", args=[application.pk, uuid4()])
+    sign_in(client, applicant_of(application.organisation))
+    response = client.get(url)
+    assert response.status_code == 200
+    assert response["X-Content-Type-Options"] == "nosniff"
+    sign_in(client, applicant_of(OrganisationFactory()))
+    strange, missing = client.get(url), client.get(unknown)
+    assert strange.status_code == missing.status_code == 404
+    assert strange.content == missing.content
+
+
+def test_stranger_and_nobody_get_the_same_bytes_on_every_page(client, db, travel):
+    application = submitted_application()
+    sign_in(client, applicant_of(OrganisationFactory()))
+    for name in ("application_detail", "application_submit", "application_submitted", "application_withdraw",
+                 "completion_answer", "acknowledgement_download", "application_missing", "screening_detail"):
+        strange = client.get(reverse(name, args=[application.pk]))
+        missing = client.get(reverse(name, args=[uuid4()]))
+        assert strange.status_code == missing.status_code == 404, name
+        assert strange.content == missing.content, name
+
+
+def test_completion_is_answered_after_a_document_is_added(client, db):
+    application = completion_requested_application()
+    sign_in(client, applicant_of(application.organisation))
+    with time_machine.travel(FIRST_RELEVE + timedelta(days=10), tick=True):
+        page = client.get(reverse("completion_answer", args=[application.pk])).content.decode()
+        assert "La délibération signée" in page
+        sent = SimpleUploadedFile("deliberation.pdf", pdf("nouvelle"))
+        client.post(reverse("attachment_add", args=[application.pk]), {"kind": "deliberation", "file": sent})
+        client.post(reverse("completion_answer", args=[application.pk]), {"message": "La voici."})
+    application.refresh_from_db()
+    assert application.state == "submitted"
+    assert application.attachments.filter(kind="deliberation").count() == 2
+
+
+def test_withdraw_needs_its_confirmation(client, db, travel):
+    application = submitted_application()
+    sign_in(client, applicant_of(application.organisation))
+    url = reverse("application_withdraw", args=[application.pk])
+    assert "confirmed" in client.post(url, {}).context["form"].errors
+    application.refresh_from_db()
+    assert application.state == "submitted"
+    client.post(url, {"confirmed": "on"})
+    application.refresh_from_db()
+    assert application.state == "withdrawn"
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_application_list_costs_the_same_whatever_its_length(client, db, django_assert_num_queries, count):
+    organisation = OrganisationFactory()
+    for _ in range(count):
+        start(organisation=organisation)
+    sign_in(client, applicant_of(organisation))
+    client.get(reverse("application_list"))
+    with django_assert_num_queries(12, exact=False) as seen:
+        response = client.get(reverse("application_list"))
+    assert response.context["page"].paginator.count == count
+    LENGTHS[count] = len(seen)
+    assert len(set(LENGTHS.values())) == 1
+
+
+LENGTHS: dict[int, int] = {}
+
+
+def test_filed_dossier_is_no_longer_edited(client, db, travel):
+    application = submitted_application()
+    sign_in(client, applicant_of(application.organisation))
+    response = client.post(section_url(application, "projet"), {"version": application.version, "title": "Autre"})
+    assert response.url == reverse("application_detail", args=[application.pk])
+    application.refresh_from_db()
+    assert application.title != "Autre"
+
+
+def test_draft_page_tells_the_closing_hour_in_paris(client, db):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    with time_machine.travel(datetime(2021, 5, 1, 12, tzinfo=PARIS), tick=True):
+        page = client.get(section_url(application, "projet")).content.decode()
+    assert "15 juin 2021 à 12 h 00" in page
