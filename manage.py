@@ -6,13 +6,20 @@ import sys
 from pathlib import Path
 
 
+# These need no database; « demo » starts the servers itself, to be told when they run already.
+WITHOUT_SERVERS = ([], ["help"], ["demo"], ["make_secrets"])
+
+
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if not os.environ.get("DATABASE_URL") and "--help" not in sys.argv and sys.argv[1:2] not in ([], ["help"]):
+    if not os.environ.get("DATABASE_URL") and "--help" not in sys.argv and sys.argv[1:2] not in WITHOUT_SERVERS:
         from core.embedded import ensure_running
 
         data_dir = Path(os.environ.get("GUICHET_DATA_DIR", Path(__file__).resolve().parent / ".data"))
         os.environ.update(ensure_running(data_dir).environ())
+        if (data_dir / "demonstration.json").exists():
+            # Written by « demo »: everything in this data directory is fictitious.
+            os.environ.setdefault("GUICHET_DEMONSTRATION", "1")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -98,8 +98,8 @@ class Supervisor:
             for line in lines:
                 self.printer.line(name, line.decode(errors="replace").rstrip())
 
-    def wait(self, ready: Callable[[], bool] | None, on_ready: Callable[[], None] | None) -> int:
-        """Return 0 after a signal, 1 when a program ended. `ready` is asked until it says yes, then `on_ready`."""
+    def wait(self, ready: Callable[[], bool] | None = None, on_ready: Callable[[], None] | None = None) -> list[Child]:
+        """Return what ended by itself; nothing after a signal. `ready` is asked until it says yes, then `on_ready`."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
@@ -118,21 +118,19 @@ class Supervisor:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signalled = number
 
-    def _loop(self, wake: int, ready: Callable[[], bool] | None, on_ready: Callable[[], None] | None) -> int:
+    def _loop(self, wake: int, ready: Callable[[], bool] | None, on_ready: Callable[[], None] | None) -> list[Child]:
         pending = ready is not None or on_ready is not None
         while not self._signalled:
             watched = [wake, *(child.fileno() for child in self.children)]
             readable = select(watched, [], [], READY_POLL_SECONDS if pending else None)[0]
             ended = [child for child in self.children if child.fileno() in readable]
             if ended:
-                for child in ended:
-                    self.printer.say(f"« {child.name} » s'est arrêté ({describe(child.exit_code())}).")
-                return 1
+                return ended
             if pending and not self._signalled and (ready is None or ready()):
                 pending = False
                 if on_ready is not None:
                     on_ready()
-        return 0
+        return []
 
     def stop(self) -> None:
         """Stop all, in order, and print their last lines. A second Ctrl-C hurries: the guards then finish."""
@@ -184,7 +182,25 @@ def supervise(
     supervisor = Supervisor(programs, output or sys.stdout)
     try:
         supervisor.start()
-        code = supervisor.wait(ready, on_ready)
+        ended = supervisor.wait(ready, on_ready)
+        for child in ended:
+            supervisor.printer.say(f"« {child.name} » s'est arrêté ({describe(child.exit_code())}).")
     finally:
         supervisor.stop()
-    return code
+    return 1 if ended else 0
+
+
+def run_to_end(program: Program) -> int | None:
+    """Run one program to its end, its lines going straight to our own output, and return its exit code.
+
+    None after Ctrl-C or SIGTERM: it has been stopped. Like `supervise`, leaves nothing behind, kill -9 included.
+    """
+    die_with_parent_if_asked()
+    supervisor = Supervisor([], sys.stdout)
+    sys.stdout.flush()
+    child = Child(program.name, _order(program), sys.stdout.fileno())
+    supervisor.children.append(child)
+    try:
+        return child.exit_code() if supervisor.wait() else None
+    finally:
+        child.stop()

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.test.utils import override_settings
 
 
 class Command(BaseCommand):
@@ -21,13 +22,13 @@ class Command(BaseCommand):
         call_command("install_call")
 
 
-def collect_static() -> None:
-    """Gathers and names the static files by their content, as web and worker serve them."""
-    with_manifest = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-    }
-    from django.test.utils import override_settings
+def collect_static(*, is_compressed: bool = True) -> None:
+    """Gathers and names the static files by their content, as web and worker serve them.
 
+    Without compression it takes 4 s instead of 45: enough where nothing travels over a network.
+    """
+    library = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    plain = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    with_manifest = {**settings.STORAGES, "staticfiles": {"BACKEND": library if is_compressed else plain}}
     with override_settings(STORAGES=with_manifest):
         call_command("collectstatic", verbosity=0, interactive=False)
