@@ -101,7 +101,6 @@ class MandateAdmin(admin.ModelAdmin):
     list_filter = ["role", "call"]
     list_select_related = ["user", "call", "axis"]
     search_fields = ["user__email", "user__last_name"]
-    autocomplete_fields: list[str] = []
     raw_id_fields = ["user"]
     exclude = ["appointed_by"]
     actions = ["end_now"]

@@ -29,6 +29,11 @@ class VersionSheet:
     is_current: bool
     rows: list[tuple[Axis, AxisTerms | None, list[str]]]
 
+    @property
+    def caption(self) -> str:
+        """Names the table of this version: each region of a page has its own name."""
+        return f"Conditions par axe, version {self.version.number}"
+
 
 def millions(amount: Decimal | None) -> str:
     """« 88 millions d’euros » for a round amount in millions; empty when unknown."""

@@ -17,11 +17,14 @@ class AffiliationRequestForm(forms.Form):
 
     qui = forms.CharField(widget=forms.HiddenInput)
     role = forms.ChoiceField(
-        label="Vous agissez comme",
-        choices=AffiliationRole.choices,
+        label="Votre rôle",
+        choices=[
+            (AffiliationRole.CONTRIBUTOR.value, "Je prépare les dossiers"),
+            (AffiliationRole.LEGAL_REPRESENTATIVE.value, "Je suis le représentant légal, ou mandaté par lui"),
+        ],
         widget=forms.RadioSelect,
         initial=AffiliationRole.CONTRIBUTOR,
-        help_text="Le représentant légal (maire, président, ou personne qu’il a mandatée) dépose et signe.",
+        help_text="Seul le représentant légal (maire, président ou personne mandatée) dépose et signe.",
     )
     idempotency_key = IdempotencyField()
 

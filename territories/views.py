@@ -14,6 +14,7 @@ from territories.enums import AffiliationRole
 from territories.forms import AffiliationRequestForm
 from territories.lookup import Authority, find_by_references
 from territories.models import Affiliation, Organisation, Territory, Vintage
+from territories.people import person
 from territories.search import Hit, search_territories
 from territories.services import end_affiliation, organisation_for, request_affiliation
 
@@ -34,7 +35,7 @@ def _hits(text: str) -> list[tuple[Hit, str]]:
 def affiliation_home(request: HttpRequest) -> HttpResponse:
     """My affiliations and requests, and the search of my authority."""
     text = request.GET.get("q", "").strip()[:100]
-    mine = Affiliation.objects.filter(user_id=request.user.pk).select_related("organisation").order_by("-id")[:_SHOWN]
+    mine = Affiliation.objects.filter(user=person(request)).select_related("organisation").order_by("-id")[:_SHOWN]
     context = {"affiliations": list(mine), "now": timezone.now(), "text": text, "hits": _hits(text) if text else []}
     return render(request, "territories/affiliation_home.html", context)
 
@@ -78,22 +79,22 @@ def _ask(request: HttpRequest, form: AffiliationRequestForm, authority: Authorit
     key = form.cleaned_data["idempotency_key"]
     with (
         transaction.atomic(),
-        idempotent(key=key, act="affiliation.request", actor=request.user, content=content) as command,
+        idempotent(key=key, act="affiliation.request", actor=person(request), content=content) as command,
     ):
         if command.is_replay:
             return
         organisation = organisation_for(authority) if isinstance(authority, Territory) else authority
         assert isinstance(organisation, Organisation)
-        made = request_affiliation(user=request.user, organisation=organisation, role=role, at=timezone.now())
+        made = request_affiliation(user=person(request), organisation=organisation, role=role, at=timezone.now())
         command.answer = {"affiliation": made.pk}
 
 
 @require_POST
 def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """Withdraw my request, or give up my affiliation."""
-    affiliation = get_object_or_404(Affiliation.objects.filter(user_id=request.user.pk), pk=affiliation_id)
+    affiliation = get_object_or_404(Affiliation.objects.filter(user=person(request)), pk=affiliation_id)
     try:
-        end_affiliation(affiliation_id=affiliation.pk, by=request.user, at=timezone.now())
+        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=timezone.now())
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:

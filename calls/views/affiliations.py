@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,14 +14,15 @@ from django.views.decorators.http import require_POST, require_safe
 from calls.enums import MandateRole
 from calls.permissions import territory_scope
 from core.errors import Refused
-from territories.models import Affiliation
+from territories.models import Affiliation, AffiliationQuerySet
+from territories.people import person
 from territories.services import refuse_affiliation, validate_affiliation
 
 ANSWERING_ROLES = (MandateRole.SCREENER, MandateRole.OFFICER, MandateRole.ADMINISTRATOR)
 PAGE_SIZE = 25
 
 
-def answerable_by(user: Any, at: datetime) -> QuerySet[Affiliation]:
+def answerable_by(user: Any, at: datetime) -> AffiliationQuerySet:
     """The affiliations and requests of the territories where the person may answer; 404 without any such mandate.
 
     A région has no département: only mandates for all of France reach it.
@@ -49,7 +50,7 @@ def affiliation_validate(request: HttpRequest, affiliation_id: int) -> HttpRespo
     affiliation = get_object_or_404(answerable_by(request.user, now), pk=affiliation_id)
     try:
         validate_affiliation(
-            affiliation_id=affiliation.pk, by=request.user, at=now, evidence="visa d’un agent de l’État"
+            affiliation_id=affiliation.pk, by=person(request), at=now, evidence="visa d’un agent de l’État"
         )
     except Refused as refusal:
         messages.error(request, refusal.message)
@@ -65,7 +66,7 @@ def affiliation_refuse(request: HttpRequest, affiliation_id: int) -> HttpRespons
     affiliation = get_object_or_404(answerable_by(request.user, now), pk=affiliation_id)
     try:
         refuse_affiliation(
-            affiliation_id=affiliation.pk, by=request.user, reason=request.POST.get("reason", ""), at=now
+            affiliation_id=affiliation.pk, by=person(request), reason=request.POST.get("reason", ""), at=now
         )
     except Refused as refusal:
         messages.error(request, refusal.message)
