@@ -56,8 +56,8 @@ def sign(convention: Convention, user: User, at: datetime) -> Convention:
         convention=convention, user=user, at=at, key=f"play:{convention.pk}:{convention.state}", shown_sha256=shown
     )
     complete_signing(signing_id=str(signing.pk))
-    convention.refresh_from_db()
-    return convention
+    # Read anew: a protected state is not refreshed in place.
+    return Convention.objects.select_related("application").get(pk=convention.pk)
 
 
 def pay(convention: Convention, user: User, at: datetime) -> None:

@@ -291,5 +291,5 @@ def _mend(decision_list: DecisionList, refusal: Refused, cast: Cast, at: datetim
                 at=at,
                 actor=cast.officer,
             )
-            decision_list.refresh_from_db()
+            decision_list = DecisionList.objects.get(pk=decision_list.pk)
     return decision_list
