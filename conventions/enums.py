@@ -7,7 +7,6 @@ class ConventionState(models.TextChoices):
     BENEFICIARY_SIGNED = "beneficiary_signed", "à signer par l'État"
     SIGNED = "signed", "signée"
     PAID = "paid", "versée"
-    CANCELLED = "cancelled", "annulée"
 
 
 class RevisionKind(models.TextChoices):

@@ -4,7 +4,7 @@ Décret 2018-514, art. 8: no document is generated with one of its mandatory fac
 """
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -13,8 +13,10 @@ from num2words import num2words
 from applications import financing
 from applications.models import Application
 from calls.models import AxisTerms
-from core.money import amount_text
+from core.errors import Refused
+from core.money import CENT, NBSP, amount_text
 from jury.models import Decision
+from territories.models import Organisation
 
 # What art. 8 of the décret asks for, with the words of the refusal.
 MANDATORY = {
@@ -35,15 +37,19 @@ MANDATORY = {
 
 def amount_in_words(amount: Decimal) -> str:
     """« douze mille trois cents euros et cinquante centimes »"""
-    euros = int(amount)
-    cents = int((amount - euros) * 100)
-    words = f"{num2words(euros, lang='fr')} {'euro' if euros < 2 else 'euros'}"
-    if euros and euros % 1_000_000 == 0:
-        # « un million d'euros »: after a round million French puts « de ».
-        words = f"{num2words(euros, lang='fr')} d'euros"
+    euros, cents = divmod(int(amount * 100), 100)
+    parts = []
+    if euros or not cents:
+        # « un million d’euros »: after a round million French puts « de ».
+        joint = " d’euros" if euros and euros % 1_000_000 == 0 else " euro" if euros < 2 else " euros"
+        parts.append(_in_words(euros) + joint)
     if cents:
-        words += f" et {num2words(cents, lang='fr')} {'centime' if cents == 1 else 'centimes'}"
-    return words
+        parts.append(f"{_in_words(cents)} {'centime' if cents == 1 else 'centimes'}")
+    return " et ".join(parts)
+
+
+def _in_words(number: int) -> str:
+    return str(num2words(number, lang="fr"))
 
 
 def missing_facts(data: dict[str, Any]) -> list[str]:
@@ -70,7 +76,12 @@ def collect(*, decision: Decision, number: str, reservation_id: str, at: datetim
     """Every fact of the convention as JSON: amounts in euros as text, dates as ISO 8601 in Europe/Paris."""
     application = decision.application
     amount = decision.amount_granted or Decimal(0)
-    terms = AxisTerms.objects.get(rules_version=application.rules_version, axis=application.axis)
+    terms = AxisTerms.objects.filter(rules_version=application.rules_version, axis=application.axis).first()
+    if application.rules_version is None or terms is None:
+        raise Refused(
+            f"La convention du dossier {application.number} ne peut pas être rédigée{NBSP}: "
+            "la version du règlement qui s’y applique n’est pas connue."
+        )
     money = financing.assess(financing.plan_of(application, terms))
     return {
         "number": number,
@@ -81,8 +92,8 @@ def collect(*, decision: Decision, number: str, reservation_id: str, at: datetim
         "amount_in_words": amount_in_words(amount),
         "axis": application.axis.code,
         "axis_title": application.axis.title,
-        "rules_version": application.rules_version.number if application.rules_version else None,
-        "rules_effective_at": _instant(application.rules_version.effective_at if application.rules_version else None),
+        "rules_version": application.rules_version.number,
+        "rules_effective_at": _instant(application.rules_version.effective_at),
         "rules_source": terms.source,
         "reservation": reservation_id,
         "created_at": _instant(at),
@@ -159,17 +170,25 @@ def _project(application: Application) -> dict[str, Any]:
 
 
 def _shares(application: Application, amount: Decimal) -> list[dict[str, Any]]:
-    """The split between beneficiaries, scaled to the amount granted; the lead takes the cents left by rounding."""
-    rows = list(application.beneficiaries.select_related("organisation").order_by("-is_lead", "id"))
+    """The split between those who receive something, in the proportions of the dossier, whose sum is the amount to
+    the cent: the first takes the cents left by rounding."""
+    every = application.beneficiaries.select_related("organisation").order_by("-is_lead", "id")
+    rows = [row for row in every if row.share > 0]
+    if not rows:
+        return [_share(application.organisation, application.siret, amount)]
     asked = sum((row.share for row in rows), Decimal(0))
-    if not rows or not asked:
-        return [{"name": application.organisation.name, "siret": application.siret, "amount": amount_text(amount)}]
-    shares = [(row.share * amount / asked).quantize(Decimal("0.01"), rounding="ROUND_DOWN") for row in rows]
+    shares = [(row.share * amount / asked).quantize(CENT, ROUND_DOWN) for row in rows]
     shares[0] += amount - sum(shares, Decimal(0))
-    return [
-        {"name": row.organisation.name, "siret": row.organisation.siret, "amount": amount_text(share)}
-        for row, share in zip(rows, shares, strict=True)
-    ]
+    return [_share(row.organisation, row.organisation.siret, share) for row, share in zip(rows, shares, strict=True)]
+
+
+def _share(organisation: Organisation, siret: str, amount: Decimal) -> dict[str, Any]:
+    return {
+        "name": organisation.name,
+        "siret": siret,
+        "siret_is_fictitious": organisation.siret_is_fictitious,
+        "amount": amount_text(amount),
+    }
 
 
 def _costs(application: Application, money: financing.Assessment) -> dict[str, Any]:

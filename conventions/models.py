@@ -1,11 +1,12 @@
 """Conventions: templates, documents and their revisions, signatures, payments. A signed document never changes."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField
+from django_fsm import FSMField, FSMModelMixin
 
 from accounts.models import Confirmation
 from applications.models import Application
@@ -53,7 +54,7 @@ class TemplateArticle(models.Model):
         return f"article {self.number}"
 
 
-class Batch(models.Model):
+class Batch(FSMModelMixin, models.Model):
     """The conventions of one released list, written together by the worker."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,7 +82,7 @@ class ConventionQuerySet(models.QuerySet["Convention"]):
         return visible_conventions(self, user)
 
 
-class Convention(models.Model):
+class Convention(FSMModelMixin, models.Model):
     """The funding convention of one award. ``verification_code`` is random and printed on the document."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -175,7 +176,7 @@ class Revision(models.Model):
         return f"{self.convention_id} {self.kind}"
 
 
-class Signing(models.Model):
+class Signing(FSMModelMixin, models.Model):
     """A signature in progress: made outside any transaction, then stored in one. A sweep resumes it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -250,7 +251,15 @@ class Report(models.Model):
         verbose_name = "compte rendu"
         verbose_name_plural = "comptes rendus"
         ordering = ["convention", "sent_at", "id"]
-        constraints = [models.CheckConstraint(condition=Q(spent__gte=0), name="conventions_report_spent_not_negative")]
+        constraints = [
+            models.CheckConstraint(condition=Q(spent__gte=0), name="conventions_report_spent_not_negative"),
+            models.UniqueConstraint(
+                fields=["convention"],
+                condition=Q(is_final=True),
+                name="conventions_report_one_final",
+                violation_error_message="Le compte rendu final a déjà été envoyé.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.convention_id}"
@@ -273,6 +282,12 @@ class Repayment(models.Model):
     answer = models.TextField("observations de la collectivité", blank=True)
     answered_at = models.DateTimeField("répondu le", null=True, blank=True)
     decided_at = models.DateTimeField("décidé le", null=True, blank=True)
+    # Zero when the observations convinced: nothing is asked for.
+    amount_decided = models.DecimalField(
+        "montant à reverser, en euros", max_digits=14, decimal_places=2, null=True, blank=True
+    )
+    decision_reason = models.TextField("motif de la décision", blank=True)
+    received_on = models.DateField("encaissé le", null=True, blank=True)
     ledger_entry = models.OneToOneField(
         LedgerEntry, null=True, blank=True, on_delete=models.PROTECT, related_name="repayment"
     )
@@ -290,7 +305,29 @@ class Repayment(models.Model):
                 name="conventions_repayment_heard_before_decided",
                 violation_error_message="La collectivité doit avoir été entendue avant la décision.",
             ),
+            models.CheckConstraint(
+                condition=Q(decided_at__isnull=True, amount_decided__isnull=True)
+                | Q(decided_at__isnull=False, amount_decided__gte=0, amount_decided__lte=models.F("amount"))
+                & ~Q(decision_reason=""),
+                name="conventions_repayment_decision_has_amount_and_reason",
+                violation_error_message="Une décision de reversement est motivée et ne dépasse pas le montant notifié.",
+            ),
+            models.CheckConstraint(
+                condition=Q(received_on__isnull=True, ledger_entry__isnull=True)
+                | Q(received_on__isnull=False, ledger_entry__isnull=False, amount_decided__gt=0),
+                name="conventions_repayment_received_once_decided",
+            ),
+            models.UniqueConstraint(
+                fields=["convention"],
+                condition=Q(decided_at__isnull=True),
+                name="conventions_repayment_one_procedure",
+                violation_error_message="Une procédure de reversement est déjà en cours sur cette convention.",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.convention_id} {self.amount}"
+        return f"{self.convention_id}"
+
+    def may_be_decided(self, at: datetime) -> bool:
+        """The other side was heard, or had its time (CRPA L122-1)."""
+        return self.decided_at is None and (self.answered_at is not None or at > self.answer_due_at)

@@ -2,9 +2,10 @@
 
 from django.urls import reverse
 
-from conventions.models import Convention, Payment
+from conventions.models import Convention, Payment, Repayment, Report
 from core.mail import queue_mail
 from core.money import euros
+from core.templatetags.guichet import paris_date
 from territories.enums import AffiliationRole
 from territories.models import Affiliation
 
@@ -30,11 +31,20 @@ def _representatives(convention: Convention) -> list[str]:
     )
 
 
-def _tell(convention: Convention, *, step: str, subject: str, to: list[str], **context: str) -> None:
+def _tell(
+    convention: Convention,
+    *,
+    step: str,
+    subject: str,
+    to: list[str],
+    template: str = "emails/conventions/step.txt",
+    once: str = "",
+    **context: str,
+) -> None:
     queue_mail(
         to=to,
         subject=f"[{convention.number}] {subject}",
-        template="emails/conventions/step.txt",
+        template=template,
         context={
             "step": step,
             "number": convention.number,
@@ -45,7 +55,7 @@ def _tell(convention: Convention, *, step: str, subject: str, to: list[str], **c
             "contact": convention.data["call"]["contact_email"],
             **context,
         },
-        dedupe_key=f"convention:{convention.pk}:{step}",
+        dedupe_key=f"convention:{convention.pk}:{step}{once}",
     )
 
 
@@ -86,6 +96,71 @@ def tell_paid(convention: Convention, payment: Payment) -> None:
         step="paid",
         subject="la subvention est versée",
         to=_applicants(convention),
-        paid_on=f"{payment.paid_on:%d/%m/%Y}",
+        paid_on=paris_date(payment.paid_on),
         reference=payment.reference,
+    )
+
+
+def tell_report_received(convention: Convention, report: Report) -> None:
+    """The service is told that a report awaits its reading."""
+    _tell(
+        convention,
+        step="report",
+        once=f":{report.pk}",
+        subject="un compte rendu final est arrivé" if report.is_final else "un compte rendu est arrivé",
+        to=[convention.data["call"]["contact_email"]],
+        spent=euros(report.spent),
+    )
+
+
+def _tell_repayment(convention: Convention, repayment: Repayment, *, step: str, subject: str, **context: str) -> None:
+    _tell(
+        convention,
+        step=step,
+        once=f":{repayment.pk}",
+        subject=subject,
+        to=_representatives(convention) + _applicants(convention),
+        template="emails/conventions/repayment.txt",
+        ground=repayment.get_ground_display(),
+        **context,
+    )
+
+
+def tell_repayment_notified(convention: Convention, repayment: Repayment) -> None:
+    """The adversarial procedure begins: reasons, and until when to answer (CRPA L122-1)."""
+    _tell_repayment(
+        convention,
+        repayment,
+        step="repayment_notified",
+        subject="un reversement est envisagé, vos observations sont attendues",
+        asked=euros(repayment.amount),
+        reason=repayment.reason,
+        due_on=paris_date(repayment.answer_due_at),
+    )
+
+
+def tell_repayment_decided(convention: Convention, repayment: Repayment) -> None:
+    """The decision, its reasons, the routes of appeal (CRPA L211-2, CJA R421-1)."""
+    is_waived = not repayment.amount_decided
+    _tell_repayment(
+        convention,
+        repayment,
+        step="repayment_decided",
+        subject="aucun reversement n’est demandé" if is_waived else "un reversement est décidé",
+        decided=euros(repayment.amount_decided),
+        is_waived="oui" if is_waived else "",
+        reason=repayment.decision_reason,
+        court=convention.data["call"]["appeal_court"],
+    )
+
+
+def tell_repayment_received(convention: Convention, repayment: Repayment) -> None:
+    """The money came back: the procedure is over."""
+    _tell_repayment(
+        convention,
+        repayment,
+        step="repayment_received",
+        subject="votre reversement est encaissé",
+        decided=euros(repayment.amount_decided),
+        received_on=paris_date(repayment.received_on),
     )

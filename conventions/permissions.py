@@ -1,31 +1,95 @@
-"""Which conventions a person may see."""
+"""Which conventions, batches and acts are open to a person."""
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from applications.models import Application
 from applications.roles import AGENT_ROLES
-from calls.permissions import territory_scope
-from conventions.models import Convention
-from territories.models import Affiliation
+from calls.enums import MandateRole
+from calls.permissions import Scope, territory_scope
+from conventions.enums import ConventionState
+from conventions.models import Batch, Convention
+from core.navigation import once
+from territories.models import Affiliation, Grouping
 
 
 def visible_conventions(queryset: QuerySet[Convention], user: Any) -> QuerySet[Convention]:
-    """Conventions of the dossiers a person sees as applicant or agent of the State.
+    """Conventions of the dossiers a person sees as beneficiary or agent of the State.
 
     A seat in the jury opens the dossier, not what follows the decision; a denial closes both.
     """
-    if not getattr(user, "is_authenticated", False):
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
         return queryset.none()
-    now = timezone.now()
-    dossiers = Application.objects.visible_to(user)
-    mine = Affiliation.objects.current(now).filter(user=user).values("organisation_id")
-    scope = territory_scope(user, AGENT_ROLES, now)
-    return queryset.filter(application__in=dossiers).filter(
-        scope.as_q(
-            call="application__call_id", axis="application__axis_id", departement="application__departement_code"
-        )
-        | Q(application__organisation_id__in=mine)
+    return queryset.filter(application__in=Application.objects.visible_to(user)).filter(
+        _in_scope(agent_scope(user)) | _of_beneficiaries(user)
+    )
+
+
+def _in_scope(scope: Scope) -> Q:
+    return scope.as_q(
+        call="application__call_id", axis="application__axis_id", departement="application__departement_code"
+    )
+
+
+def _of_beneficiaries(user: Any) -> Q:
+    """The lead's own people, and those of the other members of its grouping."""
+    mine = Affiliation.objects.current(timezone.now()).filter(user=user).values("organisation_id")
+    members = Grouping.members.through.objects.filter(
+        grouping=OuterRef("application__grouping_id"), organisation__in=mine
+    )
+    return Q(application__organisation_id__in=mine) | Q(Exists(members))
+
+
+def agent_scope(user: Any) -> Scope:
+    """What the mandates of an agent of the State cover."""
+    return once(user, "conventions.scope", lambda: territory_scope(user, AGENT_ROLES, timezone.now()))
+
+
+def agent_conventions(user: Any) -> QuerySet[Convention]:
+    """Conventions that a person sees as an agent of the State, not as a beneficiary."""
+    if not getattr(user, "is_authenticated", False):
+        return Convention.objects.none()
+    return Convention.objects.visible_to(user).filter(_in_scope(agent_scope(user)))
+
+
+def visible_batches(user: Any) -> QuerySet[Batch]:
+    """Batches that hold a convention of the agent's axes and territory."""
+    return Batch.objects.filter(Exists(agent_conventions(user).filter(batch=OuterRef("pk"))))
+
+
+def awaiting_signature(user: Any) -> QuerySet[Convention]:
+    """What a signatory of the State may sign now, by their mandates."""
+    scope = territory_scope(user, [MandateRole.SIGNATORY], timezone.now())
+    waiting = Convention.objects.visible_to(user).filter(state=ConventionState.BENEFICIARY_SIGNED)
+    return waiting.filter(_in_scope(scope))
+
+
+def is_signatory(user: Any) -> bool:
+    """Whether the queue of signatures opens to this person at all."""
+    return _has_role(user, MandateRole.SIGNATORY)
+
+
+def is_officer(user: Any) -> bool:
+    """Whether this person follows conventions for the ministry on some axis."""
+    return _has_role(user, MandateRole.OFFICER)
+
+
+def _has_role(user: Any, role: MandateRole) -> bool:
+    if not getattr(user, "is_authenticated", False):
+        return False
+    return once(
+        user, f"conventions.role.{role.value}", lambda: bool(territory_scope(user, [role], timezone.now()))
+    )
+
+
+def reads_conventions(user: Any) -> bool:
+    """Whether the list of conventions opens to this person: an agent of the State, or somebody of an organisation."""
+    if not getattr(user, "is_authenticated", False):
+        return False
+    return bool(agent_scope(user)) or once(
+        user,
+        "applications.affiliated",
+        lambda: Affiliation.objects.current(timezone.now()).filter(user=user).exists(),
     )

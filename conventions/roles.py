@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from applications.roles import mandates_over
+from applications.permissions import is_denied
+from applications.roles import is_applicant, mandates_over
 from calls.enums import MandateRole
 from territories.enums import AffiliationRole
 from territories.models import Affiliation
@@ -39,9 +40,20 @@ def is_representative(user: Any, convention: "Convention", at: datetime) -> bool
 
 def is_signatory(user: Any, convention: "Convention", at: datetime) -> bool:
     """A signatory of the State mandated on the dossier's axis and territory."""
-    return mandates_over(user, convention.application, at).filter(role=MandateRole.SIGNATORY).exists()
+    return _is_mandated(user, convention, MandateRole.SIGNATORY, at)
 
 
 def is_officer(user: Any, convention: "Convention", at: datetime) -> bool:
     """An officer of the ministry on the dossier's axis and territory."""
-    return mandates_over(user, convention.application, at).filter(role=MandateRole.OFFICER).exists()
+    return _is_mandated(user, convention, MandateRole.OFFICER, at)
+
+
+def is_beneficiary(user: Any, convention: "Convention", at: datetime) -> bool:
+    """Anybody affiliated to the organisation that signs: who reports and answers for it."""
+    return is_applicant(user, convention.application, at)
+
+
+def _is_mandated(user: Any, convention: "Convention", role: MandateRole, at: datetime) -> bool:
+    """A recusal from the dossier closes what follows it too."""
+    held = mandates_over(user, convention.application, at).filter(role=role).exists()
+    return held and not is_denied(user, convention.application)

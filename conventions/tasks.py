@@ -1,12 +1,18 @@
 """What the worker does for conventions."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
+from django.core.exceptions import ImproperlyConfigured
 
 from conventions.services.signing import complete_signing, unfinished_signings
 from conventions.services.writing import write_convention
 from core import outbox
+from core.files import FileAltered
+from core.signing.keys import SigningError
+
+logger = logging.getLogger("guichet.signing")
 
 
 @outbox.handler("conventions.write")
@@ -23,8 +29,14 @@ def finish_signing(payload: dict[str, Any]) -> None:
 
 @shared_task
 def sweep_signings_task() -> int:
-    """Resumes signatures that stopped on the way. Returns how many were found."""
+    """Resumes signatures that stopped on the way. Returns how many were found.
+
+    One that fails again (no key, no timestamp authority) is left for the next round and hinders no other.
+    """
     found = unfinished_signings()
     for signing_id in found:
-        complete_signing(signing_id=signing_id)
+        try:
+            complete_signing(signing_id=signing_id)
+        except (SigningError, ImproperlyConfigured, FileAltered) as error:
+            logger.warning("signing_postponed", extra={"signing_id": signing_id, "error": type(error).__name__})
     return len(found)

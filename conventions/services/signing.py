@@ -4,7 +4,7 @@ A signature is a state of its own (design): whatever stops in between is resumed
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -38,6 +38,9 @@ STEPS = {
     ConventionState.SEALED: ("sign_for_beneficiary", RevisionKind.BENEFICIARY, FIELD_BENEFICIARY),
     ConventionState.BENEFICIARY_SIGNED: ("sign_for_state", RevisionKind.STATE, FIELD_STATE),
 }
+# After a day without key or timestamp, whoever signed is asked again rather than bound by surprise.
+PATIENCE = timedelta(days=1)
+TOO_LATE = "La signature n’a pas pu être faite dans la journée. Rien n’est signé : signez de nouveau."
 _BY_KIND = {kind: (name, field) for name, kind, field in STEPS.values()}
 
 
@@ -102,7 +105,10 @@ def complete_signing(*, signing_id: str) -> SigningState | None:
         if signing is None:
             return None
         if signing.state == SigningState.STARTED:
-            _produce(signing)
+            if timezone.now() - signing.started_at > PATIENCE:
+                _give_up(signing, TOO_LATE)
+            else:
+                _produce(signing)
         if signing.state == SigningState.PRODUCED:
             _store(signing)
         return SigningState(signing.state)
@@ -160,13 +166,27 @@ def _store(signing: Signing) -> None:
         with transaction.atomic():
             _store_under_lock(signing)
     except Refused as refusal:
-        with transaction.atomic():
-            locked = Signing.objects.select_for_update().get(pk=signing.pk)
-            locked.fail()
-            locked.error = refusal.message
-            locked.finished_at = timezone.now()
-            locked.save(update_fields=["state", "error", "finished_at"])
-        logger.error("signing_refused", extra={"signing_id": str(signing.pk)})
+        _give_up(signing, refusal.message)
+    signing.refresh_from_db()
+
+
+def _give_up(signing: Signing, reason: str) -> None:
+    """Nothing is signed: the bytes made, if any, belong to no convention, and the person may sign again."""
+    with transaction.atomic():
+        locked = Signing.objects.select_for_update(of=("self",)).select_related("user").get(pk=signing.pk)
+        locked.fail()
+        locked.error = reason
+        locked.finished_at = timezone.now()
+        locked.save(update_fields=["state", "error", "finished_at"])
+        record(
+            chain=signing.convention.chain(),
+            action="convention.signing_failed",
+            at=locked.at,
+            actor=locked.user,
+            reason=reason,
+            data={"signing": str(locked.pk), "kind": locked.kind},
+        )
+    logger.error("signing_refused", extra={"signing_id": str(signing.pk)})
     signing.refresh_from_db()
 
 
@@ -184,7 +204,9 @@ def _store_under_lock(signing: Signing) -> None:
         raise Refused("Le document a reçu une autre signature entre-temps.")
     kind = RevisionKind(locked.kind)
     name, field_name = _BY_KIND[kind]
-    signed = describe_revision(files.read(base.file), files.read(locked.produced_file), field_name)
+    signed = describe_revision(
+        files.read(base.file), files.read(locked.produced_file), field_name, trust=keyring.trust_material()
+    )
     revision = keep_revision(
         convention=convention,
         kind=kind,

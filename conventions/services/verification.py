@@ -1,18 +1,19 @@
-"""Is this document ours, whole, and signed by whom it says? Three answers, never a guess."""
+"""Is this document ours, whole, and signed by whom it says? Three answers, never a guess.
+
+What an uploaded file claims of itself is never read: a convention is found by the SHA-256 of the bytes that its seal
+and signatures cover, or not at all. So a file forged around a guessed number learns nothing from the answer.
+"""
 
 import hashlib
-import json
+import re
 import secrets
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass
 from typing import Any
-
-import pikepdf
 
 from conventions.enums import RevisionKind
 from conventions.models import Convention, Revision
 from core import files, keyring
-from core.signing.report import Verdict, VerificationReport
+from core.signing.report import FINDINGS, Verdict, VerificationReport
 from core.signing.verify import verify_pdf
 
 # The revisions that carry a seal or a signature, in the order of the acts.
@@ -23,21 +24,30 @@ STAGES = {
     RevisionKind.STATE: "Version définitive, signée par les deux parties.",
 }
 UNKNOWN = "Ce fichier ne correspond à aucun document enregistré sur ce site."
+CHANGED = "Ce fichier commence comme un document de ce site, mais ce n’est pas le fichier enregistré : il a été modifié."
 NOT_SEALED = "Ce fichier est un projet sans cachet ni signature : il ne prouve rien."
+SUPERSEDED = "Ce n’est pas la version en vigueur : le document a reçu depuis une autre signature. Demandez-en la dernière version."
+NOT_WRITTEN = "Le document n’est pas encore rédigé."
+ALTERED = "Le fichier conservé par ce site n’est plus celui qui a été enregistré. Prévenez l’administration."
+NO_CODE = "-" * 14
+NUMBER = re.compile(r"[A-Z]{1,10}-\d{4}-\d{1,10}")
 
 
 @dataclass(frozen=True)
 class DocumentVerdict:
-    """What the page and the command say. ``convention`` is None for a file that is not ours."""
+    """What the page and the command say. ``convention`` is None for a file that is not ours.
+
+    ``is_superseded``: authentic bytes of ours, but signed again since; never « passed ».
+    """
 
     verdict: Verdict
     sha256: str
     convention: Convention | None = None
     stage: str = ""
-    is_latest: bool = False
+    is_superseded: bool = False
+    is_upload: bool = True
     sentences: tuple[str, ...] = ()
     report: VerificationReport | None = None
-    claims: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain data, for the command."""
@@ -46,7 +56,7 @@ class DocumentVerdict:
             "sha256": self.sha256,
             "number": self.convention.number if self.convention else None,
             "stage": self.stage,
-            "is_latest": self.is_latest,
+            "is_superseded": self.is_superseded,
             "sentences": list(self.sentences),
             "signatures": [
                 {
@@ -71,55 +81,50 @@ def verify_upload(content: bytes) -> DocumentVerdict:
     known = Revision.objects.select_related("convention").filter(sha256=sha256).first()
     if known is not None:
         return _judge_known(known, content)
-    claims = claimed_facts(content)
-    convention = Convention.objects.filter(number=str(claims.get("number", ""))).first()
-    expected = _expected(convention) if convention else []
+    report = verify_pdf(content, trust=keyring.trust_material())
+    said = tuple(text for text in report.sentences if text != FINDINGS["not_compared"][1])
+    covered = [item.revision_sha256 for item in report.signatures if item.revision_sha256]
+    begun = Revision.objects.select_related("convention").filter(sha256__in=covered).first()
+    # Whatever its signatures are worth, these bytes are not those of a document of this site.
+    return DocumentVerdict(
+        Verdict.FAILED,
+        sha256,
+        convention=begun.convention if begun else None,
+        sentences=(CHANGED if begun else UNKNOWN, *said),
+        report=report,
+    )
+
+
+def _judge_known(revision: Revision, content: bytes, *, is_upload: bool = True) -> DocumentVerdict:
+    convention, kind = revision.convention, RevisionKind(revision.kind)
+    if kind == RevisionKind.RENDERED:
+        return DocumentVerdict(
+            Verdict.INDETERMINATE,
+            revision.sha256,
+            convention=convention,
+            is_upload=is_upload,
+            sentences=(NOT_SEALED,),
+        )
+    kinds = SIGNED_KINDS[: SIGNED_KINDS.index(kind) + 1]
+    rows = convention.revisions.filter(kind__in=kinds).order_by("id")
     report = verify_pdf(
         content,
         trust=keyring.trust_material(),
-        expected_sha256=expected[-1] if expected else None,
-        expected_revisions=expected or None,
-    )
-    if convention is None:
-        # Whatever its signatures are worth, it is not a document of this site.
-        return DocumentVerdict(
-            Verdict.FAILED, sha256, sentences=(UNKNOWN, *report.sentences), report=report, claims=claims
-        )
-    return DocumentVerdict(
-        Verdict.worst([Verdict.FAILED, report.verdict]),
-        sha256,
-        convention=convention,
-        sentences=report.sentences or (UNKNOWN,),
-        report=report,
-        claims=claims,
-    )
-
-
-def _judge_known(revision: Revision, content: bytes) -> DocumentVerdict:
-    convention = revision.convention
-    if revision.kind == RevisionKind.RENDERED:
-        return DocumentVerdict(Verdict.INDETERMINATE, revision.sha256, convention=convention, sentences=(NOT_SEALED,))
-    kinds = SIGNED_KINDS[: SIGNED_KINDS.index(RevisionKind(revision.kind)) + 1]
-    expected = _expected(convention, kinds)
-    report = verify_pdf(
-        content, trust=keyring.trust_material(), expected_sha256=revision.sha256, expected_revisions=expected
+        expected_sha256=revision.sha256,
+        expected_revisions=list(rows.values_list("sha256", flat=True)),
     )
     latest = convention.current_revision()
+    superseded = latest is None or latest.pk != revision.pk
     return DocumentVerdict(
-        report.verdict,
+        Verdict.worst([Verdict.INDETERMINATE, report.verdict]) if superseded else report.verdict,
         revision.sha256,
         convention=convention,
-        stage=STAGES[RevisionKind(revision.kind)],
-        is_latest=latest is not None and latest.pk == revision.pk,
-        sentences=report.sentences,
+        stage=STAGES[kind],
+        is_superseded=superseded,
+        is_upload=is_upload,
+        sentences=((SUPERSEDED,) if superseded else ()) + report.sentences,
         report=report,
     )
-
-
-def _expected(convention: Convention, kinds: tuple[RevisionKind, ...] = SIGNED_KINDS) -> list[str]:
-    """SHA-256 stored when each seal and signature was made, in order."""
-    rows = convention.revisions.filter(kind__in=kinds).order_by("id")
-    return list(rows.values_list("sha256", flat=True))
 
 
 def verify_stored(convention: Convention) -> DocumentVerdict:
@@ -127,18 +132,15 @@ def verify_stored(convention: Convention) -> DocumentVerdict:
     revision = convention.current_revision()
     if revision is None:
         return DocumentVerdict(
-            Verdict.INDETERMINATE, "", convention=convention, sentences=("Le document n’est pas encore rédigé.",)
+            Verdict.INDETERMINATE, "", convention=convention, is_upload=False, sentences=(NOT_WRITTEN,)
         )
     try:
         content = files.read(revision.file)
     except files.FileAltered:
         return DocumentVerdict(
-            Verdict.FAILED,
-            revision.sha256,
-            convention=convention,
-            sentences=("Le fichier conservé n’est plus celui qui a été enregistré.",),
+            Verdict.FAILED, revision.sha256, convention=convention, is_upload=False, sentences=(ALTERED,)
         )
-    return _judge_known(revision, content)
+    return _judge_known(revision, content, is_upload=False)
 
 
 def find_by_number(number: str, code: str) -> Convention | None:
@@ -146,19 +148,13 @@ def find_by_number(number: str, code: str) -> Convention | None:
 
     The comparison takes the same time in both cases.
     """
-    convention = Convention.objects.filter(number=number.strip().upper()).first()
-    expected = convention.verification_code if convention else "-" * 14
-    given = code.strip().upper().replace(" ", "-")
-    same = secrets.compare_digest(given.encode(), expected.encode())
+    wanted = number.strip().upper()
+    convention = Convention.objects.filter(number=wanted).first() if NUMBER.fullmatch(wanted) else None
+    expected = convention.verification_code if convention else NO_CODE
+    same = secrets.compare_digest(_plain(code).encode(), _plain(expected).encode())
     return convention if convention and same else None
 
 
-def claimed_facts(content: bytes) -> dict[str, Any]:
-    """What the embedded ``convention.json`` says, without believing it: only to find what to compare with."""
-    try:
-        with pikepdf.open(BytesIO(content)) as pdf:
-            attached = pdf.attachments.get("convention.json")
-            data = json.loads(attached.get_file().read_bytes()) if attached is not None else {}
-    except (pikepdf.PdfError, ValueError, RuntimeError, OSError):
-        return {}
-    return data if isinstance(data, dict) else {}
+def _plain(code: str) -> str:
+    """A code as compared: capitals, without the spaces and dashes that people type or forget."""
+    return "".join(code.upper().split()).replace("-", "").replace("–", "")[:40]

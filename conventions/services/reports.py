@@ -1,0 +1,95 @@
+"""Reports of progress and completion, sent by the beneficiary (article 11 of the convention)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from conventions.enums import ConventionState
+from conventions.models import Convention, Report
+from conventions.notifications import tell_report_received
+from conventions.roles import is_beneficiary
+from core import files, uploads
+from core.errors import Refused
+from core.idempotency import idempotent
+from core.journal import record
+from core.models import StoredFile
+from core.money import amount_text
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+REPORT_ACT = "convention.report"
+REPORTING = (ConventionState.SIGNED, ConventionState.PAID)
+
+
+def may_report(user: "User", convention: Convention, at: datetime) -> bool:
+    """Whether this person may send a report now."""
+    return convention.state in REPORTING and is_beneficiary(user, convention, at)
+
+
+def send_report(
+    *,
+    convention: Convention,
+    user: "User",
+    at: datetime,
+    key: str,
+    is_final: bool,
+    body: str,
+    spent: Decimal,
+    attachment: tuple[str, bytes] | None = None,
+) -> Report:
+    """Sends a report; ``spent`` in euros since the start, ``attachment`` a name and its bytes.
+
+    The bytes are read, scanned and stored before the transaction. Raises Refused: not yours, not signed, a final
+    report already sent, a file that is not accepted (on field ``file``).
+    """
+    if not may_report(user, convention, at):
+        raise Refused("Un compte rendu s’envoie par la collectivité, une fois la convention signée.")
+    inspected = uploads.inspect(content=attachment[1], name=attachment[0]) if attachment else None
+    stored = _store(attachment, inspected, user)
+    content = {
+        "convention": convention.pk,
+        "is_final": is_final,
+        "body": body,
+        "spent": amount_text(spent),
+        "file": stored.sha256 if stored else "",
+    }
+    with transaction.atomic(), idempotent(key=key, act=REPORT_ACT, actor=user, content=content) as command:
+        if command.is_replay:
+            return Report.objects.get(pk=command.answer["report"])
+        if stored is not None and inspected is not None:
+            uploads.record_scan(stored, inspected)
+        locked = Convention.objects.select_for_update(of=("self",)).select_related("application").get(pk=convention.pk)
+        if locked.reports.filter(is_final=True).exists():
+            raise Refused("Le compte rendu final a déjà été envoyé. Pour le compléter, écrivez au service.")
+        report = Report.objects.create(
+            convention=locked, is_final=is_final, body=body, spent=spent, file=stored, sent_at=at, sent_by=user
+        )
+        record(
+            chain=locked.chain(),
+            action=REPORT_ACT,
+            at=at,
+            actor=user,
+            data={
+                "report": report.pk,
+                "is_final": is_final,
+                "spent": amount_text(spent),
+                "sha256": stored.sha256 if stored else None,
+            },
+        )
+        tell_report_received(locked, report)
+        command.answer = {"report": report.pk}
+    return report
+
+
+def _store(
+    attachment: tuple[str, bytes] | None, inspected: uploads.Inspected | None, user: "User"
+) -> StoredFile | None:
+    if attachment is None or inspected is None:
+        return None
+    name, content = attachment
+    return files.store(
+        content=content, name=name, kind="convention.report", media_type=inspected.media_type, actor_id=user.pk
+    )

@@ -1,0 +1,58 @@
+"""Recording the single payment: what the payment's own system says, shown again, then confirmed."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from conventions.forms import ConfirmPaymentForm, PaymentForm
+from conventions.services.payments import PAY_ACT, record_payment, what_is_paid
+from conventions.views.access import officer_convention
+from conventions.workflow import CONVENTION
+from core.errors import Refused
+from core.money import euros
+from core.templatetags.guichet import paris_date
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
+    """The dates and the reference travel in the address; the confirmation is bound to them."""
+    convention, at = officer_convention(request, number), timezone.now()
+    obstacle = CONVENTION.obstacle(convention, "pay", at)
+    if obstacle:
+        messages.info(request, obstacle)
+        return redirect("convention_detail", number=convention.number)
+    form = PaymentForm(request.GET or None)
+    context = {"convention": convention, "form": form}
+    if not form.is_bound or not form.is_valid():
+        return render(request, "conventions/convention_pay.html", context)
+    facts = form.cleaned_data
+    confirmation = ConfirmPaymentForm(
+        request.POST or None, user=request.user, act=PAY_ACT, content_sha256=what_is_paid(convention, **facts)
+    )
+    if request.method == "POST" and confirmation.is_valid():
+        try:
+            record_payment(
+                convention=convention,
+                user=request.user,
+                at=timezone.now(),
+                key=confirmation.cleaned_data["key"],
+                **facts,
+            )
+        except Refused as refusal:
+            confirmation.refuse(refusal)
+        else:
+            messages.success(request, f"Le versement de {euros(convention.amount)} est enregistré.")
+            return redirect("convention_detail", number=convention.number)
+    context["confirmation"] = confirmation
+    context["rows"] = [
+        {"term": "Bénéficiaire", "description": convention.data["beneficiary"]["name"]},
+        {"term": "Montant", "description": f"{euros(convention.amount)} ({convention.data['amount_in_words']})"},
+        {"term": "Service fait", "description": paris_date(facts["service_done_on"])},
+        {"term": "Versé le", "description": paris_date(facts["paid_on"])},
+        {"term": "Demande de paiement", "description": facts["reference"]},
+    ]
+    context["cancel_url"] = reverse("convention_detail", args=[convention.number])
+    return render(request, "conventions/convention_pay.html", context)

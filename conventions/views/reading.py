@@ -1,0 +1,130 @@
+"""Reading conventions: the list, one of them, its document."""
+
+import logging
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from applications.models import Application
+from applications.search import matching
+from conventions.forms import ConventionFilters
+from conventions.models import Convention
+from conventions.permissions import agent_scope, awaiting_signature, is_signatory, reads_conventions
+from conventions.presentation import (
+    APPLICANT,
+    SERVICE,
+    revisions_of,
+    step_of,
+    summary_of,
+    timeline_of,
+    verification_of,
+)
+from conventions.roles import is_beneficiary, is_officer
+from conventions.services.reports import may_report
+from conventions.views.access import audience_of, visible_convention
+from conventions.workflow import CONVENTION
+from core import files
+
+logger = logging.getLogger("guichet.conventions")
+
+PER_PAGE = 25
+
+
+def _filtered(rows: QuerySet[Convention], wanted: dict[str, str]) -> QuerySet[Convention]:
+    if wanted.get("etat"):
+        rows = rows.filter(state=wanted["etat"])
+    if text := wanted.get("q", "").strip():
+        by_number = rows.filter(number__iexact=text)
+        rows = by_number if by_number.exists() else rows.filter(application__in=matching(Application.objects.all(), text))
+    return rows
+
+
+@require_safe
+def convention_list(request: HttpRequest) -> HttpResponse:
+    """Conventions of my organisations, or of my axes and territories: searched, filtered, one page at a time."""
+    if not reads_conventions(request.user):
+        raise Http404
+    form = ConventionFilters(request.GET)
+    rows = _filtered(Convention.objects.visible_to(request.user), form.wanted())
+    rows = rows.select_related("application__organisation", "application__axis").order_by("-created_at", "-number")
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    audience = SERVICE if agent_scope(request.user) else APPLICANT
+    for row in page.object_list:
+        row.next_step = CONVENTION.next_step(row.state, audience)
+    return render(request, "conventions/convention_list.html", {"page": page, "form": form})
+
+
+@require_safe
+def signing_queue(request: HttpRequest) -> HttpResponse:
+    """What the State's signatory may sign now, the oldest first."""
+    if not is_signatory(request.user):
+        raise Http404
+    rows = awaiting_signature(request.user).select_related("application__organisation", "application__axis")
+    page = Paginator(rows.order_by("beneficiary_signed_at", "number"), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "conventions/signing_queue.html", {"page": page})
+
+
+@require_safe
+def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Where the convention stands, what follows and who acts; the document, its evidence, its history."""
+    convention, at = visible_convention(request, number), timezone.now()
+    audience = audience_of(request, convention)
+    context = {
+        "convention": convention,
+        "audience": audience,
+        "step": step_of(convention, audience),
+        "actions": {row.name for row in CONVENTION.available(request.user, convention, at)},
+        "is_officer": is_officer(request.user, convention, at),
+        "is_beneficiary": is_beneficiary(request.user, convention, at),
+        "may_report": may_report(request.user, convention, at),
+        "in_progress": convention.signings.filter(state__in=["started", "produced"]).first(),
+        "failed": convention.signings.filter(state="failed", base_sha256=_current_sha256(convention)).last(),
+        "current": convention.current_revision(),
+        "rows": summary_of(convention, audience),
+        "revisions": revisions_of(convention),
+        "events": timeline_of(convention, audience),
+        "verification": verification_of(convention),
+        "payment": getattr(convention, "payment", None),
+        "reports": convention.reports.select_related("file", "sent_by").order_by("-sent_at", "-id"),
+        "repayments": convention.repayments.order_by("-notified_at", "-id"),
+    }
+    return render(request, "conventions/convention_detail.html", context)
+
+
+def _current_sha256(convention: Convention) -> str:
+    current = convention.current_revision()
+    return current.sha256 if current else ""
+
+
+@require_safe
+def convention_document(request: HttpRequest, number: str) -> HttpResponse:
+    """The bytes that both parties keep, unchanged. ``?lecture`` opens them in the browser instead of saving them."""
+    convention = visible_convention(request, number)
+    revision = convention.current_revision()
+    if revision is None or revision.kind == "rendered":
+        raise Http404
+    try:
+        return files.download(revision.file, inline="lecture" in request.GET)
+    except files.FileAltered:
+        logger.critical("convention_altered", extra={"convention_id": str(convention.pk)})
+        messages.error(
+            request,
+            "Le fichier conservé n’est plus celui qui a été signé : il n’est pas remis. Prévenez l’administration ; "
+            "votre copie, si vous en avez une, reste vérifiable.",
+        )
+        return redirect("convention_detail", number=convention.number)
+
+
+@require_safe
+def report_file(request: HttpRequest, number: str, pk: int) -> HttpResponse:
+    """The file joined to a report, for whoever may see the convention."""
+    convention = visible_convention(request, number)
+    report = convention.reports.select_related("file").filter(pk=pk, file__isnull=False).first()
+    if report is None or report.file is None:
+        raise Http404
+    return files.download(report.file)

@@ -1,0 +1,100 @@
+"""Signing: the document, what the signature means, a fresh code."""
+
+import logging
+
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from conventions.enums import SigningState
+from conventions.forms import SignForm
+from conventions.models import Convention, Signing
+from conventions.presentation import document_url, summary_of
+from conventions.services.signing import (
+    SIGN_ACT,
+    complete_signing,
+    start_signing,
+    what_is_signed,
+)
+from conventions.views.access import audience_of, visible_convention
+from conventions.workflow import CONVENTION
+from core.errors import Refused
+from core.files import FileAltered
+from core.signing.keys import SigningError
+
+logger = logging.getLogger("guichet.signing")
+
+SIGN_TRANSITIONS = ("sign_for_beneficiary", "sign_for_state")
+IN_PROGRESS = (
+    "Votre signature est en cours. Elle sera terminée dans quelques minutes sans que vous ayez rien à faire ; "
+    "vous pouvez quitter cette page."
+)
+DONE = "Votre signature est enregistrée. Vous pouvez télécharger le document signé."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def convention_sign(request: HttpRequest, number: str) -> HttpResponse:
+    """The page of the person whose turn it is. The code is bound to the bytes shown."""
+    convention, at = visible_convention(request, number), timezone.now()
+    roles = [name for name in SIGN_TRANSITIONS if CONVENTION.holds(request.user, convention, name, at)]
+    if not roles:
+        raise Http404
+    names = {row.name for row in CONVENTION.available(request.user, convention, at)}
+    if not names.intersection(SIGN_TRANSITIONS):
+        messages.info(request, _why_not(convention, roles[0]))
+        return redirect("convention_detail", number=convention.number)
+    shown = what_is_signed(convention)
+    form = SignForm(
+        request.POST or None,
+        user=request.user,
+        act=SIGN_ACT,
+        content_sha256=request.POST.get("shown", shown),
+        initial={"shown": shown},
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            signing = start_signing(
+                convention=convention,
+                user=request.user,
+                at=timezone.now(),
+                key=form.cleaned_data["key"],
+                shown_sha256=form.cleaned_data["shown"],
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return _finish(request, convention, signing)
+    context = {
+        "convention": convention,
+        "form": form,
+        "sha256": shown,
+        "for_state": "sign_for_state" in names,
+        "document_url": f"{document_url(convention)}?lecture",
+        "current": convention.current_revision(),
+        "rows": summary_of(convention, audience_of(request, convention)),
+    }
+    return render(request, "conventions/convention_sign.html", context)
+
+
+def _why_not(convention: Convention, name: str) -> str:
+    return CONVENTION.obstacle(convention, name, timezone.now()) or "Cette convention n’attend pas votre signature."
+
+
+def _finish(request: HttpRequest, convention: Convention, signing: Signing) -> HttpResponse:
+    """Signed at once where key and timestamp answer; else the worker finishes."""
+    try:
+        state = complete_signing(signing_id=str(signing.pk))
+    except (SigningError, ImproperlyConfigured, FileAltered) as error:
+        logger.warning("signing_postponed", extra={"signing_id": str(signing.pk), "error": type(error).__name__})
+        state = None
+    if state == SigningState.STORED:
+        messages.success(request, DONE)
+    elif state == SigningState.FAILED:
+        signing.refresh_from_db()
+        messages.error(request, f"La signature n’a pas été enregistrée. {signing.error}")
+    else:
+        messages.info(request, IN_PROGRESS)
+    return redirect("convention_detail", number=convention.number)

@@ -1,0 +1,61 @@
+"""Is this document genuine? Open to everyone; answers the same for what does not exist and what is not proved."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import throttle
+from accounts.adapters import client_address
+from conventions.forms import CodeForm, NumberForm, UploadForm
+from conventions.presentation import verdict_shown
+from conventions.services.verification import find_by_number, verify_stored, verify_upload
+
+NO_MATCH = (
+    "Aucun document ne correspond à ce numéro et à ce code. Vérifiez-les sur la dernière page du document : "
+    "le code compte douze lettres ou chiffres, en trois groupes de quatre."
+)
+TOO_MANY = "Trop de vérifications depuis votre réseau en peu de temps. Attendez dix minutes, puis recommencez."
+# Per address; a verification that succeeds by number costs nothing, an upload always counts: it is work to judge.
+WRONG_CODES, UPLOADS, SECONDS = 30, 60, 600
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def document_verify(request: HttpRequest) -> HttpResponse:
+    """Two ways in: the number and the printed code, or the file itself. Nothing that is sent is kept."""
+    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        if throttle.take_try(name=f"verify.file:{client_address(request)}", limit=UPLOADS, seconds=SECONDS):
+            verdict = verify_upload(form.cleaned_data["file"].read())
+            return render(request, "conventions/verify_result.html", verdict_shown(verdict))
+        form.add_error(None, TOO_MANY)
+        status = 429
+    number = NumberForm(request.GET) if "numero" in request.GET else NumberForm()
+    if number.is_bound and number.is_valid():
+        path = reverse("document_verify_number", args=[number.cleaned_data["numero"]])
+        return redirect(f"{path}?{urlencode({'code': number.cleaned_data['code']})}")
+    return render(request, "conventions/verify.html", {"form": form, "number_form": number}, status=status)
+
+
+@login_not_required
+@require_safe
+@sensitive_variables("code")
+def document_verify_number(request: HttpRequest, number: str) -> HttpResponse:
+    """The document kept under this number, for whoever holds its code. A wrong number and a wrong code are one
+    answer, byte for byte: nothing that was typed is shown again."""
+    code = request.GET.get("code", "")
+    if not code:
+        return render(request, "conventions/verify_code.html", {"form": CodeForm()})
+    taken = throttle.take_try(name=f"verify.code:{client_address(request)}", limit=WRONG_CODES, seconds=SECONDS)
+    if taken is None:
+        return render(request, "conventions/verify_code.html", {"form": CodeForm(), "refusal": TOO_MANY}, status=429)
+    convention = find_by_number(number, code)
+    if convention is None:
+        return render(request, "conventions/verify_code.html", {"form": CodeForm(), "refusal": NO_MATCH}, status=404)
+    throttle.give_back(taken)
+    return render(request, "conventions/verify_result.html", verdict_shown(verify_stored(convention)))
