@@ -70,7 +70,7 @@ def tree(call: Call, envelopes: QuerySet[Envelope] | None = None) -> list[Node]:
     """
     rows = (Envelope.objects.all() if envelopes is None else envelopes).filter(call=call)
     nodes: dict[int, Node] = {}
-    for row in rows.select_related("balance", "axis").order_by("position", "code"):
+    for row in rows.select_related("balance", "axis", "call").order_by("position", "code"):
         held = row.balance
         nodes[row.pk] = Node(row, 0, held.allocated, held.delegated, held.reserved, held.committed, held.paid)
     tops = []

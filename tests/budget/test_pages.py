@@ -15,7 +15,7 @@ from budget import services
 from budget.models import AwardBalance, Envelope, LedgerEntry, PaymentCredit
 from calls.enums import MandateRole
 from core.money import euros
-from tests.factories.accounts import AgentFactory, UserFactory
+from tests.factories.accounts import AdministratorFactory, AgentFactory, sign_in
 from tests.factories.budget import AT, Tree, make_axis, make_key, make_mandate
 
 READERS = [MandateRole.OFFICER, MandateRole.RELEASER, MandateRole.AUDITOR, MandateRole.SIGNATORY]
@@ -34,7 +34,7 @@ def award(tree, application, amount, committed="0", paid="0"):
 def agent(client, tree, role=MandateRole.OFFICER, **fields):
     user = AgentFactory()
     make_mandate(user, tree.call, role, **fields)
-    client.force_login(user)
+    sign_in(client, user)
     return user
 
 
@@ -189,7 +189,7 @@ def test_dossier_closed_to_the_reader_is_counted_and_not_named(client, db):
     award(tree, other, "2000.00")
     user = agent(client, tree)
     Access.objects.create(
-        application=one, user=user, effect=AccessEffect.DENY, source=AccessSource.RECUSAL, granted_at=AT
+        application=one, user=user, effect=AccessEffect.DENY, source=AccessSource.RECUSAL, created_at=AT
     )
     page = client.get(addresses(tree)["dossiers"])
     assert (page.context["behind"].hidden_total, page.context["behind"].hidden_count) == (D(600), 1)
@@ -239,6 +239,7 @@ def test_departements_are_filtered_without_accents(client, db):
 def test_pages_cost_the_same_with_1_3_and_30_rows(client, db):
     tree = Tree("1000000.00")
     agent(client, tree)
+    client.get(addresses(tree)["call"])  # the first page of a session writes the session
     counts = {}
     for size in (1, 3, 30):
         for application in tree.applications(size - AwardBalance.objects.count()):
@@ -250,9 +251,7 @@ def test_pages_cost_the_same_with_1_3_and_30_rows(client, db):
         urls = [*addresses(tree).values(), reverse("envelope_detail", args=[tree.call.code, tree.root.code])]
         for url in urls:
             cache.clear()
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 response = client.get(url)
                 if response.streaming:
                     b"".join(response.streaming_content)
@@ -309,8 +308,8 @@ def test_payment_credits_are_opened_by_an_officer_of_the_whole_call_alone(client
 def test_administration_shows_the_ledger_and_writes_nothing(client, db):
     tree = Tree("1000.00")
     award(tree, tree.application(), "10.00")
-    user = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(user)
+    user = AdministratorFactory()
+    sign_in(client, user)
     entry = LedgerEntry.objects.get(movement="reserve")
     for model, pk in (("ledgerentry", entry.pk), ("balance", tree.leaf.pk), ("envelope", tree.leaf.pk)):
         base = f"/administration/budget/{model}/"
