@@ -1,0 +1,14 @@
+"""``manage.py deliver_outbox``: does now what the worker would do, for a site without one."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from core import outbox
+
+
+class Command(BaseCommand):
+    help = "Traite les messages sortants en attente (documents, courriels) sans passer par le worker."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{outbox.deliver_all()} message(s) traité(s).")
