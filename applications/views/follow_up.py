@@ -70,6 +70,5 @@ def acknowledgement_download(request: HttpRequest, pk: Any) -> HttpResponse:
     if row is None:
         raise Http404
     if row.file is None:
-        messages.info(request, "L’accusé de réception est en cours d’établissement. Il sera ici dans un instant.")
-        return redirect("application_detail", pk)
+        return render(request, "applications/acknowledgement_pending.html", {"application": application})
     return files.download(row.file)

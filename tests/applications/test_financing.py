@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from applications.enums import FundingKind
@@ -65,6 +65,11 @@ def plan(*lines, requested: str | None, resources=(), terms: Terms = HALF, **opt
     return Plan(tuple(lines), tuple(resources), None if requested is None else Decimal(requested), terms, **options)
 
 
+# How fast inputs are drawn tells about the machine, not about the plan.
+patient = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+
+
+@patient
 @given(plans)
 def test_totals_are_exact_sums(case):
     totals = assess(case)
@@ -76,6 +81,7 @@ def test_totals_are_exact_sums(case):
         assert not isinstance(value, float)
 
 
+@patient
 @given(plans)
 def test_a_plan_without_finding_respects_every_ceiling(case):
     totals = assess(case)
@@ -87,6 +93,7 @@ def test_a_plan_without_finding_respects_every_ceiling(case):
     assert totals.own >= totals.own_share_required
 
 
+@patient
 @given(plans)
 def test_one_cent_above_the_largest_aid_is_refused(case):
     ceiling = largest_aid(assess(case).eligible_cost, case.terms)
@@ -94,6 +101,7 @@ def test_one_cent_above_the_largest_aid_is_refused(case):
     assert "above_rate" in codes(above)
 
 
+@patient
 @given(plans)
 def test_own_share_is_a_fifth_of_the_public_money_of_the_investment(case):
     required = own_share_required(case)
@@ -119,7 +127,9 @@ def test_unbalanced_plan_tells_the_gap():
 
 def test_excluded_category_leaves_the_base_of_the_aid():
     terms = Terms(aid_rate=Decimal("0.50"), excluded_categories=frozenset({"staff"}), source="art. 4")
-    case = plan(investment("100.00"), investment("100.00", "staff"), requested="60.00", resources=[own("140.00")], terms=terms)
+    case = plan(
+        investment("100.00"), investment("100.00", "staff"), requested="60.00", resources=[own("140.00")], terms=terms
+    )
     totals = assess(case)
     assert (totals.eligible_cost, totals.largest_aid) == (Decimal("100.00"), Decimal("50.00"))
     assert codes(case) == {"above_rate"}
@@ -130,7 +140,9 @@ def test_total_public_aid_stops_at_the_eligible_cost():
     region = Resource(Decimal("60.00"), FundingKind.REGION)
     case = plan(operating("100.00"), requested="50.00", resources=[region], terms=FULL)
     assert "public_aid_above_cost" in codes(case)
-    assert "décret n° 2018-514" in next(f.source for f in assess(case).blocking if f.code == "public_aid_above_cost").replace("\u00a0", " ")
+    assert "décret n° 2018-514" in next(
+        f.source for f in assess(case).blocking if f.code == "public_aid_above_cost"
+    ).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize(

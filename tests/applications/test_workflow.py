@@ -178,7 +178,12 @@ def test_registry_holds_the_table_of_dossiers():
 
 @pytest.mark.parametrize(
     ("sources", "target", "roles"),
-    [(("nowhere",), "submitted", ("a",)), (("draft",), "nowhere", ("a",)), (("draft",), "submitted", ("b",)), ((), "submitted", ("a",))],
+    [
+        (("nowhere",), "submitted", ("a",)),
+        (("draft",), "nowhere", ("a",)),
+        (("draft",), "submitted", ("b",)),
+        ((), "submitted", ("a",)),
+    ],
 )
 def test_table_with_an_unknown_state_or_role_is_refused(sources, target, roles):
     with pytest.raises(ValueError, match="unknown"):
