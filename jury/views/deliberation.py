@@ -28,7 +28,7 @@ from jury.views.found import (
     managed_jury,
     manages,
 )
-from jury.workflow import DELIBERATION, is_chair
+from jury.workflow import guard_held, is_chair
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -101,7 +101,8 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "manages": manager,
             "is_open": is_open,
             "may_close": is_open and is_chair(request.user, deliberation.jury, timezone.now()),
-            "close_obstacle": DELIBERATION.obstacle(deliberation, "close", timezone.now()),
+            # Not whether opinions exist: some may be on a dossier that the chair recused from.
+            "close_obstacle": guard_held(deliberation, timezone.now()),
             "minutes": may_read_minutes(request.user, deliberation) and deliberation.minutes_file,
             "may_read_minutes": may_read_minutes(request.user, deliberation),
             "list_form": ListForm(),

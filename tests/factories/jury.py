@@ -13,7 +13,7 @@ from calls.enums import MandateRole
 from calls.models import Axis, Criterion, ScoringGrid, Theme
 from jury import services
 from jury.enums import Attendance, Outcome
-from jury.models import AssignmentRun, DecisionList, Deliberation, Evaluation, Juror, Jury
+from jury.models import AssignmentRun, DecisionList, Deliberation, Evaluation, Juror, Jury, Opinion, Score
 from jury.services import AttendanceInput, MarkInput, Member, OpinionInput
 from jury.services.release import ACT
 from tests.factories.accounts import AgentFactory, confirmed
@@ -172,6 +172,27 @@ class JuryWorld:
         for position, application in enumerate(self.applications):
             outcome = outcomes[position % len(outcomes)] if outcomes else Outcome.AWARDED
             self.opine(deliberation, application, outcome)
+        return self.close(deliberation)
+
+    def deliberated_in_bulk(self) -> Deliberation:
+        """Like ``deliberated``, for many dossiers: rows written directly, then closed by the service."""
+        self.assign()
+        seats = Evaluation.objects.filter(juror__jury=self.jury)
+        criteria = list(self.grid.criteria.all())
+        Score.objects.bulk_create(Score(evaluation=seat, criterion=row, mark=3) for seat in seats for row in criteria)
+        seats.update(state="submitted", submitted_at=AT, no_conflict_declared_at=AT, total=Decimal("12.00"))
+        deliberation = self.meet()
+        Opinion.objects.bulk_create(
+            Opinion(
+                deliberation=deliberation,
+                application=application,
+                outcome=Outcome.AWARDED,
+                amount_proposed=application.amount_requested,
+                average=Decimal("12.00"),
+                merit_rank=rank,
+            )
+            for rank, application in enumerate(self.applications, start=1)
+        )
         return self.close(deliberation)
 
     def prepared(self, deliberation: Deliberation | None = None) -> DecisionList:
