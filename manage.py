@@ -5,9 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-
-# These need no database; « demo » starts the servers itself, to be told when they run already.
-WITHOUT_SERVERS = ([], ["help"], ["demo"], ["make_secrets"])
+# No servers are started for these; « demo » starts them itself, to be told when they run already.
+WITHOUT_SERVERS = ([], ["help"], ["demo"], ["health"], ["make_secrets"])
 
 
 def main() -> None:

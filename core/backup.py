@@ -1,32 +1,64 @@
-"""What backup and restore share: where the database answers, its programs, and every key of the file store."""
+"""What backup and restore share: the shape of the archive, PostgreSQL's programs, every key of the file store.
 
+An archive is a tar file, read only by its owner:
+  database.dump    pg_dump's custom format
+  files/<key>      the file store
+  secrets/<path>   what the data directory holds beside: demonstration keys and seed, key of the site
+  manifest.json    SHA-256 of each of them; written last, so that an archive cut short is recognised
+"""
+
+import hashlib
 import os
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from typing import IO, Any
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management.base import CommandError
 from django.db import connections
 
+from core.embedded import EmbeddedError
+from core.embedded.binaries import POSTGRES_PACKAGE, POSTGRES_TREE, POSTGRES_WHEEL, site_of
+
+DUMP = "database.dump"
+FILES = "files/"
+SECRETS = "secrets/"
+MANIFEST = "manifest.json"
+# Inside the data directory. Without the site's key nobody's second factor can be read again.
+SECRET_NAMES = ("pki", "guichet_secret_key.secret", "demonstration-second-factor.seed", "demonstration.json")
+BLOCK = 1 << 20
+
 
 def program(name: str) -> str:
-    """Path of a PostgreSQL client program: beside the embedded server, else on the PATH."""
-    beside = Path(os.environ.get("PG_BIN", "")) / name
-    found = str(beside) if os.environ.get("PG_BIN") and beside.exists() else shutil.which(name)
+    """Path of a PostgreSQL client program: beside the embedded server, in its wheel, else on the PATH."""
+    folders = [Path(os.environ["PG_BIN"])] if os.environ.get("PG_BIN") else []
+    with suppress(EmbeddedError):  # the site may be installed without the wheel
+        folders.append(site_of(POSTGRES_PACKAGE, POSTGRES_WHEEL) / POSTGRES_PACKAGE / POSTGRES_TREE / "bin")
+    found = next((str(folder / name) for folder in folders if (folder / name).exists()), None) or shutil.which(name)
     if found is None:
         raise CommandError(f"{name} est introuvable : installez les programmes clients de PostgreSQL.")
     return found
 
 
-def address(alias: str) -> str:
-    """Connection address of a configured database, for the client programs."""
-    parts = connections[alias].settings_dict
-    user, password = quote(str(parts["USER"]), safe=""), quote(str(parts["PASSWORD"]), safe="")
-    query = {"host": parts["HOST"], "port": parts["PORT"]}
-    tail = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items() if value)
-    return f"postgresql://{user}:{password}@/{parts['NAME']}?{tail}"
+def run_program(name: str, *arguments: str) -> None:
+    """Runs a client program as the owner of the schema. The password is in its environment, not in its arguments."""
+    parts = connections["owner"].settings_dict
+    environment = {
+        **os.environ,
+        "PGHOST": str(parts["HOST"]),
+        "PGPORT": str(parts["PORT"] or 5432),
+        "PGUSER": str(parts["USER"]),
+        "PGPASSWORD": str(parts["PASSWORD"]),
+    }
+    command = [program(name), *arguments, f"--dbname={parts['NAME']}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode:
+        raise CommandError(f"{name} a échoué : {result.stderr.strip()}")
 
 
 def every_key(folder: str = "") -> Iterator[str]:
@@ -39,3 +71,41 @@ def every_key(folder: str = "") -> Iterator[str]:
         yield f"{folder}/{name}" if folder else name
     for child in sorted(folders):
         yield from every_key(f"{folder}/{child}" if folder else child)
+
+
+def every_secret() -> Iterator[Path]:
+    """Paths of the secrets, relative to the data directory."""
+    data_dir = Path(settings.DATA_DIR)
+    for name in SECRET_NAMES:
+        path = data_dir / name
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (item.relative_to(data_dir) for item in found if item.is_file())
+
+
+def digest_of(handle: IO[bytes]) -> str:
+    """SHA-256 of what is left to read, block by block."""
+    digest = hashlib.sha256()
+    while block := handle.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """The content of one member of the archive. CommandError when it is not there."""
+    try:
+        handle = archive.extractfile(name)
+    except KeyError:
+        handle = None
+    if handle is None:
+        raise CommandError(f"Sauvegarde incomplète : {name} n'y est pas. Rien n'a été restauré.")
+    return handle
+
+
+def verify_archive(archive: tarfile.TarFile, manifest: dict[str, Any]) -> None:
+    """Reads the whole archive and compares each member with the manifest. CommandError at the first difference."""
+    for name, expected in manifest["members"].items():
+        if ".." in Path(name).parts or not name.startswith((DUMP, FILES, SECRETS)):
+            raise CommandError(f"Chemin refusé dans la sauvegarde : {name}. Rien n'a été restauré.")
+        with member(archive, name) as handle:
+            if digest_of(handle) != expected:
+                raise CommandError(f"Sauvegarde abîmée : {name} a changé. Rien n'a été restauré.")

@@ -1,70 +1,77 @@
-"""``manage.py backup FILE``: database and files in one archive."""
+"""``manage.py backup FILE``: database, files and keys in one archive."""
 
-import hashlib
 import io
 import json
 import os
-import subprocess
 import tarfile
 import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from core.backup import address, every_key, program
+from core.backup import DUMP, FILES, MANIFEST, SECRETS, digest_of, every_key, every_secret, run_program
 
 
 class Command(BaseCommand):
-    help = "Sauvegarde la base et les fichiers dans une archive .tar. Les clés de démonstration sont incluses."
+    help = "Sauvegarde la base, les fichiers et les clés de cette installation dans une archive .tar."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("archive", help="fichier .tar à écrire (ne doit pas exister)")
-        parser.add_argument("--without-keys", action="store_true", help="laisse de côté les clés de démonstration")
+        parser.add_argument("archive", type=Path, help="fichier .tar à écrire (ne doit pas exister)")
+        parser.add_argument("--without-keys", action="store_true", help="laisse de côté les clés du dossier de données")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        target = Path(options["archive"])
-        if target.exists():
-            raise CommandError(f"{target} existe déjà.")
-        draft = target.with_suffix(target.suffix + ".part")
+    def handle(self, archive: Path, *, without_keys: bool, **options: object) -> None:
+        if archive.exists():
+            raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.")
+        if not archive.parent.is_dir():
+            raise CommandError(f"Le dossier {archive.parent} n'existe pas.")
+        draft = archive.with_name(f"{archive.name}.part")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.members: dict[str, str] = {}
         try:
-            with os.fdopen(descriptor, "wb") as handle, tarfile.open(fileobj=handle, mode="w") as archive:
-                # The dump first: every file that a row of the dump points at was written before the row.
-                self._add_dump(archive)
-                manifest = self._add_files(archive)
-                if not options["without_keys"] and Path(settings.PKI_DIR).exists():
-                    archive.add(settings.PKI_DIR, arcname="pki")
-                self._add_bytes(archive, "manifest.json", json.dumps(manifest, indent=1).encode())
-            draft.rename(target)
+            with os.fdopen(descriptor, "wb") as handle:
+                with tarfile.open(fileobj=handle, mode="w") as target:
+                    self.add_all(target, with_keys=not without_keys)
+                handle.flush()
+                os.fsync(handle.fileno())
+            draft.rename(archive)
         finally:
             draft.unlink(missing_ok=True)
-        self.stdout.write(f"Sauvegarde : {target} ({target.stat().st_size} octets, {len(manifest['files'])} fichiers)")
+        files = sum(name.startswith(FILES) for name in self.members)
+        self.stdout.write(f"Sauvegarde : {archive} ({archive.stat().st_size} octets, {files} fichiers)")
 
-    def _add_dump(self, archive: tarfile.TarFile) -> None:
+    def add_all(self, target: tarfile.TarFile, *, with_keys: bool) -> None:
+        """The dump comes first: every file that one of its rows points at was written before the row."""
         with tempfile.TemporaryDirectory() as folder:
-            dump = Path(folder) / "database.dump"
-            command = [program("pg_dump"), "--format=custom", f"--file={dump}", f"--dbname={address('owner')}"]
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
-            if result.returncode:
-                raise CommandError(f"pg_dump a échoué : {result.stderr.strip()}")
-            archive.add(dump, arcname="database.dump")
-
-    def _add_files(self, archive: tarfile.TarFile) -> dict[str, Any]:
-        manifest: dict[str, Any] = {"made_at": timezone.now().isoformat(), "files": {}}
+            dump = Path(folder) / DUMP
+            run_program("pg_dump", "--format=custom", f"--file={dump}")
+            with dump.open("rb") as handle:
+                self.add(target, DUMP, handle, dump.stat().st_size)
         for key in every_key():
             with default_storage.open(key, "rb") as handle:
-                content = handle.read()
-            manifest["files"][key] = hashlib.sha256(content).hexdigest()
-            self._add_bytes(archive, f"files/{key}", content)
-        return manifest
+                self.add(target, f"{FILES}{key}", handle, default_storage.size(key))
+        for path in every_secret() if with_keys else ():
+            source = Path(settings.DATA_DIR) / path
+            with source.open("rb") as handle:
+                self.add(target, f"{SECRETS}{path}", handle, source.stat().st_size)
+        manifest = {"made_at": timezone.now().isoformat(), "members": self.members}
+        content = json.dumps(manifest, indent=1).encode()
+        target.addfile(entry(MANIFEST, len(content)), io.BytesIO(content))
 
-    def _add_bytes(self, archive: tarfile.TarFile, name: str, content: bytes) -> None:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        entry.mode = 0o600
-        archive.addfile(entry, io.BytesIO(content))
+    def add(self, target: tarfile.TarFile, name: str, handle: IO[bytes], size: int) -> None:
+        """Adds one member and remembers its SHA-256."""
+        self.members[name] = digest_of(handle)
+        handle.seek(0)
+        target.addfile(entry(name, size), handle)
+
+
+def entry(name: str, size: int) -> tarfile.TarInfo:
+    """A member that only its owner reads once extracted."""
+    found = tarfile.TarInfo(name)
+    found.size, found.mode = size, 0o600
+    return found

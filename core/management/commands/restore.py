@@ -1,8 +1,7 @@
 """``manage.py restore FILE``: puts a backup into an empty place."""
 
-import hashlib
 import json
-import subprocess
+import os
 import tarfile
 import tempfile
 from argparse import ArgumentParser
@@ -10,86 +9,106 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import ContentFile
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from core.backup import address, every_key, program
+from core.backup import BLOCK, DUMP, FILES, MANIFEST, SECRETS, every_key, member, run_program, verify_archive
+
+# Made by any command at its first run, this one included: the key of the archive takes its place.
+SITE_KEY = "guichet_secret_key.secret"
 
 
 class Command(BaseCommand):
-    help = "Restaure une sauvegarde dans une base et un dossier de fichiers vides. Refuse d'écraser quoi que ce soit."
+    help = "Restaure une sauvegarde dans une base et un dossier de fichiers vides. N'écrase rien."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("archive", help="fichier .tar écrit par « backup »")
+        parser.add_argument("archive", type=Path, help="fichier .tar écrit par « backup »")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        self._refuse_if_not_empty()
+    def handle(self, archive: Path, **options: object) -> None:
+        refuse_unless_empty()
         try:
-            with tarfile.open(options["archive"]) as archive:
-                manifest = json.loads(self._content(archive, "manifest.json"))
-                self._restore_files(archive, manifest["files"])
-                self._restore_keys(archive)
-                self._restore_database(archive)
-        except (tarfile.TarError, OSError) as error:
+            with tarfile.open(archive) as source:
+                manifest = read_manifest(source)
+                verify_archive(source, manifest)
+                files = restore_all(source, manifest)
+        except (tarfile.TarError, OSError, EOFError) as error:
             raise CommandError(f"Sauvegarde illisible : {error}") from error
-        self.stdout.write(f"Restauré : {len(manifest['files'])} fichiers, sauvegarde du {manifest['made_at']}.")
+        self.stdout.write(f"Restauré : base et {files} fichiers, sauvegarde du {manifest['made_at']}.")
 
-    def _refuse_if_not_empty(self) -> None:
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-            if cursor.fetchone()[0]:
-                raise CommandError("La base n'est pas vide : une restauration n'écrase rien.")
-        if next(every_key(), None) is not None:
-            raise CommandError("Le dossier des fichiers n'est pas vide : une restauration n'écrase rien.")
 
-    def _content(self, archive: tarfile.TarFile, name: str) -> bytes:
+def refuse_unless_empty() -> None:
+    """CommandError where a table or a file is."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        if cursor.fetchone()[0]:
+            raise CommandError("La base n'est pas vide : une restauration n'écrase rien.")
+    if next(every_key(), None) is not None:
+        raise CommandError("Le dossier des fichiers n'est pas vide : une restauration n'écrase rien.")
+
+
+def read_manifest(source: tarfile.TarFile) -> dict[str, Any]:
+    """The list of what the archive holds."""
+    with member(source, MANIFEST) as handle:
         try:
-            handle = archive.extractfile(name)
-        except KeyError:
-            handle = None
-        if handle is None:
-            raise CommandError(f"La sauvegarde ne contient pas {name}.")
-        return handle.read()
+            manifest: dict[str, Any] = json.load(handle)
+        except ValueError as error:
+            raise CommandError(f"Sauvegarde abîmée : {MANIFEST} est illisible. Rien n'a été restauré.") from error
+    return manifest
 
-    def _restore_files(self, archive: tarfile.TarFile, files: dict[str, str]) -> None:
-        for key, expected in files.items():
-            content = self._content(archive, f"files/{key}")
-            if hashlib.sha256(content).hexdigest() != expected:
-                raise CommandError(f"Le fichier {key} de la sauvegarde est abîmé.")
-            if default_storage.save(key, ContentFile(content)) != key:
-                raise CommandError(f"Le fichier {key} existe déjà.")
 
-    def _restore_keys(self, archive: tarfile.TarFile) -> None:
-        """Written file by file, private to us, and never over keys that are already here."""
-        target = Path(settings.PKI_DIR)
-        names = [member.name for member in archive.getmembers() if member.isfile() and member.name.startswith("pki/")]
-        if not names or target.exists():
-            return
-        for name in names:
-            parts = Path(name).relative_to("pki").parts
-            if ".." in parts:
-                raise CommandError(f"Chemin refusé dans la sauvegarde : {name}")
-            path = target.joinpath(*parts)
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_bytes(self._content(archive, name))
+def restore_all(source: tarfile.TarFile, manifest: dict[str, Any]) -> int:
+    """Files, then the database in one transaction, then keys. Returns the number of files; if the database
+    refuses, the files are taken away again."""
+    written: list[str] = []
+    try:
+        for name in manifest["members"]:
+            if name.startswith(FILES):
+                restore_file(source, name, written)
+        restore_database(source)
+    except BaseException:
+        for key in written:
+            default_storage.delete(key)
+        raise
+    for name in manifest["members"]:
+        if name.startswith(SECRETS):
+            restore_secret(source, name)
+    return len(written)
 
-    def _restore_database(self, archive: tarfile.TarFile) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            dump = Path(folder) / "database.dump"
-            dump.write_bytes(self._content(archive, "database.dump"))
-            connections["owner"].close()
-            command = [
-                program("pg_restore"),
-                "--exit-on-error",
-                "--single-transaction",
-                "--no-owner",
-                f"--dbname={address('owner')}",
-                str(dump),
-            ]
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
-            if result.returncode:
-                raise CommandError(f"pg_restore a échoué : {result.stderr.strip()}")
+
+def restore_file(source: tarfile.TarFile, name: str, written: list[str]) -> None:
+    """One file of the store, at its own key."""
+    key = name.removeprefix(FILES)
+    with member(source, name) as handle:
+        saved = default_storage.save(key, File(handle))
+    written.append(saved)
+    if saved != key:
+        raise CommandError(f"Le fichier {key} existe déjà : une restauration n'écrase rien.")
+
+
+def restore_secret(source: tarfile.TarFile, name: str) -> None:
+    """One key, private, never over another one; the key of the site where the environment gives none."""
+    path = Path(settings.DATA_DIR) / name.removeprefix(SECRETS)
+    is_site_key = path.name == SITE_KEY and not os.environ.get("GUICHET_SECRET_KEY")
+    if path.exists() and not is_site_key:
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as target, member(source, name) as handle:
+        target.write(handle.read())
+
+
+def restore_database(source: tarfile.TarFile) -> None:
+    """Tables, rows, functions, triggers and grants, all or nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        dump = Path(folder) / DUMP
+        with dump.open("wb") as target, member(source, DUMP) as handle:
+            while block := handle.read(BLOCK):
+                target.write(block)
+        connections["owner"].close()
+        run_program("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", str(dump))
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")

@@ -97,7 +97,7 @@ class Command(BaseCommand):
         if wanted is not None:
             if not is_free(wanted):
                 raise CommandError(
-                    f"Le port {wanted} est déjà pris : choisissez-en un autre, par exemple « PORT={wanted + 1} make demo »."
+                    f"Le port {wanted} est déjà pris. Désignez-en un autre, par exemple : PORT={wanted + 1} make demo"
                 )
             return wanted
         for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
