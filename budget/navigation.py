@@ -3,4 +3,4 @@
 from budget.permissions import is_budget_reader
 from core.navigation import register
 
-register("Budget", "Suivi de l’enveloppe", "budget_overview", visible=is_budget_reader, order=50)
+register("Budget", "Budget", "budget_overview", visible=is_budget_reader, order=50)
