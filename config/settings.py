@@ -381,6 +381,7 @@ TRUSTED_PROXIES = listed("GUICHET_TRUSTED_PROXIES")
 # ---------------------------------------------------------------- logs
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # an address is personal data; the proxy keeps its own logs
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -71,7 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m core.health", description="Santé d'un processus du site.")
     parser.add_argument("process", choices=["web", "worker", "beat"])
-    parser.add_argument("--address", default="http://127.0.0.1:8000", help="adresse locale du web")
+    port = os.environ.get("GUICHET_BIND", "").rpartition(":")[2] or "8000"
+    parser.add_argument("--address", default=f"http://127.0.0.1:{port}", help="adresse locale du web")
     parser.add_argument("--anywhere", action="store_true", help="n'importe quel worker, pas seulement celui d'ici")
     options = parser.parse_args(arguments)
     data_dir = Path(os.environ.get("GUICHET_DATA_DIR") or Path(__file__).resolve().parents[1] / ".data")

@@ -1,8 +1,18 @@
 """JSON logs: ids only, no personal data."""
 
 import logging
+import re
 
 import structlog
+
+# An address may come with the text of an error (a mail server's refusal, a broken constraint).
+_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+def hide_addresses(_logger: object, _method: str, line: str) -> str:
+    """Takes e-mail addresses out of a finished line, wherever they came from."""
+    return _ADDRESS.sub("[adresse]", line)
+
 
 _SHARED: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -21,6 +31,7 @@ def json_formatter() -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
+            hide_addresses,
         ],
     )
 

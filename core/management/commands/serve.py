@@ -7,8 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+DEFAULT_BIND = os.environ.get("GUICHET_BIND", "0.0.0.0:8000")
 
-def command_line(process: str, *, bind: str = "0.0.0.0:8000", workers: int | None = None) -> list[str]:
+
+def command_line(process: str, *, bind: str = DEFAULT_BIND, workers: int | None = None) -> list[str]:
     """The program that runs this process. ``workers``: processes of the web or of the worker (default: from cores)."""
     count = workers or int(os.environ.get("GUICHET_WORKERS", 0)) or max(2, (os.cpu_count() or 2))
     python = [sys.executable, "-m"]
@@ -27,6 +29,7 @@ def command_line(process: str, *, bind: str = "0.0.0.0:8000", workers: int | Non
             "--max-requests=2000",
             "--max-requests-jitter=200",
             "--access-logfile=/dev/null",
+            "--logger-class=core.server_log.JsonLogger",
             "--no-control-socket",
             # On a disk, a slow write would look like a process that hangs.
             *(["--worker-tmp-dir=/dev/shm"] if os.path.isdir("/dev/shm") else []),  # noqa: S108
@@ -35,6 +38,7 @@ def command_line(process: str, *, bind: str = "0.0.0.0:8000", workers: int | Non
         return [
             *python,
             "celery",
+            "--quiet",
             "--app=config",
             "worker",
             f"--concurrency={count}",
@@ -46,6 +50,7 @@ def command_line(process: str, *, bind: str = "0.0.0.0:8000", workers: int | Non
     return [
         *python,
         "celery",
+        "--quiet",
         "--app=config",
         "beat",
         "--loglevel=WARNING",
@@ -59,7 +64,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("process", choices=["web", "worker", "beat"])
-        parser.add_argument("--bind", default="0.0.0.0:8000", help="adresse d'écoute du web")
+        parser.add_argument("--bind", default=DEFAULT_BIND, help="adresse d'écoute du web")
         parser.add_argument("--workers", type=int, help="nombre de processus")
 
     def handle(self, *args: Any, **options: Any) -> None:
