@@ -38,7 +38,7 @@ def queue_mail(
     )
 
 
-@outbox.handler("core.mail")
+@outbox.handler("core.mail", forgets=True)
 def send_mail(payload: dict[str, Any]) -> None:
     """Renders and sends one queued mail."""
     context = {**payload["context"], "site_url": settings.SITE_URL}

@@ -24,14 +24,18 @@ logger = logging.getLogger("guichet.outbox")
 
 Handler = Callable[[dict[str, Any]], None]
 _handlers: dict[str, Handler] = {}
+# Kinds whose payload is emptied once delivered: the text of a mail may hold a code.
+_forgotten: set[str] = set()
 
 ATTEMPTS_BEFORE_ABANDON = 20
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Registers the function that delivers messages of this kind."""
+def handler(kind: str, *, forgets: bool = False) -> Callable[[Handler], Handler]:
+    """Registers the function that delivers messages of this kind; ``forgets`` empties the payload afterwards."""
 
     def register(function: Handler) -> Handler:
+        if forgets:
+            _forgotten.add(kind)
         if kind in _handlers and _handlers[kind] is not function:
             raise RuntimeError(f"two handlers for {kind}")
         _handlers[kind] = function
@@ -95,7 +99,10 @@ def deliver(message_id: str) -> bool:
             logger.exception("outbox_delivery_failed", extra={"message_id": message_id, "kind": message.kind})
             _postpone(message, error)
             return False
-        OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=timezone.now(), last_error="")
+        done: dict[str, Any] = {"delivered_at": timezone.now(), "last_error": ""}
+        if message.kind in _forgotten:
+            done["payload"] = {}
+        OutboxMessage.objects.filter(pk=message.pk).update(**done)
         return True
 
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import outbox
+from core.mail import queue_mail
 from core.models import OutboxMessage
 
 
@@ -106,3 +107,18 @@ def test_deliver_failing_for_ever_is_set_aside(transactional_db, monkeypatch, ca
     outbox.deliver(str(message.pk))
     message.refresh_from_db()
     assert message.abandoned_at is not None
+
+
+def test_deliver_a_mail_sends_it_and_forgets_its_text(transactional_db, mailoutbox):
+    with transaction.atomic():
+        queue_mail(
+            to=["agent@example.org"],
+            subject="Votre code",
+            template="emails/accounts/message.txt",
+            context={"body": "Code : 123456"},
+            dedupe_key="test",
+        )
+    assert outbox.deliver_all() == 1
+    assert [(mail.to, mail.subject) for mail in mailoutbox] == [(["agent@example.org"], "Votre code")]
+    assert "123456" in mailoutbox[0].body
+    assert OutboxMessage.objects.get().payload == {}
