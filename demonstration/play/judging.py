@@ -175,6 +175,7 @@ def deliberate(*, jury: Jury, fates: dict[UUID, str], cast: Cast, at: datetime) 
     record_attendance(deliberation=deliberation, rows=_attendance(members), at=held_at, actor=chair)
     dossiers = {row.pk: row for row in jury_dossiers(jury)}
     special = {pk: fate for pk, fate in fates.items() if pk in dossiers and fate in {"deferred", "redirected"}}
+    special |= {pk: "refused" for pk in _weakest(jury, dossiers.values()) if pk not in special}
     territorial = Axis.objects.get(call=jury.session.axis.call, code="axe-3")
     for pk, fate in special.items():
         record_opinion(
@@ -208,7 +209,16 @@ def _attendance(members: list[Juror]) -> list[AttendanceInput]:
     return rows
 
 
+def _weakest(jury: Jury, dossiers: Iterable[Application]) -> list[UUID]:
+    """The last third by merit, whatever money is left: what does not convince is not funded."""
+    ranks = {row.key: row.rank for row in full_merit(jury).ranked}
+    last = len(ranks) * 2 / 3
+    return [row.pk for row in dossiers if ranks.get(str(row.pk), 0) > last]
+
+
 def _special(fate: str, territorial: Axis) -> OpinionInput:
+    if fate == "refused":
+        return OpinionInput(outcome=Outcome.REFUSED, motive=subjects.REFUSAL)
     if fate == "deferred":
         return OpinionInput(outcome=Outcome.DEFERRED, motive=subjects.DEFERRAL)
     return OpinionInput(outcome=Outcome.REDIRECTED, motive=subjects.REDIRECTION, redirected_to=territorial)
