@@ -375,11 +375,11 @@ def _others(
         if juror.id in panel:
             continue
         if (juror.id, dossier.id) in problem.recusals:
-            counts["déporté"] += 1
+            counts["déporté(s)"] += 1
         elif juror.house in houses:
-            counts["du même organisme qu’un juré retenu"] += 1
+            counts["du même organisme"] += 1
         elif loads[juror.id] >= juror.load_max:
-            counts["à sa charge maximale"] += 1
+            counts["à leur charge maximale"] += 1
         else:
-            counts["possible, mais plus chargé ou moins indiqué"] += 1
+            counts["plus chargé(s) ou moins indiqué(s)"] += 1
     return tuple(f"{count} {label}" for label, count in sorted(counts.items()))

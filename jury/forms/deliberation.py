@@ -73,6 +73,7 @@ class OpinionForm(RefusableForm):
         label="Guichet vers lequel réorienter",
         help_text="Seulement pour une réorientation.",
         queryset=Axis.objects.none(),
+        empty_label="Choisir",
         required=False,
     )
     motive = forms.CharField(

@@ -162,14 +162,14 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
     for pair, row in sorted(existing.items()):
         if pair[0] in admissible and pair not in wanted and row.state == EvaluationState.ASSIGNED:
             _unseat(row, jurors[pair[1]])
-    fresh = []
+    fresh: list[Evaluation] = []
     for dossier, juror in sorted(wanted):
-        row = existing.get((dossier, juror))
-        if row is None:
+        known = existing.get((dossier, juror))
+        if known is None:
             fresh.append(Evaluation(juror_id=juror, application_id=dossier, assigned_at=at))
-        elif row.state == EvaluationState.WITHDRAWN:
-            EVALUATION.check(row, "reassign", at)
-            _reseat(row, at)
+        elif known.state == EvaluationState.WITHDRAWN:
+            EVALUATION.check(known, "reassign", at)
+            _reseat(known, at)
     Evaluation.objects.bulk_create(fresh)
     grant([(jurors[juror].user_id, dossier) for dossier, juror in wanted], AccessSource.ASSIGNMENT, at)
     grant_chair(jury, admissible, at)

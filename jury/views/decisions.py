@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,7 +21,7 @@ from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
 from jury.queries import envelope_left, total_granted
 from jury.services.release import ACT
-from jury.views.found import followed_deliberation, visible_list
+from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
 
 HEADER = (
@@ -79,7 +80,7 @@ def decision_list_prepare(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             created = services.prepare_list(
-                deliberation=deliberation, title=form.cleaned_data["title"], at=timezone.now(), actor=request.user
+                deliberation=deliberation, title=form.cleaned_data["title"], at=timezone.now(), actor=person(request)
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -103,7 +104,7 @@ def decision_list_waiting(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             created = services.award_from_waiting_list(
-                deliberation=deliberation, at=timezone.now(), actor=request.user, **form.cleaned_data
+                deliberation=deliberation, at=timezone.now(), actor=person(request), **form.cleaned_data
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -170,7 +171,7 @@ def decision_edit(request: HttpRequest, pk: Any, decision: int) -> HttpResponse:
     form = DecisionForm(request.POST or None, decision=row)
     if request.method == "POST" and form.is_valid():
         try:
-            services.edit_decision(decision=row, at=timezone.now(), actor=request.user, **form.cleaned_data)
+            services.edit_decision(decision=row, at=timezone.now(), actor=person(request), **form.cleaned_data)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -191,7 +192,7 @@ def decision_list_propose(request: HttpRequest, pk: Any) -> HttpResponse:
             decision_list=decision_list,
             version=int(version) if version.isdigit() else 0,
             at=timezone.now(),
-            actor=request.user,
+            actor=person(request),
         )
     except Refused as refusal:
         messages.error(request, refusal.message)
@@ -205,7 +206,7 @@ def decision_list_reopen(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take the list back."""
     decision_list = _acting_list(request, pk, "reopen")
     try:
-        services.reopen_list(decision_list=decision_list, at=timezone.now(), actor=request.user)
+        services.reopen_list(decision_list=decision_list, at=timezone.now(), actor=person(request))
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
@@ -224,7 +225,7 @@ def decision_list_cancel(request: HttpRequest, pk: Any) -> HttpResponse:
                 decision_list=decision_list,
                 reason=form.cleaned_data["reason"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -241,12 +242,12 @@ def decision_list_release(request: HttpRequest, pk: Any) -> HttpResponse:
     if decision_list.state != DecisionListState.PREPARED:
         return redirect("decision_list_detail", pk=pk)
     digest = services.list_digest(decision_list)
-    form = ReleaseForm(request.POST or None, user=request.user, act=ACT, content_sha256=digest)
+    form = ReleaseForm(request.POST or None, user=person(request), act=ACT, content_sha256=digest)
     if request.method == "POST" and form.is_valid():
         try:
             services.release_list(
                 decision_list=decision_list,
-                user=request.user,
+                user=person(request),
                 at=timezone.now(),
                 key=form.cleaned_data["idempotency_key"],
                 confirmation=form.confirmation,
@@ -269,7 +270,7 @@ def decision_list_released(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 @require_safe
-def decision_list_export(request: HttpRequest, pk: Any) -> HttpResponse:
+def decision_list_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """The list as a table: no mark, no juror."""
     decision_list = visible_list(request, pk)
     rows = (

@@ -27,6 +27,7 @@ from jury.views.found import (
     managed_deliberation,
     managed_jury,
     manages,
+    person,
 )
 from jury.workflow import guard_held, is_chair
 
@@ -43,7 +44,7 @@ def deliberation_summon(request: HttpRequest, pk: Any) -> HttpResponse:
                 held_at=form.cleaned_data["held_at"],
                 place=form.cleaned_data["place"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -79,7 +80,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         .order_by("rank", "merit_rank", "pk")
     )
     waiting = _waiting(request, deliberation) if is_open and manager else []
-    lines = []
+    lines: list[dict[str, Any]] = []
     if waiting:
         merit = _merit(request, deliberation, waiting)
         agenda = merit.agenda()
@@ -118,7 +119,7 @@ def deliberation_attendance(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.record_attendance(
-                deliberation=deliberation, rows=form.rows(), at=timezone.now(), actor=request.user
+                deliberation=deliberation, rows=form.rows(), at=timezone.now(), actor=person(request)
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -143,7 +144,7 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
                 application=application,
                 opinion=form.opinion(),
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -177,7 +178,7 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             written = services.confirm_block(
-                deliberation=deliberation, at=timezone.now(), actor=request.user, **form.cleaned_data
+                deliberation=deliberation, at=timezone.now(), actor=person(request), **form.cleaned_data
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -194,7 +195,7 @@ def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
     """Close for good."""
     deliberation = chaired_deliberation(request, pk)
     try:
-        closed = services.close_deliberation(deliberation=deliberation, at=timezone.now(), actor=request.user)
+        closed = services.close_deliberation(deliberation=deliberation, at=timezone.now(), actor=person(request))
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:

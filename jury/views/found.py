@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
+from accounts.models import User
 from applications.models import Application
 from jury.models import AssignmentRun, DecisionList, Deliberation, Evaluation, Jury
 from jury.permissions import (
@@ -18,6 +19,13 @@ from jury.permissions import (
 from jury.workflow import is_chair, is_officer
 
 ON_JURY = ("session__axis__call", "grid")
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in; the pages of this room open to nobody else."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
 
 
 def own_evaluation(request: HttpRequest, pk: Any) -> Evaluation:

@@ -17,7 +17,7 @@ from jury.models import Deliberation, Evaluation
 from jury.permissions import is_juror, own_evaluations, readable_evaluations, seats_of
 from jury.queries import criteria_of
 from jury.ranking import tie_rule
-from jury.views.found import own_evaluation
+from jury.views.found import own_evaluation, person
 from jury.workflow import EVALUATION
 
 ORDER = {EvaluationState.DRAFT: 0, EvaluationState.ASSIGNED: 1, EvaluationState.SUBMITTED: 2}
@@ -130,7 +130,7 @@ def evaluation_declare(request: HttpRequest, pk: Any) -> HttpResponse:
     """« Rien ne me lie à ce dossier »."""
     evaluation = own_evaluation(request, pk)
     try:
-        services.declare_no_conflict(evaluation=evaluation, at=timezone.now(), actor=request.user)
+        services.declare_no_conflict(evaluation=evaluation, at=timezone.now(), actor=person(request))
     except Refused as refusal:
         messages.error(request, refusal.message)
     return redirect("evaluation_page", pk=pk)
@@ -148,7 +148,7 @@ def evaluation_recuse(request: HttpRequest, pk: Any) -> HttpResponse:
                 application=evaluation.application,
                 reason=form.cleaned_data["reason"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -173,7 +173,7 @@ def evaluation_save(request: HttpRequest, pk: Any) -> HttpResponse:
                 comment=form.cleaned_data["comment"],
                 version=form.cleaned_data["version"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -196,7 +196,7 @@ def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
                 comment=form.cleaned_data["comment"],
                 version=form.cleaned_data["version"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
                 key=form.cleaned_data["idempotency_key"],
             )
         except Refused as refusal:

@@ -18,7 +18,7 @@ from jury.forms import ChangeSeatForm, SeatForm
 from jury.models import AssignmentRun, Evaluation, Jury, Recusal
 from jury.permissions import dossiers_of, follows_juries, is_juror, readable_evaluations, visible_juries
 from jury.queries import ACTIVE, gaps_of
-from jury.views.found import followed_jury, jury_dossier, managed_jury, managed_run, manages
+from jury.views.found import followed_jury, jury_dossier, managed_jury, managed_run, manages, person
 
 PAGE = 50
 
@@ -43,7 +43,8 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     dossiers = list(dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("number", "pk"))
     readable = readable_evaluations(request.user, jury)
     gaps = gaps_of(jury, [row.pk for row in dossiers], readable)
-    rows = [{"dossier": row, "gap": gaps[row.pk]} for row in dossiers]
+    rows: list[dict[str, Any]] = [{"dossier": row, "gap": gaps[row.pk]} for row in dossiers]
+    missing = sum(gap.missing for gap in gaps.values())
     recusals = (
         Recusal.objects.filter(juror__jury=jury, application__in=[row.pk for row in dossiers])
         .select_related("juror__user", "application", "declared_by")
@@ -55,11 +56,11 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "jury/detail.html",
         {
             "jury": jury,
-            "rows": [row for row in rows if row["gap"].missing] if only_gaps else rows,
+            "rows": [row for row in rows if gaps[row["dossier"].pk].missing] if only_gaps else rows,
             "only_gaps": only_gaps,
-            "missing": sum(row["gap"].missing for row in rows),
-            "submitted": sum(row["gap"].submitted for row in rows),
-            "seats": sum(row["gap"].active for row in rows),
+            "missing": missing,
+            "submitted": sum(gap.submitted for gap in gaps.values()),
+            "seats": sum(gap.active for gap in gaps.values()),
             "dossier_count": len(rows),
             "members": _members(jury, [row.pk for row in dossiers]),
             "recusals": recusals,
@@ -89,7 +90,7 @@ def assignment_propose(request: HttpRequest, pk: Any) -> HttpResponse:
     jury = managed_jury(request, pk)
     seated = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE).exists()
     try:
-        run = services.propose_assignment(jury=jury, at=timezone.now(), actor=request.user, least_change=seated)
+        run = services.propose_assignment(jury=jury, at=timezone.now(), actor=person(request), least_change=seated)
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("jury_detail", pk=pk)
@@ -160,7 +161,7 @@ def assignment_change(request: HttpRequest, pk: Any, dossier: Any) -> HttpRespon
                 reason=form.cleaned_data["reason"],
                 sha256=form.cleaned_data["sha256"],
                 at=timezone.now(),
-                actor=request.user,
+                actor=person(request),
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -178,7 +179,7 @@ def assignment_confirm(request: HttpRequest, pk: Any) -> HttpResponse:
     run = managed_run(request, pk)
     try:
         services.confirm_assignment(
-            run=run, sha256=request.POST.get("sha256", ""), at=timezone.now(), actor=request.user
+            run=run, sha256=request.POST.get("sha256", ""), at=timezone.now(), actor=person(request)
         )
     except Refused as refusal:
         messages.error(request, refusal.message)
@@ -211,7 +212,7 @@ def seat_add(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.seat_juror(
-                jury=jury, application=application, juror=form.new_juror(), at=timezone.now(), actor=request.user
+                jury=jury, application=application, juror=form.new_juror(), at=timezone.now(), actor=person(request)
             )
         except Refused as refusal:
             form.refuse(refusal)

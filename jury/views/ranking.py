@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -71,7 +72,7 @@ def _correction(request: HttpRequest, jury: Jury) -> Calibration | None:
         return None
     rows = readable_evaluations(request.user, jury).filter(state=EvaluationState.SUBMITTED)
     found = rows.order_by("pk").values_list("application_id", "juror_id", "total")
-    return calibrate([Mark(str(dossier), juror, float(total)) for dossier, juror, total in found])
+    return calibrate([Mark(str(dossier), juror, float(total)) for dossier, juror, total in found if total is not None])
 
 
 def _floors(request: HttpRequest, dossiers: dict[str, Application]) -> list[Floor]:
@@ -156,7 +157,7 @@ def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 @require_safe
-def ranking_export(request: HttpRequest, pk: Any) -> HttpResponse:
+def ranking_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """The ranking as a table, without any juror's own mark."""
     jury = followed_jury(request, pk)
     merit, dossiers = _merit(request, jury)

@@ -66,14 +66,13 @@ def test_chair_assigns_ranks_and_deliberates(signed_in, transactional_db):
     world.submit_all()
     hidden = world.applications[5]
     gone = world.readers(hidden)[0]
-    services.recuse(
-        juror=world.juror(gone), application=hidden, reason="Ancien employeur", at=DECIDED, actor=gone
-    )
+    services.recuse(juror=world.juror(gone), application=hidden, reason="Ancien employeur", at=DECIDED, actor=gone)
     page = signed_in(world.chair_user, "jury_detail", pk=world.jury.pk)
     check_page(page, "jury-detail")
     page.get_by_role("link", name="Affecter un juré").first.click()
     check_page(page, "jury-seat")
-    page = signed_in(world.chair_user, reverse("jury_ranking", kwargs={"pk": world.jury.pk}) + "?plancher=1&correction=oui")
+    ranking = reverse("jury_ranking", kwargs={"pk": world.jury.pk})
+    page = signed_in(world.chair_user, f"{ranking}?plancher=1&correction=oui")
     check_page(page, "jury-ranking")
     page = signed_in(world.chair_user, "deliberation_summon", pk=world.jury.pk)
     check_page(page, "jury-summon")
@@ -83,9 +82,7 @@ def test_chair_assigns_ranks_and_deliberates(signed_in, transactional_db):
     for name in ("deliberation_attendance", "deliberation_block"):
         page = signed_in(world.chair_user, name, pk=deliberation.pk)
         check_page(page, f"jury-{name}")
-    page = signed_in(
-        world.chair_user, "deliberation_opinion", pk=deliberation.pk, dossier=world.applications[0].pk
-    )
+    page = signed_in(world.chair_user, "deliberation_opinion", pk=deliberation.pk, dossier=world.applications[0].pk)
     check_page(page, "jury-opinion")
     for position, application in enumerate(world.applications):
         world.opine(deliberation, application, Outcome.AWARDED if position < 3 else Outcome.WAITLISTED)

@@ -1,4 +1,4 @@
-"""Every state × transition × role, read from the same tables as the services and the pages; and the database's guards."""
+"""Every state × transition × role, from the tables that services and pages read; and the database's guards."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -289,9 +289,9 @@ def test_closed_minutes_have_gapless_numbers(db):
 
 
 def refused_by_the_database(sql, parameters):
-    with pytest.raises((IntegrityError, ProgrammingError, DatabaseError)), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
+    raises = pytest.raises((IntegrityError, ProgrammingError, DatabaseError))
+    with raises, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
 
 
 def test_database_keeps_what_the_jury_said(db):
