@@ -6,12 +6,19 @@ import re
 import structlog
 
 # An address may come with the text of an error (a mail server's refusal, a broken constraint).
-_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def hide_addresses(_logger: object, _method: str, line: str) -> str:
     """Takes e-mail addresses out of a finished line, wherever they came from."""
     return _ADDRESS.sub("[adresse]", line)
+
+
+def without_query(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Leaves of a request its method and path: what people type into a search does not belong in a log."""
+    if isinstance(event.get("request"), str):
+        event["request"] = event["request"].partition("?")[0]
+    return event
 
 
 _SHARED: list[structlog.types.Processor] = [
@@ -30,6 +37,7 @@ def json_formatter() -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            without_query,
             structlog.processors.JSONRenderer(),
             hide_addresses,
         ],
