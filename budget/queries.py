@@ -19,6 +19,7 @@ class Node:
     """An envelope with its own balance and, in euros, what it and all below it hold.
 
     ``allocated``, ``delegated`` are its own; ``reserved``, ``committed``, ``paid`` and ``requested`` are rolled up.
+    ``level`` is the depth in the whole tree, also when only a part is read.
     ``requested`` is what admissible dossiers without a decision ask for: the forecast.
     """
 
@@ -70,7 +71,7 @@ def tree(call: Call, envelopes: QuerySet[Envelope] | None = None) -> list[Node]:
     """
     rows = (Envelope.objects.all() if envelopes is None else envelopes).filter(call=call)
     nodes: dict[int, Node] = {}
-    for row in rows.select_related("balance", "axis", "call").order_by("position", "code"):
+    for row in rows.select_related("balance", "axis", "call", "parent").order_by("position", "code"):
         held = row.balance
         nodes[row.pk] = Node(row, 0, held.allocated, held.delegated, held.reserved, held.committed, held.paid)
     tops = []
@@ -82,8 +83,15 @@ def tree(call: Call, envelopes: QuerySet[Envelope] | None = None) -> list[Node]:
             parent.children.append(node)
     _add_requests(call, list(nodes.values()))
     for top in tops:
-        _roll_up(top, 0)
+        _roll_up(top, _depth(top.envelope))
     return tops
+
+
+def _depth(envelope: Envelope) -> int:
+    """0 for a root, 1 for its children, 2 for anything below: where the top of a part stands in the whole."""
+    if envelope.parent is None:
+        return 0
+    return 1 if envelope.parent.parent_id is None else 2
 
 
 def _roll_up(node: Node, level: int) -> None:

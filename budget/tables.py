@@ -79,7 +79,7 @@ def sections(tops: Sequence[Node], wanted: str) -> list[Section]:
     found = []
     for top in tops:
         for node in top.walk():
-            if node.level <= 1:
+            if node.level <= 1 or node is top:
                 below = [leaf for leaf in node.leaves() if leaf.level > 1] if node.level == 1 else []
                 shown = [leaf for leaf in below if _matches(leaf, wanted)]
                 found.append(Section(node, shown, len(below) - len(shown)))
@@ -101,7 +101,7 @@ def bars(tops: Sequence[Node]) -> list[tuple[str, list[Decimal], str]]:
         )
         for top in tops
         for node in top.walk()
-        if node.level <= 1
+        if node.level <= 1 or node is top
     ]
 
 

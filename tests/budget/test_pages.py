@@ -236,6 +236,18 @@ def test_departements_are_filtered_without_accents(client, db):
     assert "Aucune enveloppe ne correspond" in page.content.decode()
 
 
+def test_departements_are_folded_for_whoever_reads_one_axis(client, db):
+    tree = Tree("1000.00", "1000.00")
+    for number in range(12):
+        Envelope.objects.create(
+            call=tree.call, parent=tree.leaf, code=f"x-{number}", name=f"Axe – {number}", axis=tree.axes[0]
+        )
+    agent(client, tree, MandateRole.CHAIR, axis=tree.axes[0])
+    context = client.get(addresses(tree)["call"]).context
+    assert [(each.node.envelope, len(each.leaves)) for each in context["sections"]] == [(tree.leaf, 12)]
+    assert [label for label, *_ in context["bars"]] == ["Axe 1"]
+
+
 def test_pages_cost_the_same_with_1_3_and_30_rows(client, db):
     tree = Tree("1000000.00")
     agent(client, tree)
