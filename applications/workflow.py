@@ -3,12 +3,10 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-from django.utils.formats import date_format
-
 from applications.enums import ApplicationState as State
 from applications.roles import APPLICANT, DECIDER, SCREENER, is_applicant, is_decider, is_screener
 from calls.enums import Verdict
+from core.templatetags.guichet import paris_datetime
 from core.workflow import Role, Transition, Workflow, register
 
 if TYPE_CHECKING:
@@ -19,10 +17,10 @@ def guard_session_open(application: "Application", at: datetime) -> str:
     """A dossier enters while its session is open; both ends are instants, Europe/Paris."""
     session = application.session
     if at < session.opens_at:
-        return f"La relève n’est pas encore ouverte : le dépôt commence le {_instant(session.opens_at)}."
+        return f"La relève n’est pas encore ouverte : le dépôt commence le {paris_datetime(session.opens_at)}."
     if at > session.closes_at:
         return (
-            f"La relève est close depuis le {_instant(session.closes_at)}, heure de Paris. "
+            f"La relève est close depuis le {paris_datetime(session.closes_at)}, heure de Paris. "
             "Ce dossier ne peut plus être déposé ; votre brouillon reste enregistré."
         )
     return ""
@@ -42,7 +40,7 @@ def guard_answer_overdue(application: "Application", at: datetime) -> str:
         return ""
     request = application.open_completion_request()
     if request is not None and at <= request.due_at:
-        return f"Le porteur a jusqu’au {_instant(request.due_at)} pour répondre à la demande de compléments."
+        return f"Le porteur a jusqu’au {paris_datetime(request.due_at)} pour répondre à la demande de compléments."
     return ""
 
 
@@ -50,11 +48,6 @@ def guard_waiting_list(application: "Application", at: datetime) -> str:
     if not application.call.has_waiting_list:
         return "Cet appel n’a pas de liste d’attente."
     return ""
-
-
-def _instant(moment: datetime) -> str:
-    local = timezone.localtime(moment)
-    return f"{date_format(local, 'j F Y')} à {local:%H} h {local:%M}"
 
 
 WORKFLOW = register(

@@ -27,7 +27,9 @@ class Command(BaseCommand):
         calls = Call.objects.filter(code=call) if call else Call.objects.order_by("-opens_at")
         chosen = calls.first()
         if chosen is None or not Vintage.objects.exists():
-            raise CommandError("Chargez d’abord les territoires et un appel : manage.py load_territories, install_call.")
+            raise CommandError(
+                "Chargez d’abord les territoires et un appel : manage.py load_territories, install_call."
+            )
         started = time.monotonic()
         made = seeding.seed(call=chosen, count=count, seed_number=seed + Application.objects.count())
         elapsed = time.monotonic() - started

@@ -1,0 +1,225 @@
+"""The service's pages: the list, its search and export, a dossier, the acts."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from applications.enums import AccessEffect, AccessSource
+from applications.models import Access, Application
+from tests.factories.accounts import sign_in
+from tests.factories.applications import (
+    applicant_of,
+    completion_requested_application,
+    screener_of,
+    start,
+    submitted_application,
+)
+from tests.factories.calls import FIRST_RELEVE, MandateFactory
+from tests.factories.territories import OrganisationFactory
+
+LIST = "/instruction/"
+
+
+@pytest.fixture
+def travel():
+    with time_machine.travel(FIRST_RELEVE + timedelta(hours=1), tick=True):
+        yield
+
+
+def shown(response) -> set[str]:
+    return {row.number for row in response.context["page"].object_list}
+
+
+def test_list_is_closed_to_applicants_and_jurors(client, db, travel):
+    application = submitted_application()
+    sign_in(client, applicant_of(application.organisation))
+    assert client.get(LIST).status_code == 404
+    sign_in(client, MandateFactory(call=application.call, role="juror").user)
+    assert client.get(LIST).status_code == 404
+    assert client.get(reverse("screening_export")).status_code == 404
+
+
+def test_list_without_dossier_says_so(client, db, travel):
+    draft = start()
+    sign_in(client, screener_of(draft.call))
+    content = client.get(LIST).content.decode()
+    assert "Aucun dossier pour l’instant" in content
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=erquy", {"a"}),
+        ("q=ÉRQUY", {"a"}),
+        ("q=demarches", {"a"}),
+        ("q=démarc", {"a"}),
+        ("q=archivage erquy", set()),
+        ("q=TN-2021-00002", {"b"}),
+        ("q=%26%7C!%3A*", {"a", "b"}),
+        ("departement=22", {"a"}),
+        ("etat=completion_requested", {"b"}),
+        ("axe=axe-2", set()),
+        ("axe=nimporte", {"a", "b"}),
+        ("releve=zzz", {"a", "b"}),
+        ("retard=decision", set()),
+        ("page=999", {"a", "b"}),
+        ("tri=inconnu", {"a", "b"}),
+    ],
+)
+def test_list_filters_and_searches(client, db, travel, query, found):
+    first = submitted_application(
+        title="Des démarches à portée de main",
+        organisation=OrganisationFactory(name="Erquy", departement_code="22"),
+    )
+    second = completion_requested_application(title="Archivage", organisation=OrganisationFactory(name="Vitré"))
+    from territories.models import Territory
+    from tests.factories.territories import TerritoryFactory
+
+    TerritoryFactory(kind="departement", code="22", name="Côtes-d'Armor")
+    assert Territory.objects.exists()
+    sign_in(client, screener_of(first.call))
+    numbers = {"a": first.number, "b": second.number}
+    assert shown(client.get(f"{LIST}?{query}")) == {numbers[name] for name in found}
+
+
+def test_list_sorts_both_ways(client, db, travel):
+    small = submitted_application(cost="1000.00")
+    large = submitted_application(cost="9000.00")
+    sign_in(client, screener_of(small.call))
+    for order, expected in (("montant", [small, large]), ("-montant", [large, small])):
+        rows = client.get(f"{LIST}?tri={order}").context["page"].object_list
+        assert [row.number for row in rows] == [row.number for row in expected]
+
+
+def test_overdue_answer_is_found_and_shown(client, db):
+    application = completion_requested_application()
+    sign_in(client, screener_of(application.call))
+    with time_machine.travel(FIRST_RELEVE + timedelta(days=31), tick=True):
+        assert shown(client.get(f"{LIST}?retard=reponse")) == {application.number}
+        content = client.get(reverse("screening_detail", args=[application.pk])).content.decode()
+    assert "date dépassée" in content
+
+
+COSTS: dict[int, int] = {}
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_list_costs_the_same_whatever_its_length(client, db, travel, django_assert_max_num_queries, count):
+    first = submitted_application()
+    for rank in range(2, count + 1):
+        row = Application.objects.get(pk=first.pk)
+        row.pk, row.number = uuid4(), f"TN-2021-{rank:05d}"
+        row.save(force_insert=True)
+    sign_in(client, screener_of(first.call))
+    client.get(LIST)
+    with django_assert_max_num_queries(40) as seen:
+        response = client.get(LIST)
+    assert response.context["page"].paginator.count == count
+    COSTS[count] = len(seen)
+    assert len(set(COSTS.values())) == 1
+
+
+def test_export_holds_the_rows_of_the_list_and_neutralises_formulas(client, db, travel):
+    application = submitted_application(title="=HYPERLINK(1)")
+    submitted_application(title="Autre")
+    sign_in(client, screener_of(application.call))
+    content = b"".join(client.get(reverse("screening_export") + "?q=hyperlink").streaming_content).decode("utf-8-sig")
+    lines = content.strip().split("\r\n")
+    assert len(lines) == 2
+    assert "'=HYPERLINK(1)" in lines[1]
+    assert "50000,00" in lines[1]
+
+
+def test_denied_dossier_leaves_list_counts_search_export_files_and_page(client, db, travel):
+    """Two worlds: with the dossier denied, the answers are those of a world where it was never filed."""
+    hidden = submitted_application(title="Secret")
+    application = submitted_application(title="Visible")
+    screener = screener_of(application.call)
+    sign_in(client, screener)
+    Access.objects.create(
+        user=screener,
+        application=hidden,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=timezone.now(),
+    )
+    response = client.get(LIST)
+    assert response.context["page"].paginator.count == 1
+    assert "Secret" not in response.content.decode()
+    assert shown(client.get(f"{LIST}?q=secret")) == set()
+    export = b"".join(client.get(reverse("screening_export")).streaming_content).decode()
+    assert "Secret" not in export
+    attachment = hidden.attachments.first()
+    assert client.get(reverse("attachment_download", args=[hidden.pk, attachment.pk])).status_code == 404
+    assert client.get(reverse("screening_detail", args=[hidden.pk])).status_code == 404
+
+
+def test_screener_goes_from_request_to_admissible(client, db, travel):
+    application = submitted_application()
+    sign_in(client, screener_of(application.call))
+    url = reverse("screening_request", args=[application.pk])
+    assert client.get(url).status_code == 200
+    response = client.post(url, {"items": "", "due_on": "2021-01-01"})
+    assert set(response.context["form"].errors) == {"items", "due_on"}
+    client.post(url, {"items": "La délibération\n\nLe RIB", "due_on": "2021-05-01", "message": "Bonjour"})
+    application.refresh_from_db()
+    pending = application.open_completion_request()
+    assert pending.items == ["La délibération", "Le RIB"]
+    assert timezone.localtime(pending.due_at).strftime("%Y-%m-%d %H:%M:%S") == "2021-05-01 23:59:59"
+    from applications.services import answer_completion
+
+    answer_completion(
+        application=application, user=applicant_of(application.organisation), at=timezone.now(), message="Voilà"
+    )
+    client.post(reverse("screening_complete", args=[application.pk]))
+    application.refresh_from_db()
+    assert application.completed_at is not None
+    client.post(reverse("screening_admissible", args=[application.pk]), {"note": "Bon dossier"})
+    application.refresh_from_db()
+    assert application.state == "admissible"
+    assert "Bon dossier" in client.get(reverse("screening_detail", args=[application.pk])).content.decode()
+    sign_in(client, applicant_of(application.organisation))
+    page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
+    assert "recevable" in page
+    assert "Bon dossier" not in page
+
+
+def test_screener_sets_aside_with_a_reason(client, db, travel):
+    application = submitted_application()
+    sign_in(client, screener_of(application.call))
+    url = reverse("screening_inadmissible", args=[application.pk])
+    assert "reason" in client.post(url, {}).context["form"].errors
+    client.post(url, {"reason": "Le projet a déjà commencé."})
+    application.refresh_from_db()
+    assert application.state == "inadmissible"
+    sign_in(client, applicant_of(application.organisation))
+    page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
+    assert "Le projet a déjà commencé." in page
+    assert "tribunal administratif de Paris" in page
+
+
+def test_auditor_reads_and_cannot_act(client, db, travel):
+    application = submitted_application()
+    sign_in(client, MandateFactory(call=application.call, role="auditor").user)
+    page = client.get(reverse("screening_detail", args=[application.pk]))
+    assert page.status_code == 200
+    assert page.context["actions"] == set()
+    assert client.post(reverse("screening_admissible", args=[application.pk])).status_code == 404
+    application.refresh_from_db()
+    assert application.state == "submitted"
+
+
+def test_message_of_the_service_hides_the_agent_from_the_applicant(client, db, travel):
+    application = submitted_application()
+    screener = screener_of(application.call)
+    sign_in(client, screener)
+    client.post(reverse("screening_message", args=[application.pk]), {"body": "Pouvez-vous préciser ?"})
+    assert str(screener) in client.get(reverse("screening_detail", args=[application.pk])).content.decode()
+    sign_in(client, applicant_of(application.organisation))
+    page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
+    assert "Pouvez-vous préciser" in page
+    assert str(screener) not in page
