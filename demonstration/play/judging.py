@@ -1,6 +1,6 @@
 """Screening, jury and release, through the services that the pages call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -43,6 +43,7 @@ from jury.services.release import ACT, list_digest, release_list
 
 # What the play refuses to change between two runs: the marks of the k-th reader of a dossier depend on nothing else.
 MARKS = (1, 2, 2, 3, 3, 3, 4, 4, 5)
+HIGH_MARKS = (4, 5, 5)
 
 
 def screen(candidate: Candidate, application: Application, cast: Cast) -> None:
@@ -109,7 +110,7 @@ def assign(*, jury: Jury, cast: Cast, at: datetime) -> None:
     confirm_assignment(run=run, sha256=run.sha256, at=at + timedelta(hours=1), actor=chair)
 
 
-def evaluate(*, jury: Jury, seed: int, at: datetime) -> None:
+def evaluate(*, jury: Jury, fates: dict[UUID, str], seed: int, at: datetime) -> None:
     """One juror recuses from the first dossier; every other reader declares no conflict and marks."""
     dossiers = {row.pk: row for row in jury_dossiers(jury)}
     first = min(dossiers.values(), key=lambda row: row.number or "")
@@ -125,7 +126,9 @@ def evaluate(*, jury: Jury, seed: int, at: datetime) -> None:
     for pk, rows in readers.items():
         for rank, evaluation in enumerate(rows):
             if evaluation.pk != recused.pk:
-                _mark(evaluation, seed=seed, number=dossiers[pk].number or "", rank=rank, at=at + timedelta(days=3))
+                marks = HIGH_MARKS if fates.get(pk) == "acclaimed" else MARKS
+                number = dossiers[pk].number or ""
+                _mark(evaluation, marks, seed=seed, number=number, rank=rank, at=at + timedelta(days=3))
 
 
 def evaluate_but(*, jury: Jury, absent: User, seed: int, at: datetime) -> None:
@@ -134,7 +137,7 @@ def evaluate_but(*, jury: Jury, absent: User, seed: int, at: datetime) -> None:
     for pk, rows in _readers(jury).items():
         for rank, evaluation in enumerate(rows):
             if evaluation.juror.user_id != absent.pk:
-                _mark(evaluation, seed=seed, number=numbers[pk], rank=rank, at=at)
+                _mark(evaluation, MARKS, seed=seed, number=numbers[pk], rank=rank, at=at)
 
 
 def _readers(jury: Jury) -> dict[UUID, list[Evaluation]]:
@@ -145,14 +148,14 @@ def _readers(jury: Jury) -> dict[UUID, list[Evaluation]]:
     return readers
 
 
-def _mark(evaluation: Evaluation, *, seed: int, number: str, rank: int, at: datetime) -> None:
+def _mark(evaluation: Evaluation, possible: Sequence[int], *, seed: int, number: str, rank: int, at: datetime) -> None:
     actor = evaluation.juror.user
     declared = declare_no_conflict(evaluation=evaluation, at=at, actor=actor)
     # The rank within the call, not the whole number, so that a second play of the call marks alike.
     random = Random(f"{seed}:{number.rsplit('-', 1)[-1]}")  # noqa: S311 - a play that can be repeated
     marks = {}
     for criterion in evaluation.juror.jury.grid.criteria.order_by("position"):
-        base = random.choice(MARKS)
+        base = random.choice(possible)
         shift = random.choice((-1, 0, 0, 0, 1)) if rank else 0
         marks[criterion.code] = MarkInput(mark=min(5, max(0, base + shift)), comment="")
     submit_evaluation(

@@ -133,7 +133,7 @@ def _judge(session: Session, fates: dict[Any, str], play: Play, seed: int) -> De
     at = session.closes_at + timedelta(days=30)
     jury = judging.seat_jury(session=session, cast=play.cast, at=at)
     judging.assign(jury=jury, cast=play.cast, at=at + timedelta(days=1))
-    judging.evaluate(jury=jury, seed=seed, at=at + timedelta(days=3))
+    judging.evaluate(jury=jury, fates=fates, seed=seed, at=at + timedelta(days=3))
     deliberation = judging.deliberate(jury=jury, fates=fates, cast=play.cast, at=at + timedelta(days=12))
     decision_list, refused = judging.release(deliberation=deliberation, cast=play.cast, at=at + timedelta(days=25))
     play.overspend_refused += refused
