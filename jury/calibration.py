@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse, stats
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.csgraph import connected_components
 
 FEWEST_DOSSIERS = 5
 SIGNIFICANCE = 0.05
@@ -89,6 +86,10 @@ def calibrate(marks: Sequence[Mark]) -> Calibration:
 def _refusal(d: np.ndarray, j: np.ndarray, y: np.ndarray, n: int, m: int) -> str:
     if np.bincount(j, minlength=m).min() < FEWEST_DOSSIERS:
         return TOO_FEW
+    # scipy late, here and below: every process of the site would pay two seconds at its start for what one page needs.
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
     graph = sparse.coo_matrix((np.ones(len(y)), (d, j + n)), shape=(n + m, n + m))
     if connected_components(graph, directed=False, return_labels=False) > 1:
         return NOT_CONNECTED
@@ -97,6 +98,8 @@ def _refusal(d: np.ndarray, j: np.ndarray, y: np.ndarray, n: int, m: int) -> str
 
 def _jurors_differ(d: np.ndarray, j: np.ndarray, y: np.ndarray, n: int, m: int) -> bool:
     """F test of the juror effects, dossiers being absorbed (each mark minus its dossier's mean)."""
+    from scipy import sparse, stats
+
     sizes = np.bincount(d)
     absorbed = y - (np.bincount(d, weights=y) / sizes)[d]
     design = np.zeros((len(y), m))
@@ -121,6 +124,9 @@ def _shrunk_juror_effects(d: np.ndarray, j: np.ndarray, y: np.ndarray, n: int, m
     The equations of the dossiers are diagonal: they are absorbed, so that one round solves a system of the size of
     the jury whatever the number of dossiers.
     """
+    from scipy import sparse
+    from scipy.linalg import cho_factor, cho_solve
+
     count = len(y)
     sizes, loads = np.bincount(d).astype(float), np.bincount(j).astype(float)
     together = sparse.csr_matrix((np.ones(count), (d, j)), shape=(n, m)).toarray()

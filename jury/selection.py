@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
 
-import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-
 SKIP = "skip"
 STOP = "stop"
 
@@ -114,6 +111,10 @@ def _optimum(items: Sequence[Item], available: Decimal, floors: Sequence[Floor])
     """The set with the greatest sum of mark × euro; None when the floors cannot hold together."""
     if not items:
         return frozenset() if not any(floor.minimum for floor in floors) else None
+    # Late: every process of the site would pay two seconds at its start for what one page needs.
+    import numpy as np
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     worth = np.array([float(item.mean * item.amount) for item in items])
     amounts = np.array([float(item.amount) for item in items])
     constraints = [LinearConstraint(amounts[np.newaxis, :], -np.inf, float(available))]
