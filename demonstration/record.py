@@ -22,12 +22,16 @@ class Record:
     """``is_complete`` is false from the beginning of the play to its end: a play that died is recognised by it.
 
     ``address`` is where the site was last served; ``accounts`` are the fields of ``demonstration.today.Account``.
+    ``prepared_for`` names the code, the static files and the database that the last preparation served;
+    ``open_until`` is the last day (ISO) on which a visitor can file.
     """
 
     password: str
     is_complete: bool = False
     address: str = ""
     documents: str = ""
+    prepared_for: str = ""
+    open_until: str = ""
     accounts: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, data_dir: Path) -> None:

@@ -15,15 +15,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from core.embedded import AlreadyRunning, EmbeddedError, Servers
 from core.embedded.processes import Program, run_to_end, supervise
 from core.management.commands.serve import command_line
 from demonstration.record import Record, read_record
+from demonstration.stamp import preparation_stamp
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 PORTS_TRIED = 50
+# Celery says at each start, and at length, that root should not run it: a demonstration may.
+QUIET_ROOT = "ignore:You're running the worker with superuser privileges"
 # Two processes of four threads serve a room full of people on two cores; the worker writes two documents at a time.
 PROCESSES = 2
 
@@ -63,17 +67,17 @@ class Command(BaseCommand):
             "GUICHET_DEMONSTRATION": "1",
             "GUICHET_SITE_URL": f"http://{HOST}:{port}",
         }
-        preparation = [sys.executable, "manage.py", "prepare_demo", "--since", str(self.since)]
-        if dossiers is not None:
-            preparation += ["--dossiers", str(dossiers)]
-        code = run_to_end(Program("préparation", preparation, {**servers.endpoints.environ(), **site}))
-        if code != 0:
-            if code is not None:
-                self.stdout.write("La préparation a échoué ; relancez la commande, elle reprendra où il faut.")
-            return code or 0
         record = read_record(self.data_dir)
-        if record is None:
-            raise CommandError("La préparation n'a rien laissé : relancez la commande.")
+        if record is None or not is_prepared(record, servers):
+            preparation = [sys.executable, "manage.py", "prepare_demo", "--since", str(self.since)]
+            if dossiers is not None:
+                preparation += ["--dossiers", str(dossiers)]
+            code = run_to_end(Program("préparation", preparation, {**servers.endpoints.environ(), **site}))
+            if code is None:
+                return 0
+            record = read_record(self.data_dir)
+            if code or record is None:
+                raise CommandError("La préparation a échoué. Relancez la commande : elle reprendra où il faut.")
         record.address = site["GUICHET_SITE_URL"]
         record.write(self.data_dir)
         self.step("Site, worker et planificateur")
@@ -81,7 +85,7 @@ class Command(BaseCommand):
             Program(
                 name,
                 command_line(name, bind=f"{HOST}:{port}", workers=PROCESSES),
-                {**servers.endpoints.serving_environ(), **site, "GUICHET_PROCESS": name},
+                {**servers.endpoints.serving_environ(), **site, "GUICHET_PROCESS": name, "PYTHONWARNINGS": QUIET_ROOT},
             )
             for name in ("web", "worker", "beat")
         ]
@@ -132,6 +136,16 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def is_prepared(record: Record, servers: Servers) -> bool:
+    """True when nothing has changed since the last preparation and its session is still open."""
+    today = timezone.localdate().isoformat()
+    return (
+        record.is_complete
+        and today <= record.open_until
+        and record.prepared_for == preparation_stamp(servers.database_url)
+    )
 
 
 def shown(path: Path, here: Path) -> str:

@@ -1,15 +1,15 @@
 """``manage.py prepare_demo``: what « demo » does before it serves. Each step is skipped when it is done."""
 
+import os
 import shutil
 import time
 from argparse import ArgumentParser
 from dataclasses import asdict
-from hashlib import sha256
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
@@ -19,6 +19,7 @@ from django.utils import timezone
 from core.management.commands.prepare import collect_static
 from demonstration.rebuild import rebuild_database
 from demonstration.record import Record, new_password, read_record
+from demonstration.stamp import preparation_stamp, static_digest
 
 DOSSIERS = 80
 SEED = 88
@@ -44,9 +45,12 @@ class Command(BaseCommand):
         self.load_territories()
         self.collect_static()
         if record is None or not record.is_complete:
+            record = record or Record(new_password())
             self.play(options["dossiers"], record)
-        else:
-            self.keep_a_session_open()
+        record.open_until = open_until(at=timezone.now())
+        record.prepared_for = preparation_stamp(os.environ["DATABASE_URL"])
+        record.is_complete = True
+        record.write(self.data_dir)
 
     def step(self, sentence: str) -> None:
         """One line of progress, with the seconds since the beginning."""
@@ -57,7 +61,7 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connections["owner"])
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
-            self.step(f"Base de données : {len(plan)} migrations")
+            self.step(f"Base de données : {len(plan)} migration{'s' if len(plan) > 1 else ''}")
             call_command("migrate", verbosity=0, interactive=False)
 
     def load_territories(self) -> None:
@@ -79,8 +83,8 @@ class Command(BaseCommand):
             collect_static(is_compressed=False)
             stamp.write_text(digest)
 
-    def play(self, count: int, record: Record | None) -> None:
-        """The call of 2021, then the present day; the record says it is complete once all of it is."""
+    def play(self, count: int, record: Record) -> None:
+        """The call of 2021, then the present day."""
         from calls.data.transformation_numerique import CODE, OPENING
         from calls.installation import install_call
         from calls.models import Call
@@ -88,7 +92,6 @@ class Command(BaseCommand):
         from demonstration.play.story import default_output, has_been_played, play_call, prepare_stage
         from demonstration.today import stage_today
 
-        record = record or Record(new_password())
         call = Call.objects.filter(code=CODE).first()
         if call is None or not has_been_played(call):
             record.write(self.data_dir)
@@ -109,29 +112,17 @@ class Command(BaseCommand):
         accounts = stage_today(call=call, cast=cast, password=record.password, at=now)
         record.accounts = [asdict(account) for account in accounts]
         record.documents = str(default_output() / CODE)
-        record.is_complete = True
-        record.write(self.data_dir)
 
     def tell(self, sentence: str) -> None:
         """A step of the play, which counts its own seconds: ours replace them."""
         self.step(f"  {sentence.partition('] ')[2] or sentence}")
 
-    def keep_a_session_open(self) -> None:
-        """The demonstration's session closes after some months: another one is opened then."""
-        from calls.installation import install_call
-        from calls.models import Session
 
-        now = timezone.now()
-        if not Session.objects.filter(is_demonstration=True, opens_at__lte=now, closes_at__gt=now).exists():
-            self.step("Une nouvelle session de démonstration est ouverte")
-            install_call(now)
+def open_until(*, at: datetime) -> str:
+    """The last whole day on which every axis takes dossiers; another session is opened when one has closed."""
+    from calls.installation import install_call
+    from calls.models import Session
 
-
-def static_digest() -> str:
-    """Changes when a static file is added, removed or written again."""
-    digest = sha256()
-    for finder in get_finders():
-        for path, storage in finder.list([]):
-            found = Path(storage.path(path)).stat()
-            digest.update(f"{path}\t{found.st_size}\t{found.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    install_call(at)  # opens a session where none is
+    rows = Session.objects.filter(is_demonstration=True, opens_at__lte=at, closes_at__gt=at)
+    return (min(row.closes_at for row in rows) - timedelta(days=1)).date().isoformat()
