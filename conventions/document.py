@@ -1,13 +1,12 @@
 """From a convention's frozen facts and its template's articles to the HTML that is laid out."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 
 from conventions.data.transformation_numerique import ANNEXES
@@ -53,14 +52,11 @@ def convention_html(convention: Convention) -> str:
 
 
 def _day(text: str | None) -> str:
-    return date_format(date.fromisoformat(text[:10]), "j F Y") if text else "—"
-
-
-def _instant(text: str | None) -> str:
+    """« 1er septembre 2022 »; an instant is read in Paris, as it was frozen."""
     if not text:
         return "—"
-    local = timezone.localtime(datetime.fromisoformat(text))
-    return f"{date_format(local, 'j F Y')} à {local:%H} h {local:%M}"
+    day = date.fromisoformat(text[:10])
+    return f"{'1er' if day.day == 1 else day.day}{NBSP}{date_format(day, 'F Y')}"
 
 
 def _rate(text: str | None) -> str:
@@ -84,7 +80,7 @@ def shown(data: dict[str, Any]) -> dict[str, Any]:
             **project,
             "starts_on": _day(project["starts_on"]),
             "ends_on": _day(project["ends_on"]),
-            "received_at": _instant(project["received_at"]),
+            "received_at": _day(project["received_at"]),
             "milestones": [{**row, "due_on": _day(row["due_on"])} for row in project["milestones"]],
         },
         "costs": {
@@ -94,6 +90,7 @@ def shown(data: dict[str, Any]) -> dict[str, Any]:
             "lines": [{**row, "amount": _amount(row["amount"])} for row in costs["lines"]],
         },
         "funding": [{**row, "amount": _amount(row["amount"])} for row in data["funding"]],
+        "still_to_fund": _still_to_fund(data),
         "beneficiaries": [{**row, "amount": _amount(row["amount"])} for row in data["beneficiaries"]],
         "aid": {
             **data["aid"],
@@ -102,6 +99,13 @@ def shown(data: dict[str, Any]) -> dict[str, Any]:
         },
         "bank": {**data["bank"], "iban": _grouped(data["bank"]["iban"])},
     }
+
+
+def _still_to_fund(data: dict[str, Any]) -> str:
+    """What the beneficiary adds when less was granted than asked for; empty when nothing is missing."""
+    found = sum((Decimal(row["amount"]) for row in data["funding"]), Decimal(data["amount"]))
+    left = Decimal(data["costs"]["total"]) - found
+    return euros(left) if left > 0 else ""
 
 
 def _grouped(iban: str) -> str:
@@ -118,10 +122,10 @@ def field_values(convention: Convention) -> dict[str, str]:
     return {
         "numero": data["number"],
         "appel": call["title"],
-        "programme": call["programme"] or "de l’appel à projets",
+        "programme": call["programme"] or "crédits de l’appel à projets",
         "service": call["steward"],
         "service_contact": f"{call['contact_name']}, {call['contact_address']}, {call['contact_email']}",
-        "tribunal": call["appeal_court"],
+        "tribunal": call["appeal_court"][:1].lower() + call["appeal_court"][1:],
         "axe": data["axis_title"],
         "version_reglement": f"version {data['rules_version']}, en vigueur depuis le {effective}",
         "source_reglement": data["rules_source"],

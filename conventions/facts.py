@@ -20,7 +20,7 @@ from territories.models import Organisation
 
 # What art. 8 of the décret asks for, with the words of the refusal.
 MANDATORY = {
-    "project.title": "l'intitulé du projet",
+    "project.title": "l’intitulé du projet",
     "project.starts_on": "la date de début du projet",
     "project.ends_on": "la date de fin du projet",
     "beneficiary.name": "le nom du bénéficiaire",
@@ -29,8 +29,8 @@ MANDATORY = {
     "costs.total": "le coût du projet",
     "costs.eligible": "le coût éligible",
     "costs.basis": "la base des montants (HT ou TTC)",
-    "aid.amount": "le montant de l'aide",
-    "aid.rate": "le taux de l'aide",
+    "aid.amount": "le montant de l’aide",
+    "aid.rate": "le taux de l’aide",
     "bank.iban": "les coordonnées bancaires",
 }
 

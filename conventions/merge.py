@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from core.money import NBSP
+
 FIELD = re.compile(r"\{([a-z_]+)\}")
 
 # What an article may name, with what it stands for, in the words of the agent who edits the text.
@@ -63,11 +65,17 @@ def check(text: str) -> None:
         raise UnknownField("Une accolade n'entoure aucun champ connu.")
 
 
+def typeset(text: str) -> str:
+    """French typography: the spaces that no line may break."""
+    text = re.sub(r"« ", f"«{NBSP}", text)
+    return re.sub(r"(?<=\bn°) | (?=[»;:?!%€])", NBSP, text)
+
+
 def fill(text: str, values: Mapping[str, str]) -> SafeString:
     """The text as HTML: fields replaced, everything escaped, blank lines separate paragraphs, lines that begin
     with « - » become a list. Raises UnknownField, and KeyError when a value is missing."""
     check(text)
-    filled = FIELD.sub(lambda match: values[match.group(1)], text)
+    filled = typeset(FIELD.sub(lambda match: values[match.group(1)], text))
     blocks = [block.strip() for block in re.split(r"\n\s*\n", filled) if block.strip()]
     return format_html_join("\n", "{}", ((_block(block),) for block in blocks))
 

@@ -307,14 +307,24 @@ class Repayment(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(decided_at__isnull=True, amount_decided__isnull=True)
-                | Q(decided_at__isnull=False, amount_decided__gte=0, amount_decided__lte=models.F("amount"))
+                | Q(
+                    decided_at__isnull=False,
+                    amount_decided__isnull=False,
+                    amount_decided__gte=0,
+                    amount_decided__lte=models.F("amount"),
+                )
                 & ~Q(decision_reason=""),
                 name="conventions_repayment_decision_has_amount_and_reason",
                 violation_error_message="Une décision de reversement est motivée et ne dépasse pas le montant notifié.",
             ),
             models.CheckConstraint(
                 condition=Q(received_on__isnull=True, ledger_entry__isnull=True)
-                | Q(received_on__isnull=False, ledger_entry__isnull=False, amount_decided__gt=0),
+                | Q(
+                    received_on__isnull=False,
+                    ledger_entry__isnull=False,
+                    amount_decided__isnull=False,
+                    amount_decided__gt=0,
+                ),
                 name="conventions_repayment_received_once_decided",
             ),
             models.UniqueConstraint(

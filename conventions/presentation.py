@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.models import User
 from applications.bank import shown_iban
 from conventions.document import verification_address
+from conventions.enums import BatchState, RevisionKind
 from conventions.enums import ConventionState as State
-from conventions.enums import RevisionKind
 from conventions.models import Convention
 from conventions.services.verification import DocumentVerdict
 from conventions.workflow import CONVENTION
@@ -30,6 +30,8 @@ states.register(
         State.BENEFICIARY_SIGNED.value: "info",
         State.SIGNED.value: "success",
         State.PAID.value: "success",
+        BatchState.RUNNING.value: "info",
+        BatchState.DONE.value: "success",
     }
 )
 STEPS = (

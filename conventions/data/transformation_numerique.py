@@ -22,7 +22,7 @@ Vu l’avis du jury consigné au procès-verbal {proces_verbal} ;
 
 Vu la décision d’attribution {liste} ;
 
-l’État, représenté par {service}, d’une part, et {beneficiaire}, SIRET {siret}, {adresse}, représenté par {representant}, ci-après « le bénéficiaire », d’autre part, conviennent de ce qui suit.
+l’État ({service}), d’une part, et {beneficiaire}, SIRET {siret}, {adresse}, représenté par {representant}, ci-après « le bénéficiaire », d’autre part, conviennent de ce qui suit.
 """
 
 # number, title, mandatory, text
@@ -100,7 +100,7 @@ La subvention est versée en une seule fois, après la signature de la conventio
 
 Elle est versée sur le compte ouvert au nom de {titulaire}, IBAN {iban}, BIC {bic}.
 
-La dépense est imputée sur le programme {programme} : centre de coût {centre_cout}, domaine fonctionnel {domaine_fonctionnel}, référentiel de programmation {referentiel}. Le numéro d’engagement juridique est porté sur la notification de la convention. L’ordonnateur est {service}.
+La dépense est imputée sur les crédits suivants : {programme}, centre de coût {centre_cout}, domaine fonctionnel {domaine_fonctionnel}, référentiel de programmation {referentiel}. Le numéro d’engagement juridique est porté sur la notification de la convention. Le service ordonnateur est le suivant : {service}.
 """,
     ),
     (
@@ -209,7 +209,7 @@ L’État publie les données essentielles de la convention (bénéficiaire, obj
         "Données personnelles",
         False,
         """\
-Les données des personnes qui représentent les parties sont traitées par {service} pour instruire le dossier, suivre la convention et répondre aux contrôles. Elles sont conservées pendant la durée fixée à l’article 14. Chacun peut exercer ses droits d’accès, de rectification et d’opposition auprès du service : {service_contact}.
+Les données des personnes qui représentent les parties sont traitées par le service responsable de l’appel ({service}) pour instruire le dossier, suivre la convention et répondre aux contrôles. Elles sont conservées pendant la durée fixée à l’article 14. Chacun peut exercer ses droits d’accès, de rectification et d’opposition auprès du service : {service_contact}.
 """,
     ),
     (

@@ -1,0 +1,224 @@
+"""Reports, and the procedure by which money is asked back."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from budget.models import AwardBalance
+from conventions.models import Repayment, Report
+from conventions.services import repayments as services
+from conventions.services.reports import send_report
+from core import files
+from core.errors import Refused
+from core.idempotency import KeyReused
+from core.models import FileScan, JournalEntry, OutboxMessage
+from tests.factories.accounts import confirmed
+from tests.factories.applications import pdf
+from tests.factories.conventions import PAID, ConventionWorld, representative_of
+
+NOTIFIED = PAID + timedelta(days=400)
+DUE_ON = (NOTIFIED + timedelta(days=40)).date()
+LATE = NOTIFIED + timedelta(days=42)
+
+
+pytestmark = pytest.mark.usefixtures("ready_bytes")
+
+
+def report(convention, user, **fields):
+    values = {"is_final": False, "body": "Fait.", "spent": Decimal("1200.00"), "key": str(uuid4()), "at": PAID, **fields}
+    return send_report(convention=convention, user=user, **values)
+
+
+def test_report_is_kept_told_and_journaled_once_per_key(db):
+    world = ConventionWorld(1)
+    convention = world.signed()
+    user = representative_of(convention)
+    sent = report(convention, user, key="k", attachment=("état.pdf", pdf("dépenses")))
+    assert report(convention, user, key="k", attachment=("état.pdf", pdf("dépenses"))) == sent
+    assert files.read(sent.file) == pdf("dépenses")
+    assert FileScan.objects.filter(file=sent.file).exists()
+    entry = JournalEntry.objects.get(action="convention.report")
+    assert entry.data["spent"] == "1200.00"
+    assert OutboxMessage.objects.filter(dedupe_key=f"mail:convention:{convention.pk}:report:{sent.pk}").count() == 1
+    with pytest.raises(KeyReused):
+        report(convention, user, key="k", body="Autre.")
+
+
+def test_second_final_report_is_refused(db):
+    convention = ConventionWorld(1).signed()
+    user = representative_of(convention)
+    report(convention, user, is_final=True)
+    with pytest.raises(Refused, match="déjà été envoyé"):
+        report(convention, user, is_final=True)
+    assert Report.objects.count() == 1
+
+
+def test_report_with_a_file_of_another_type_is_refused_at_its_field(db):
+    convention = ConventionWorld(1).signed()
+    with pytest.raises(Refused) as refusal:
+        report(convention, representative_of(convention), attachment=("a.pdf", b"MZ\x00\x00"))
+    assert refusal.value.field == "file"
+    assert not Report.objects.exists()
+
+
+def test_only_the_beneficiary_reports_and_only_once_signed(db):
+    world = ConventionWorld(1)
+    convention = world.signed_once()
+    with pytest.raises(Refused):
+        report(convention, representative_of(convention))
+    with pytest.raises(Refused):
+        report(convention, world.officer)
+    assert not Report.objects.exists()
+
+
+@pytest.fixture
+def paid(db):
+    world = ConventionWorld(1)
+    world.convention = world.paid()
+    return world
+
+
+def notify(world, **fields):
+    values = {
+        "convention": world.convention,
+        "user": world.officer,
+        "at": NOTIFIED,
+        "key": str(uuid4()),
+        "ground": "not_completed",
+        "amount": Decimal("4000.00"),
+        "reason": "Le projet n’est pas achevé.",
+        "answer_due_on": DUE_ON,
+        **fields,
+    }
+    return services.notify_repayment(**values)
+
+
+def answer(world, repayment, at=NOTIFIED + timedelta(days=5), **fields):
+    user = fields.pop("user", representative_of(world.convention))
+    return services.answer_repayment(
+        repayment=repayment, user=user, at=at, key=str(uuid4()), answer="Nos observations.", **fields
+    )
+
+
+def decide(world, repayment, *, at, amount="4000.00", confirm=True, **fields):
+    facts = {"amount": Decimal(amount), "reason": "Après examen des observations."}
+    if confirm:
+        digest = services.what_is_decided(repayment, **facts)
+        confirmed(world.officer, act=services.DECIDE_ACT, content_sha256=digest, at=at)
+    return services.decide_repayment(
+        repayment=repayment, at=at, key=fields.pop("key", str(uuid4())), user=fields.pop("user", world.officer), **facts
+    )
+
+
+def test_repayment_runs_from_notice_to_the_ledger(paid):
+    repayment = notify(paid)
+    repayment = answer(paid, repayment)
+    repayment = decide(paid, repayment, at=NOTIFIED + timedelta(days=6), amount="3000.00")
+    assert AwardBalance.objects.get().paid == Decimal("10000.00"), "a decision is not yet money"
+    repayment = services.record_return(
+        repayment=repayment, user=paid.officer, at=LATE, key="r", received_on=LATE.date(), reference="TP-1"
+    )
+    assert repayment.ledger_entry.movement == "repay"
+    assert repayment.ledger_entry.amount == Decimal("3000.00")
+    assert AwardBalance.objects.get().paid == Decimal("7000.00")
+    actions = JournalEntry.objects.filter(action__startswith="convention.repayment").order_by("number")
+    assert [row.action.rpartition("_")[2] for row in actions] == ["notified", "answered", "decided", "received"]
+    subjects = OutboxMessage.objects.filter(dedupe_key__contains=":repayment_").order_by("created_at")
+    assert [row.payload["subject"].split("] ")[1] for row in subjects] == [
+        "un reversement est envisagé, vos observations sont attendues",
+        "un reversement est décidé",
+        "votre reversement est encaissé",
+    ]
+    assert services.returnable(paid.convention) == Decimal("7000.00")
+
+
+def test_decision_before_the_answer_or_the_due_date_is_refused(paid):
+    repayment = notify(paid)
+    with pytest.raises(Refused, match="sans l’avoir entendue"):
+        decide(paid, repayment, at=NOTIFIED + timedelta(days=30))
+    repayment.refresh_from_db()
+    assert repayment.decided_at is None
+    assert decide(paid, repayment, at=LATE).amount_decided == Decimal("4000.00")
+
+
+def test_claim_may_be_given_up_and_a_new_one_notified(paid):
+    repayment = answer(paid, notify(paid))
+    decide(paid, repayment, at=LATE, amount="0.00")
+    with pytest.raises(Refused, match="Aucun reversement"):
+        services.record_return(
+            repayment=repayment, user=paid.officer, at=LATE, key="r", received_on=LATE.date(), reference="TP-1"
+        )
+    assert notify(paid, at=LATE, answer_due_on=(LATE + timedelta(days=40)).date()).pk != repayment.pk
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("amount", {"amount": Decimal("10000.01")}),
+        ("answer_due_on", {"answer_due_on": (NOTIFIED + timedelta(days=29)).date()}),
+        (None, {"user": "signatory"}),
+    ],
+)
+def test_notice_out_of_bounds_is_refused(paid, field, changes):
+    if "user" in changes:
+        changes = {"user": getattr(paid, changes["user"])}
+    with pytest.raises(Refused) as refusal:
+        notify(paid, **changes)
+    assert refusal.value.field == field
+    assert not Repayment.objects.exists()
+
+
+def test_nothing_paid_nothing_returned(db):
+    world = ConventionWorld(1)
+    world.convention = world.signed()
+    with pytest.raises(Refused, match="rien à reverser"):
+        notify(world)
+
+
+def test_second_notice_answer_or_decision_is_refused(paid):
+    repayment = notify(paid)
+    with pytest.raises(Refused, match="déjà en cours"):
+        notify(paid)
+    answer(paid, repayment)
+    with pytest.raises(Refused, match="déjà été envoyées"):
+        answer(paid, repayment)
+    decide(paid, repayment, at=LATE, amount="1000.00")
+    with pytest.raises(Refused, match="déjà prise"):
+        decide(paid, repayment, at=LATE)
+    with pytest.raises(Refused, match="plus temps"):
+        answer(paid, repayment)
+
+
+def test_decision_is_the_officers_confirmed_and_bounded(paid):
+    repayment = answer(paid, notify(paid))
+    with pytest.raises(Refused) as refusal:
+        decide(paid, repayment, at=LATE, confirm=False)
+    assert refusal.value.field == "confirmation_code"
+    with pytest.raises(Refused, match="gestionnaire"):
+        decide(paid, repayment, at=LATE, user=paid.signatory)
+    with pytest.raises(Refused) as refusal:
+        decide(paid, repayment, at=LATE, amount="4000.01")
+    assert refusal.value.field == "amount"
+    assert Repayment.objects.get().decided_at is None
+
+
+def test_observations_are_the_beneficiarys_own(paid):
+    repayment = notify(paid)
+    with pytest.raises(Refused):
+        answer(paid, repayment, user=paid.officer)
+    assert Repayment.objects.get().answered_at is None
+
+
+def test_return_is_received_once_after_the_decision(paid):
+    repayment = decide(paid, answer(paid, notify(paid)), at=LATE)
+    arguments = {"repayment": repayment, "user": paid.officer, "at": LATE, "reference": "TP-1"}
+    for wrong in (LATE - timedelta(days=1), LATE + timedelta(days=1)):
+        with pytest.raises(Refused) as refusal:
+            services.record_return(key=str(wrong), received_on=wrong.date(), **arguments)
+        assert refusal.value.field == "received_on"
+    services.record_return(key="r", received_on=LATE.date(), **arguments)
+    with pytest.raises(Refused, match="déjà encaissé"):
+        services.record_return(key="s", received_on=LATE.date(), **arguments)
+    assert AwardBalance.objects.get().paid == Decimal("6000.00")

@@ -1,0 +1,119 @@
+"""The single payment: once, whole, on the credits of its year, confirmed."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from budget.models import AwardBalance, PaymentCredit
+from conventions.enums import ConventionState
+from conventions.models import Convention, Payment
+from conventions.services.payments import PAY_ACT, record_payment, what_is_paid
+from core.errors import Refused
+from core.models import JournalEntry, OutboxMessage
+from tests.factories.accounts import confirmed
+from tests.factories.conventions import PAID, SIGNED, ConventionWorld, pay_as
+
+FACTS = {"service_done_on": date(2021, 11, 20), "paid_on": date(2021, 11, 22), "reference": "DP-1"}
+
+
+IN_2022 = {"service_done_on": date(2022, 2, 1), "paid_on": date(2022, 3, 1)}
+
+pytestmark = pytest.mark.usefixtures("ready_bytes")
+
+
+@pytest.fixture
+def world(db):
+    made = ConventionWorld(1)
+    made.convention = made.signed()
+    return made
+
+
+def untouched(world):
+    convention = Convention.objects.get()
+    assert convention.state == ConventionState.SIGNED
+    assert not Payment.objects.exists()
+    assert AwardBalance.objects.get(application=convention.application).paid == 0
+    assert not JournalEntry.objects.filter(action="convention.pay").exists()
+
+
+def test_payment_of_the_whole_amount_is_recorded_told_and_journaled(world):
+    payment = pay_as(world.convention, world.officer)
+    world.convention.refresh_from_db()
+    assert world.convention.state == ConventionState.PAID
+    assert payment.amount == payment.ledger_entry.amount == Decimal("10000.00")
+    assert AwardBalance.objects.get(application=world.convention.application).paid == Decimal("10000.00")
+    assert PaymentCredit.objects.get(year=2021).paid == Decimal("10000.00")
+    mail = OutboxMessage.objects.filter(kind="core.mail").latest("created_at")
+    assert mail.payload["subject"].endswith("la subvention est versée")
+    entry = JournalEntry.objects.get(action="convention.pay")
+    assert entry.data == {
+        "amount": "10000.00",
+        "entry": str(payment.ledger_entry_id),
+        "reference": "DP-2021-000123",
+    }
+
+
+def test_same_key_pays_once_and_another_key_is_refused(world):
+    first = pay_as(world.convention, world.officer, key="k")
+    assert pay_as(world.convention, world.officer, key="k") == first
+    with pytest.raises(Refused, match="versée"):
+        pay_as(world.convention, world.officer, key="other")
+    assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("service_done_on", {"service_done_on": (SIGNED - timedelta(days=1)).date()}),
+        ("paid_on", {"service_done_on": date(2021, 11, 22), "paid_on": date(2021, 11, 21)}),
+        ("paid_on", {"paid_on": (PAID + timedelta(days=1)).date()}),
+    ],
+)
+def test_dates_out_of_order_are_refused_at_their_field(world, field, changes):
+    with pytest.raises(Refused) as refusal:
+        pay_as(world.convention, world.officer, **changes)
+    assert refusal.value.field == field
+    untouched(world)
+
+
+def test_payment_is_charged_to_the_credits_of_its_own_year(world):
+    with pytest.raises(Refused, match="2022"):
+        pay_as(world.convention, world.officer, at=PAID.replace(year=2022), **IN_2022)
+    untouched(world)
+    world.open_credits(2022, "10000.00")
+    pay_as(world.convention, world.officer, at=PAID.replace(year=2022), **IN_2022)
+    assert PaymentCredit.objects.get(year=2022).paid == Decimal("10000.00")
+    assert PaymentCredit.objects.get(year=2021).paid == 0
+
+
+def test_credits_too_short_refuse_the_payment(world):
+    world.open_credits(2022, "9999.99")
+    with pytest.raises(Refused, match="9.999,99"):
+        pay_as(world.convention, world.officer, at=PAID.replace(year=2022), **IN_2022)
+    untouched(world)
+
+
+@pytest.mark.parametrize("who", ["signatory", "releaser"])
+def test_only_an_officer_records_a_payment(world, who):
+    with pytest.raises(Refused, match="gestionnaire"):
+        pay_as(world.convention, getattr(world, who))
+    untouched(world)
+
+
+def test_confirmation_of_other_facts_does_not_serve(world):
+    confirmed(world.officer, act=PAY_ACT, content_sha256=what_is_paid(world.convention, **FACTS), at=PAID)
+    with pytest.raises(Refused) as refusal:
+        record_payment(
+            convention=world.convention, user=world.officer, at=PAID, key="k", **{**FACTS, "reference": "DP-2"}
+        )
+    assert refusal.value.field == "confirmation_code"
+    untouched(world)
+
+
+def test_convention_not_signed_is_not_paid(db):
+    world = ConventionWorld(1)
+    convention = world.signed_once()
+    with pytest.raises(Refused, match="à signer par l'État"):
+        pay_as(convention, world.officer)
+    assert not Payment.objects.exists()

@@ -1,0 +1,281 @@
+"""The public verdict: true documents pass, everything else does not, and nobody learns what they should not."""
+
+import hashlib
+import io
+import re
+
+import pikepdf
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from conventions.models import Convention
+from conventions.services.verification import find_by_number, verify_stored, verify_upload
+from core import files, keyring
+from core.signing.report import Verdict
+from tests.core.signing import tampering
+from tests.factories.conventions import ConventionWorld, representative_of, sign_as
+
+pytestmark = pytest.mark.usefixtures("ready_bytes")
+
+URL = "/verifier/"
+
+
+def upload(client, content, name="convention.pdf"):
+    return client.post(URL, {"file": SimpleUploadedFile(name, content, "application/pdf")})
+
+
+def text_of(response):
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode().replace("&nbsp;", " ")).split())
+
+
+def stable(response):
+    """The answer without what is drawn anew for each: nonces and form tokens."""
+    text = response.content.decode()
+    return re.sub(r'nonce="[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"|content-security[^;]*', "", text)
+
+
+@pytest.fixture
+def signed(db):
+    return ConventionWorld(1).signed()
+
+
+def test_signed_document_is_authentic_and_says_who_when_and_how(client, signed, documents):
+    response = upload(client, documents.state)
+    assert response.status_code == 200
+    text = text_of(response)
+    assert "Document authentique" in text
+    assert "Version définitive, signée par les deux parties." in text
+    assert "Cachet électronique" in text
+    assert text.count("Signature électronique ") >= 2
+    assert "Dominique Moreau" in text and "Claude Lefèvre" in text
+    assert text.count("date prouvée par l’horodatage de") == 3
+    assert text.count("PAdES B-LT") == 3
+    assert text.count("Inchangé depuis") == 3
+    assert signed.number in text and "10\u202f000,00\xa0€" in text
+    assert signed.data["bank"]["iban"] not in text.replace(" ", "")
+
+
+def test_number_and_code_open_the_same_verdict(client, signed):
+    url = reverse("document_verify_number", args=[signed.number])
+    for code in (signed.verification_code, signed.verification_code.lower().replace("-", " ")):
+        response = client.get(url, {"code": code})
+        assert "Document authentique" in text_of(response)
+        assert signed.data["project"]["title"][:6] in text_of(response)
+
+
+def test_form_leads_to_the_address_of_the_document(client, signed):
+    response = client.get(URL, {"numero": signed.number.lower(), "code": signed.verification_code})
+    assert response.status_code == 302
+    assert response.url == f"/verifier/{signed.number}/?code={signed.verification_code}"
+    assert "Un numéro s’écrit" in text_of(client.get(URL, {"numero": "12", "code": "x"}))
+
+
+def test_wrong_number_and_wrong_code_are_one_answer_byte_for_byte(client, signed):
+    right = signed.verification_code
+    wrong = ("AAAA" if right[:4] != "AAAA" else "BBBB") + right[4:]
+    asked = [
+        (signed.number, wrong),
+        ("CONV-2021-99999", right),
+        ("CONV-1999-1", wrong),
+        ("nimporte", right),
+        ("a\x00b", right),
+        (signed.number, right[:-1]),
+    ]
+    answers = [client.get(f"/verifier/{number}/", {"code": code}) for number, code in asked]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({stable(answer) for answer in answers}) == 1
+    # Without a code the page only asks for one, whether the number exists or not.
+    pages = [client.get(f"/verifier/{number}/") for number in (signed.number, "CONV-2021-99999")]
+    assert {page.status_code for page in pages} == {200}
+    assert len({stable(page) for page in pages}) == 1
+
+
+def test_guessing_is_throttled_per_address_and_a_right_code_costs_nothing(client, signed, monkeypatch):
+    from conventions.views import verification
+
+    monkeypatch.setattr(verification, "WRONG_CODES", 3)
+    url = f"/verifier/{signed.number}/"
+    for _ in range(5):
+        assert client.get(url, {"code": signed.verification_code}).status_code == 200
+    for _ in range(3):
+        assert client.get(url, {"code": "AAAA-BBBB-CCCC"}).status_code == 404
+    refused = client.get(url, {"code": signed.verification_code})
+    assert refused.status_code == 429
+    assert "Attendez dix minutes" in text_of(refused)
+    assert client.get(url, {"code": signed.verification_code}, REMOTE_ADDR="203.0.113.7").status_code == 200
+
+
+def test_uploads_are_throttled_per_address(client, signed, monkeypatch):
+    from conventions.views import verification
+
+    monkeypatch.setattr(verification, "UPLOADS", 2)
+    assert [upload(client, b"%PDF-1.7 x").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_every_tampering_is_refused_by_the_page(client, signed, documents, monkeypatch):
+    from conventions.views import verification
+
+    monkeypatch.setattr(verification, "UPLOADS", 100)
+    cuts = {"remove_last_revision", "truncate_to_seal"}
+    for name, tamper in tampering.TAMPERINGS.items():
+        content = tamper(documents.state)
+        assert content != documents.state
+        text = text_of(upload(client, content))
+        assert "Document authentique" not in text, name
+        if name in cuts:
+            # The very bytes of an earlier version of ours: told as such, never as the document in force.
+            assert "Version antérieure d’un document authentique" in text, name
+            assert "Ce n’est pas la version en vigueur" in text, name
+        else:
+            assert "Document refusé" in text, name
+            assert signed.data["beneficiary"]["name"] not in text.split("Ce que porte le fichier")[0], name
+
+
+def test_signature_of_a_namesake_under_unknown_authorities_is_refused(client, signed, documents):
+    forged = tampering.sign_with_unknown_authority(
+        documents.state, field_name="state", common_name="Claude Lefèvre", organisation="Ministère"
+    )
+    assert "Document refusé" in text_of(upload(client, forged))
+
+
+def test_document_of_another_installation_is_unknown_though_well_signed(client, db, documents):
+    """Real seal and signatures, but no row of ours: whatever they are worth, it is not our document."""
+    text = text_of(upload(client, documents.state))
+    assert "Document refusé" in text
+    assert "ne correspond à aucun document enregistré" in text
+
+
+def test_forged_file_learns_nothing_from_a_number_it_claims(client, signed):
+    """Two worlds: a file that names a real number, and one that names none, get the same answer."""
+
+    def forged(number):
+        pdf = pikepdf.new()
+        pdf.add_blank_page()
+        pdf.attachments["convention.json"] = pikepdf.AttachedFileSpec(pdf, b'{"number": "%s"}' % number.encode())
+        target = io.BytesIO()
+        pdf.save(target, deterministic_id=True)
+        return target.getvalue()
+
+    answers = []
+    for number in (signed.number, "CONV-2021-99999"):
+        content = forged(number)
+        answers.append(stable(upload(client, content)).replace(hashlib.sha256(content).hexdigest(), "SHA"))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%PDF-1.7\n",
+        b"MZ" + b"\x00" * 200,
+        b"PK\x03\x04" + b"\x00" * 200,
+        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF",
+        b"%PDF-1.7\n" + b"[" * 50_000,
+        "<script>alert(1)</script>".encode(),
+    ],
+)
+def test_hostile_uploads_are_refused_in_words(client, db, content):
+    response = upload(client, content, name='"><script>.pdf')
+    assert response.status_code == 200
+    assert "Document refusé" in text_of(response)
+    assert b"<script>alert" not in response.content
+    assert b'"><script>.pdf' not in response.content
+
+
+def test_missing_empty_and_oversized_files_are_refused_at_the_field(client, db, monkeypatch):
+    assert "Choisissez le fichier" in text_of(client.post(URL, {}))
+    assert "Ce fichier est vide" in text_of(upload(client, b""))
+    from conventions import forms
+
+    monkeypatch.setattr(forms, "MAX_SIZE", 100)
+    assert "dépasse" in text_of(upload(client, b"%PDF-1.7" + b" " * 200))
+
+
+def test_decompression_bomb_is_refused_in_bounded_time(client, db):
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page()
+    page.Contents = pdf.make_stream(b"0" * (200 << 20))
+    target = io.BytesIO()
+    pdf.save(target, compress_streams=True)
+    assert len(target.getvalue()) < 1 << 20
+    assert "Document refusé" in text_of(upload(client, target.getvalue()))
+
+
+def test_sealed_document_nobody_signed_is_told_as_such(client, db):
+    convention = ConventionWorld(1).sealed()
+    response = upload(client, files.read(convention.current_revision().file))
+    text = text_of(response)
+    assert "avant toute signature" in text
+    assert "Il reste à signer par le bénéficiaire et par l’État" in text
+
+
+def test_draft_without_seal_proves_nothing(client, signed, documents):
+    text = text_of(upload(client, documents.rendered))
+    assert "Nous ne pouvons pas nous prononcer" in text
+    assert "sans cachet ni signature" in text
+
+
+def test_authority_that_is_no_longer_recognised_gives_cannot_tell(signed, documents, monkeypatch, tmp_path):
+    from core.signing.pki import DemonstrationPki
+
+    monkeypatch.setattr(keyring, "trust_material", DemonstrationPki(tmp_path / "other").trust)
+    verdict = verify_upload(documents.state)
+    assert verdict.verdict == Verdict.INDETERMINATE
+    assert any("n’est pas reconnue" in sentence for sentence in verdict.sentences)
+
+
+def test_signature_without_timestamp_says_its_date_is_only_declared(client, db, monkeypatch):
+    convention = ConventionWorld(1).sealed()
+    monkeypatch.setattr(keyring, "timestamp_source", lambda: None)
+    # Not the bytes made beforehand: signed for real, without a token.
+    from conventions.services import signing
+    from core.signing import sign as real
+
+    monkeypatch.setattr(signing, "sign", real.sign)
+    monkeypatch.setattr(signing, "describe_revision", real.describe_revision)
+    sign_as(convention, representative_of(convention))
+    text = text_of(upload(client, files.read(convention.current_revision().file)))
+    assert "date seulement déclarée par le signataire" in text
+    assert "PAdES B-B" in text
+
+
+def test_stored_bytes_altered_by_hand_are_refused(signed, settings):
+    revision = signed.current_revision()
+    from django.core.files.storage import default_storage
+
+    with open(default_storage.path(revision.file.storage_key), "r+b") as handle:
+        handle.seek(2000)
+        handle.write(b"X")
+    verdict = verify_stored(signed)
+    assert verdict.verdict == Verdict.FAILED
+    with pytest.raises(CommandError, match=signed.number):
+        call_command("verify_document", all=True)
+
+
+def test_command_exits_zero_on_the_document_and_not_on_any_other(signed, documents, tmp_path, capsys):
+    good, bad = tmp_path / "good.pdf", tmp_path / "bad.pdf"
+    good.write_bytes(documents.state)
+    bad.write_bytes(tampering.append_bytes(documents.state))
+    call_command("verify_document", str(good))
+    assert signed.number in capsys.readouterr().out
+    call_command("verify_document", all=True)
+    with pytest.raises(CommandError, match="modifié"):
+        call_command("verify_document", str(bad))
+    earlier = tmp_path / "earlier.pdf"
+    earlier.write_bytes(documents.sealed)
+    with pytest.raises(CommandError, match="pas la version en vigueur"):
+        call_command("verify_document", str(earlier))
+    with pytest.raises(CommandError):
+        call_command("verify_document", str(tmp_path / "missing.pdf"))
+    with pytest.raises(CommandError):
+        call_command("verify_document")
+
+
+def test_find_by_number_needs_both(signed):
+    assert find_by_number(signed.number, signed.verification_code) == signed
+    assert find_by_number(signed.number, "") is None
+    assert find_by_number("", signed.verification_code) is None
+    assert Convention.objects.count() == 1
+
