@@ -24,7 +24,7 @@ class AffiliationRequestForm(forms.Form):
         ],
         widget=forms.RadioSelect,
         initial=AffiliationRole.CONTRIBUTOR,
-        help_text="Seul le représentant légal (maire, président ou personne mandatée) dépose et signe.",
+        help_text="Le représentant légal signe la convention. Qui prépare un dossier le dépose, s’il y est mandaté.",
     )
     idempotency_key = IdempotencyField()
 

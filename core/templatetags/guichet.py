@@ -2,8 +2,10 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django import template
+from django.template.defaultfilters import pluralize as pluralize_in_english
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -16,6 +18,16 @@ register = template.Library()
 def euros(amount: Decimal | None) -> str:
     """« 12 345,67 € »"""
     return money.euros(amount)
+
+
+@register.filter
+def pluralize(value: Any, suffixes: str = "s") -> str:
+    """Django's, by the French rule: « 0 dossier », « 1,5 point », « 2 dossiers »."""
+    try:
+        number = abs(float(value))
+    except (TypeError, ValueError):
+        number = len(value) if hasattr(value, "__len__") else 1
+    return pluralize_in_english(1 if number < 2 else 2, suffixes)
 
 
 @register.filter
