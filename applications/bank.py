@@ -18,13 +18,14 @@ def read_iban(text: str) -> str:
         iban = schwifty.IBAN(text, validate_bban=False)
     except InvalidLength as error:
         raise Refused(
-            "Cet IBAN n’a pas le bon nombre de caractères : un IBAN français en compte 27.", field="iban"
+            "Cet IBAN n’a pas le bon nombre de caractères\u00a0: un IBAN français en compte 27.", field="iban"
         ) from error
     except InvalidCountryCode as error:
         raise Refused("Un IBAN commence par le code du pays, FR pour la France.", field="iban") from error
     except InvalidChecksumDigits as error:
         raise Refused(
-            "Cet IBAN n’est pas valide : sa clé de contrôle est fausse. Recopiez-le depuis votre relevé d’identité bancaire.",
+            "Cet IBAN n’est pas valide\u00a0: sa clé de contrôle est fausse. "
+            "Recopiez-le depuis votre relevé d’identité bancaire.",
             field="iban",
         ) from error
     except (InvalidAccountCode, SchwiftyException, ValueError) as error:
@@ -33,7 +34,7 @@ def read_iban(text: str) -> str:
         ) from error
     if iban.country_code == "FR" and not _has_french_key(iban.bban):
         raise Refused(
-            "Cet IBAN n’est pas valide : la clé du compte (les deux derniers chiffres) est fausse.", field="iban"
+            "Cet IBAN n’est pas valide\u00a0: la clé du compte (les deux derniers chiffres) est fausse.", field="iban"
         )
     return str(iban.compact)
 

@@ -107,7 +107,7 @@ def _problems_of_dates(application: Application, at: datetime) -> list[tuple[str
         return [
             (
                 "calendrier",
-                "Un premier acte juridique (bon de commande, marché signé) est antérieur au dépôt de la demande : "
+                "Un premier acte juridique (bon de commande, marché signé) est antérieur au dépôt de la demande\u00a0: "
                 "le projet ne peut pas avoir commencé avant (décret n° 2018-514, art. 5)",
             )
         ]
@@ -117,7 +117,7 @@ def _problems_of_dates(application: Application, at: datetime) -> list[tuple[str
 def _missing_answers(application: Application, rules: RulesVersion) -> list[tuple[str, str]]:
     given = answers_by_code(application)
     return [
-        ("questions", f"Répondez à la question « {question.label} »")
+        ("questions", f"Répondez à la question «\u00a0{question.label}\u00a0»")
         for question in questions_of(application, rules)
         if question.is_required and not given.get(question.code, "").strip()
     ]
@@ -126,7 +126,7 @@ def _missing_answers(application: Application, rules: RulesVersion) -> list[tupl
 def _missing_attachments(application: Application) -> list[tuple[str, str]]:
     present = set(application.attachments.filter(removed_at__isnull=True).values_list("kind", flat=True))
     return [
-        ("pieces", f"Joignez la pièce « {kind.label} »")
+        ("pieces", f"Joignez la pièce «\u00a0{kind.label}\u00a0»")
         for kind in required_attachments(application)
         if kind.value not in present
     ]

@@ -215,7 +215,7 @@ def _findings_on_costs(plan: Plan, totals: Assessment) -> list[Finding]:
                 f"Le plan n’est pas équilibré{NBSP}: les {more} dépassent les {less} de {euros(abs(totals.gap))} "
                 f"(dépenses {euros(totals.total_cost)}, ressources {euros(totals.total_resources)}).",
                 "financement",
-                "Règlement de l’appel : les ressources égalent les dépenses",
+                "Règlement de l’appel\u00a0: les ressources égalent les dépenses",
                 figures=_figures(cost=totals.total_cost, resources=totals.total_resources),
             )
         )

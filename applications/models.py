@@ -23,25 +23,12 @@ from applications.enums import (
     FundingStatus,
     TaxBasis,
 )
+from applications.querysets import ApplicationQuerySet
 from applications.workflow import WORKFLOW
 from calls.enums import CostCategory, CostNature, Verdict
 from calls.models import Axis, Call, Question, RulesVersion, Session, Theme
 from core.models import StoredFile
 from territories.models import Grouping, Organisation, Vintage
-
-
-class ApplicationQuerySet(models.QuerySet["Application"]):
-    """``visible_to`` lives in ``applications.permissions`` and is bound here (design §2.6)."""
-
-    def visible_to(self, user: object) -> "ApplicationQuerySet":
-        """Dossiers that this person may see, in lists, pages, files, exports and API alike."""
-        from applications.permissions import visible_applications
-
-        return visible_applications(self, user)
-
-    def submitted(self) -> "ApplicationQuerySet":
-        """Dossiers that were filed, whatever became of them (an abandoned draft never was)."""
-        return self.filter(submitted_at__isnull=False)
 
 
 class Application(FSMModelMixin, models.Model):
@@ -111,12 +98,7 @@ class Application(FSMModelMixin, models.Model):
     )
 
     rules_version = models.ForeignKey(
-        RulesVersion,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="applications",
-        verbose_name="règlement",
+        RulesVersion, models.PROTECT, null=True, blank=True, related_name="applications", verbose_name="règlement"
     )
     vintage = models.ForeignKey(
         Vintage, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name="millésime"
@@ -191,6 +173,17 @@ class Application(FSMModelMixin, models.Model):
                 name="applications_submitted",
                 condition=Q(submitted_at__isnull=False),
             ),
+            # Orders of the screener's list.
+            models.Index(
+                fields=["amount_requested", "id"],
+                name="applications_amount",
+                condition=Q(submitted_at__isnull=False),
+            ),
+            models.Index(
+                fields=["decision_due_at", "id"],
+                name="applications_decision_due",
+                condition=Q(submitted_at__isnull=False),
+            ),
             GinIndex(SearchVector("search_text", config="simple"), name="applications_words"),
         ]
 
@@ -216,6 +209,11 @@ class Application(FSMModelMixin, models.Model):
         return f"application:{self.pk}"
 
     @property
+    def next_step(self) -> str:
+        """What the applicant does next, in plain words."""
+        return WORKFLOW.next_step(self.state, "applicant")
+
+    @property
     def is_draft(self) -> bool:
         return bool(self.state == ApplicationState.DRAFT)
 
@@ -232,6 +230,11 @@ class Application(FSMModelMixin, models.Model):
     def open_completion_request(self) -> "CompletionRequest | None":
         """The request for missing items that awaits its answer, if any."""
         return self.completion_requests.filter(answered_at__isnull=True).first()
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Nobody decided in time: the request is deemed rejected (décret 2018-514, art. 7)."""
+        is_late = self.decision_due_at is not None and self.decision_due_at < at
+        return is_late and self.decided_at is None and not self.clock_is_suspended
 
     def is_deemed_complete(self, at: datetime) -> bool:
         """Complete by silence at ``at``: nobody asked for anything in time (décret 2018-514, art. 4)."""
@@ -318,7 +321,7 @@ class Beneficiary(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.organisation_id} : {self.share}"
+        return f"{self.organisation_id} {self.share}"
 
 
 class Milestone(models.Model):

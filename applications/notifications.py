@@ -58,7 +58,7 @@ def _tell_service(application: Application, subject: str, name: str, key: str, *
 def completion_requested(application: Application, request: CompletionRequest) -> None:
     _tell_applicant(
         application,
-        f"Dossier {application.number} : des compléments sont attendus",
+        f"Dossier {application.number}\u00a0: des compléments sont attendus",
         "completion_requested",
         f"completion:{request.pk}",
         items=request.items,
@@ -71,7 +71,7 @@ def completion_requested(application: Application, request: CompletionRequest) -
 def completion_answered(application: Application, request: CompletionRequest) -> None:
     _tell_service(
         application,
-        f"Dossier {application.number} : compléments reçus",
+        f"Dossier {application.number}\u00a0: compléments reçus",
         "completion_answered",
         f"answer:{request.pk}",
     )
@@ -79,14 +79,14 @@ def completion_answered(application: Application, request: CompletionRequest) ->
 
 def declared_admissible(application: Application) -> None:
     _tell_applicant(
-        application, f"Dossier {application.number} : votre dossier est recevable", "admissible", "admissible"
+        application, f"Dossier {application.number}\u00a0: votre dossier est recevable", "admissible", "admissible"
     )
 
 
 def declared_inadmissible(application: Application) -> None:
     _tell_applicant(
         application,
-        f"Dossier {application.number} : décision d’irrecevabilité",
+        f"Dossier {application.number}\u00a0: décision d’irrecevabilité",
         "inadmissible",
         "inadmissible",
         reason=application.screening_reason,
@@ -95,14 +95,14 @@ def declared_inadmissible(application: Application) -> None:
 
 
 def withdrawn(application: Application, at: datetime) -> None:
-    subject = f"Dossier {application.number} : retrait enregistré"
+    subject = f"Dossier {application.number}\u00a0: retrait enregistré"
     _tell_applicant(application, subject, "withdrawn", "withdrawn", at=paris_datetime(at))
     _tell_service(application, subject, "withdrawn", "withdrawn", at=paris_datetime(at))
 
 
 def message_sent(application: Application, exchange: Exchange) -> None:
     # The text itself stays on the site, behind the sign-in of whoever may read it.
-    subject = f"Dossier {application.number} : nouveau message"
+    subject = f"Dossier {application.number}\u00a0: nouveau message"
     if exchange.is_from_applicant:
         _tell_service(application, subject, "message_to_service", f"message:{exchange.pk}")
     else:

@@ -29,6 +29,11 @@ def visible_applications(queryset: "ApplicationQuerySet", user: Any) -> "Applica
         return queryset.none()
     at = timezone.now()
     seen = applicant_side(user, at) | (Q(submitted_at__isnull=False) & (agent_side(user, at) | granted(user)))
+    return _admitted(queryset, user, seen)
+
+
+def _admitted(queryset: "ApplicationQuerySet", user: Any, seen: Q) -> "ApplicationQuerySet":
+    """What every list of dossiers ends with: a refusal of access wins over whatever opened the dossier."""
     return queryset.filter(seen).exclude(denied(user))
 
 
@@ -75,8 +80,26 @@ def _accesses(user: Any, effect: AccessEffect) -> Any:
 
 
 def screening_scope(queryset: "ApplicationQuerySet", user: Any) -> "ApplicationQuerySet":
-    """What the pages of screening show: filed, visible, and covered by a mandate (not one's own dossiers)."""
-    return visible_applications(queryset, user).filter(agent_side(user, timezone.now()), submitted_at__isnull=False)
+    """What the pages of screening show: filed, visible, and covered by a mandate (not one's own dossiers).
+
+    The part of ``visible_applications`` that ``agent_side`` opens, with the mandates read first: their axes and
+    territories become constants that the indexes of the list answer. One query more, whatever the rows.
+    """
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return queryset.none()
+    covered = Q(pk__in=[])
+    for mandate in Mandate.objects.current(timezone.now()).filter(user=user, role__in=AGENT_ROLES):
+        covered |= _reach(mandate)
+    return _admitted(queryset, user, covered & Q(submitted_at__isnull=False))
+
+
+def _reach(mandate: Mandate) -> Q:
+    reach = Q(call=mandate.call_id) if mandate.axis_id is None else Q(axis=mandate.axis_id)
+    if mandate.departement_code:
+        return reach & Q(departement_code=mandate.departement_code)
+    if mandate.region_code:
+        return reach & Q(region_code=mandate.region_code)
+    return reach
 
 
 def can(user: Any, application: "Application", action: str, at: datetime | None = None) -> bool:

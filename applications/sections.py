@@ -38,7 +38,7 @@ SECTIONS = (
         "projet",
         2,
         "Projet",
-        "En quelques phrases simples : ce que vous voulez faire, où, et pour qui.",
+        "En quelques phrases simples\u00a0: ce que vous voulez faire, où, et pour qui.",
         fields=("title", "theme", "summary", "place", "has_prior_authorisation"),
     ),
     Section(

@@ -240,7 +240,7 @@ class _Maker:
             yield Beneficiary(
                 application=application,
                 organisation_id=application.organisation_id,
-                share=application.amount_requested,
+                share=application.amount_requested or Decimal(0),
                 is_lead=True,
             )
 
@@ -249,7 +249,7 @@ class _Maker:
         if application.submitted_at is not None:
             yield EligibilityRecord(
                 application=application,
-                rules_version_id=application.rules_version_id,
+                rules_version=track.terms.rules_version,
                 verdict="unknown",
                 rules=[],
                 evaluated_at=application.submitted_at,

@@ -17,11 +17,11 @@ def guard_session_open(application: "Application", at: datetime) -> str:
     """A dossier enters while its session is open; both ends are instants, Europe/Paris."""
     session = application.session
     if at < session.opens_at:
-        return f"La relève n’est pas encore ouverte : le dépôt commence le {paris_datetime(session.opens_at)}."
+        return f"La relève n’est pas encore ouverte\u00a0: le dépôt commence le {paris_datetime(session.opens_at)}."
     if at > session.closes_at:
         return (
             f"La relève est close depuis le {paris_datetime(session.closes_at)}, heure de Paris. "
-            "Ce dossier ne peut plus être déposé ; votre brouillon reste enregistré."
+            "Ce dossier ne peut plus être déposé\u00a0; votre brouillon reste enregistré."
         )
     return ""
 
@@ -30,7 +30,7 @@ def guard_not_ineligible(application: "Application", at: datetime) -> str:
     """A dossier that fails a rule of the call cannot be declared admissible."""
     record = application.eligibility_records.order_by("evaluated_at", "id").last()
     if record is not None and record.verdict == Verdict.NOT_ELIGIBLE:
-        return "Une règle d’éligibilité n’est pas remplie : ce dossier ne peut pas être déclaré recevable."
+        return "Une règle d’éligibilité n’est pas remplie\u00a0: ce dossier ne peut pas être déclaré recevable."
     return ""
 
 
@@ -164,20 +164,20 @@ WORKFLOW = register(
         next_steps={
             State.DRAFT.value: {
                 "applicant": "Complétez les rubriques à votre rythme, puis déposez le dossier. Votre brouillon est "
-                "enregistré : vous pouvez le fermer et revenir plus tard.",
+                "enregistré\u00a0: vous pouvez le fermer et revenir plus tard.",
             },
             State.SUBMITTED.value: {
-                "applicant": "Vous n’avez rien à faire. Le service vérifie que le dossier est complet ; il vous écrira "
-                "s’il manque une pièce.",
+                "applicant": "Vous n’avez rien à faire. Le service vérifie que le dossier est complet\u00a0; "
+                "il vous écrira s’il manque une pièce.",
                 "service": "Vérifiez que le dossier est complet, puis déclarez-le recevable ou irrecevable.",
             },
             State.COMPLETION_REQUESTED.value: {
-                "applicant": "Le service attend des compléments. Répondez avant la date indiquée : le délai "
+                "applicant": "Le service attend des compléments. Répondez avant la date indiquée\u00a0: le délai "
                 "d’instruction est suspendu jusqu’à votre réponse.",
                 "service": "Le porteur doit répondre. Le délai de décision est suspendu jusqu’à sa réponse.",
             },
             State.ADMISSIBLE.value: {
-                "applicant": "Vous n’avez rien à faire. Votre dossier est recevable : le jury va l’examiner.",
+                "applicant": "Vous n’avez rien à faire. Votre dossier est recevable\u00a0: le jury va l’examiner.",
                 "service": "Le dossier attend l’examen du jury.",
             },
             State.INADMISSIBLE.value: {
@@ -186,8 +186,8 @@ WORKFLOW = register(
                 "service": "Le dossier est écarté avant le jury. Aucune action n’est attendue.",
             },
             State.AWARDED.value: {
-                "applicant": "Votre projet est retenu. La convention de subvention est en préparation : vous serez "
-                "prévenu par courriel quand elle sera à signer.",
+                "applicant": "Votre projet est retenu. La convention de subvention est en préparation\u00a0: "
+                "vous serez prévenu par courriel quand elle sera à signer.",
                 "service": "La convention de subvention suit son cours.",
             },
             State.REFUSED.value: {
@@ -196,7 +196,7 @@ WORKFLOW = register(
             },
             State.WAITLISTED.value: {
                 "applicant": "Votre projet est sur la liste d’attente. Il pourra être retenu si des crédits se "
-                "libèrent ; vous serez prévenu par courriel.",
+                "libèrent\u00a0; vous serez prévenu par courriel.",
                 "service": "Le dossier peut être retenu si des crédits se libèrent.",
             },
             State.REDIRECTED.value: {

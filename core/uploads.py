@@ -121,7 +121,7 @@ def _check_pdf(content: bytes) -> str:
     except pikepdf.PasswordError as error:
         raise _refused("Ce PDF est protégé par un mot de passe. Enregistrez-le sans protection.") from error
     except pikepdf.PdfError as error:
-        raise _refused("Ce PDF est abîmé : nous ne pouvons pas l’ouvrir. Enregistrez-le à nouveau.") from error
+        raise _refused("Ce PDF est abîmé\u00a0: nous ne pouvons pas l’ouvrir. Enregistrez-le à nouveau.") from error
     return "application/pdf"
 
 
@@ -136,7 +136,7 @@ def _refuse_active(item: Any, depth: int = 0) -> None:
             raise _refused(
                 "Ce PDF contient un programme ou un fichier caché. Imprimez-le en PDF, puis envoyez cette copie."
             )
-        children = [item.get(key) for key in keys if key != "/Parent"]
+        children = [item[key] for key in keys if key != "/Parent"]
     else:
         return
     for child in children:
@@ -157,7 +157,7 @@ def _check_image(content: bytes) -> str:
                     raise _refused(HEAVY)
                 image.verify()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise _refused("Cette image est abîmée : nous ne pouvons pas l’ouvrir.") from error
+        raise _refused("Cette image est abîmée\u00a0: nous ne pouvons pas l’ouvrir.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _refused(HEAVY) from error
     return {"PNG": "image/png", "JPEG": "image/jpeg"}[kind]
@@ -178,10 +178,10 @@ def _check_zip(content: bytes) -> str:
             ):
                 raise _refused("Ce document contient des macros. Enregistrez-le sans macro, ou en PDF.")
             if archive.testzip() is not None:
-                raise _refused("Ce document est abîmé : nous ne pouvons pas l’ouvrir.")
+                raise _refused("Ce document est abîmé\u00a0: nous ne pouvons pas l’ouvrir.")
             return _office_type(archive, names)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise _refused("Ce document est abîmé : nous ne pouvons pas l’ouvrir.") from error
+        raise _refused("Ce document est abîmé\u00a0: nous ne pouvons pas l’ouvrir.") from error
 
 
 def _refuse_bomb(members: list[zipfile.ZipInfo]) -> None:

@@ -108,7 +108,7 @@ class Workflow:
         state = getattr(thing, self.field_name)
         if state not in row.sources:
             label = self.states(state).label
-            return f"Cet acte n’est plus possible : l’état est désormais « {label} »."
+            return f"Cet acte n’est plus possible\u00a0: l’état est désormais «\u00a0{label}\u00a0»."
         return next((sentence for guard in row.guards if (sentence := guard(thing, at))), "")
 
     def check(self, thing: Any, name: str, at: datetime) -> Transition:

@@ -27,7 +27,7 @@ class SubmitForm(forms.Form):
 
     idempotency_key = IdempotencyField()
     sworn_as = forms.ChoiceField(
-        label="À quel titre déposez-vous ce dossier ?",
+        label="À quel titre déposez-vous ce dossier\u00a0?",
         choices=[
             ("representative", "Je suis le représentant légal de la collectivité."),
             ("mandated", "Je suis mandaté par le représentant légal pour déposer cette demande."),
@@ -70,7 +70,7 @@ class CompletionAnswerForm(forms.Form):
         label="Votre réponse",
         max_length=5000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="Une phrase suffit : « La délibération du 12 mars est jointe. »",
+        help_text="Une phrase suffit\u00a0: «\u00a0La délibération du 12 mars est jointe.\u00a0»",
         error_messages={"required": "Écrivez en une phrase ce que vous avez ajouté ou corrigé."},
     )
 

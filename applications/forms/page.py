@@ -83,7 +83,7 @@ class SectionPage:
         target, name = self._target(refusal.field)
         target.add_error(name, refusal.message)
         if "version" in refusal.data:
-            data = self.form.data.copy()
+            data = dict(self.form.data.items())
             data["version"] = str(refusal.data["version"])
             self.form.data = data
 

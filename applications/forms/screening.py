@@ -68,7 +68,7 @@ class CompletionRequestForm(forms.Form):
         label="Éléments manquants",
         max_length=5000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="Un élément par ligne, en termes simples : « La délibération signée ».",
+        help_text="Un élément par ligne, en termes simples\u00a0: «\u00a0La délibération signée\u00a0».",
         error_messages={"required": "Indiquez au moins un élément manquant."},
     )
     message = forms.CharField(
@@ -117,6 +117,7 @@ class InadmissibleForm(forms.Form):
         label="Motif",
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 6}),
-        help_text="Il est envoyé au porteur avec les voies de recours : dites quelle règle n’est pas remplie, et pourquoi.",
-        error_messages={"required": "Une décision d’irrecevabilité est motivée : écrivez le motif."},
+        help_text="Il est envoyé au porteur avec les voies de recours\u00a0: dites quelle règle n’est pas remplie, "
+        "et pourquoi.",
+        error_messages={"required": "Une décision d’irrecevabilité est motivée\u00a0: écrivez le motif."},
     )

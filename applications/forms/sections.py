@@ -6,8 +6,8 @@ from django import forms
 from django.forms.formsets import BaseFormSet, formset_factory
 
 from applications.bank import read_bic, read_iban
-from applications.enums import FundingStatus, TaxBasis
-from applications.models import Application, CostLine, FundingLine
+from applications.enums import FundingKind, FundingStatus, TaxBasis
+from applications.models import Application, CostLine
 from applications.rules import answers_by_code, asks_prior_authorisation
 from calls.enums import CostCategory, CostNature, QuestionKind
 from calls.models import Question, RulesVersion
@@ -57,7 +57,7 @@ class OrganisationForm(SectionForm):
         label="SIRET",
         required=False,
         max_length=30,
-        help_text="14 chiffres : celui de l’établissement qui recevra l’aide.",
+        help_text="14 chiffres\u00a0: celui de l’établissement qui recevra l’aide.",
     )
     bic = forms.CharField(label="BIC", required=False, max_length=20, help_text="Facultatif. 8 ou 11 caractères.")
 
@@ -104,7 +104,7 @@ class OrganisationForm(SectionForm):
 
 class ProjectForm(SectionForm):
     has_prior_authorisation = forms.TypedChoiceField(
-        label="Avez-vous obtenu l’habilitation préalable (FranceConnect ou API) ?",
+        label="Avez-vous obtenu l’habilitation préalable (FranceConnect ou API)\u00a0?",
         choices=YES_NO,
         coerce=lambda value: value == "oui",
         empty_value=None,
@@ -116,7 +116,7 @@ class ProjectForm(SectionForm):
         fields = ["title", "theme", "summary", "place", "has_prior_authorisation"]
         widgets = {"summary": forms.Textarea(attrs={"rows": 8})}
         help_texts = {
-            "title": "Une ligne : ce que verront le jury et les habitants.",
+            "title": "Une ligne\u00a0: ce que verront le jury et les habitants.",
             "summary": "Ce que vous voulez faire, pour qui, et ce que cela changera. Quelques paragraphes suffisent.",
             "place": "La commune ou le territoire où le projet se déroule.",
         }
@@ -137,7 +137,8 @@ class CostsForm(SectionForm):
         choices=TaxBasis.choices,
         required=False,
         widget=forms.RadioSelect,
-        help_text="Si vous récupérez la TVA sur ces dépenses, indiquez-les hors taxes ; sinon, toutes taxes comprises.",
+        help_text="Si vous récupérez la TVA sur ces dépenses, indiquez-les hors taxes\u00a0; "
+        "sinon, toutes taxes comprises.",
     )
 
     class Meta(SectionForm.Meta):
@@ -149,10 +150,10 @@ class FundingForm(SectionForm):
 
     class Meta(SectionForm.Meta):
         fields = ["amount_requested", "own_share_derogation"]
-        labels = {"own_share_derogation": "Dérogation à la participation minimale de 20 %"}
+        labels = {"own_share_derogation": "Dérogation à la participation minimale de 20\u00a0%"}
         widgets = {"own_share_derogation": forms.Textarea(attrs={"rows": 3})}
         help_texts = {
-            "own_share_derogation": "Seulement si vous en avez une : citez l’arrêté du préfet et sa date. "
+            "own_share_derogation": "Seulement si vous en avez une\u00a0: citez l’arrêté du préfet et sa date. "
             "Laissez vide sinon."
         }
 
@@ -212,6 +213,9 @@ def _question_field(question: Question) -> forms.Field:
 # ------------------------------------------------------------------------------------------------ lines
 
 
+FUNDING_KINDS = [choice for choice in FundingKind.choices if choice[0] != FundingKind.REQUESTED]
+
+
 class LineForm(forms.Form):
     """One line of a set; an untouched empty line is ignored."""
 
@@ -230,9 +234,7 @@ class CostForm(LineForm):
 
 
 class FundingLineForm(LineForm):
-    kind = forms.ChoiceField(
-        label="Origine", choices=[("", "Choisissez"), *FundingLine._meta.get_field("kind").choices]
-    )
+    kind = forms.ChoiceField(label="Origine", choices=[("", "Choisissez"), *FUNDING_KINDS])
     label = forms.CharField(label="Précision", max_length=200, required=False)
     status = forms.ChoiceField(label="Situation", choices=[("", "Choisissez"), *FundingStatus.choices])
     amount = MoneyFormField(label="Montant", widget=MoneyInput)

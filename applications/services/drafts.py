@@ -33,7 +33,7 @@ from territories.sirets import compact, validate_siret
 
 STALE = (
     "Ce dossier a été modifié ailleurs (dans un autre onglet, ou par un collègue) depuis que vous avez ouvert cette "
-    "page. Ce que vous avez saisi est conservé ci-dessous : vérifiez-le, puis enregistrez à nouveau."
+    "page. Ce que vous avez saisi est conservé ci-dessous\u00a0: vérifiez-le, puis enregistrez à nouveau."
 )
 ROW_MODELS: dict[str, type[models.Model]] = {
     "cost_lines": CostLine,
@@ -212,7 +212,7 @@ def _checked_siret(application: Application) -> str:
         raise Refused(error.messages[0], field="siret") from error
     if organisation.siren and not digits.startswith(organisation.siren):
         raise Refused(
-            f"Ce SIRET n’est pas celui de {organisation.name} : il devrait commencer par {organisation.siren}.",
+            f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {organisation.siren}.",
             field="siret",
         )
     if not organisation.siret:

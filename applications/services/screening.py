@@ -149,7 +149,7 @@ def declare_admissible(*, application: Application, user: User, at: datetime, no
 def declare_inadmissible(*, application: Application, user: User, at: datetime, reason: str) -> Application:
     """Sets the dossier aside before the jury, by a reasoned decision with its routes of appeal (CJA R421-1, R421-5)."""
     if not reason.strip():
-        raise Refused("Une décision d’irrecevabilité est motivée : écrivez le motif.", field="reason")
+        raise Refused("Une décision d’irrecevabilité est motivée\u00a0: écrivez le motif.", field="reason")
     locked = lock(application)
     authorise(locked, user, "declare_inadmissible", at)
     WORKFLOW.check(locked, "declare_inadmissible", at)

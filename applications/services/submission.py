@@ -103,7 +103,7 @@ def _file(
         Beneficiary.objects.update_or_create(
             application=application,
             organisation_id=application.organisation_id,
-            defaults={"share": application.amount_requested, "is_lead": True},
+            defaults={"share": plan.requested or 0, "is_lead": True},
         )
     EligibilityRecord.objects.create(
         application=application,

@@ -23,7 +23,7 @@ from applications.views.access import own_application
 from core.errors import Refused
 from core.money import AmountError, parse_euros
 
-CLOSED = "Ce dossier est déposé : ses rubriques ne peuvent plus être modifiées."
+CLOSED = "Ce dossier est déposé\u00a0: ses rubriques ne peuvent plus être modifiées."
 
 
 def application_section(request: HttpRequest, pk: Any, section: str) -> HttpResponse:

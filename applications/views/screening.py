@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from applications.completeness import missing_items
+from applications.enums import ApplicationState
 from applications.forms.filing import MessageForm
 from applications.forms.screening import ScreeningFilters
 from applications.models import Acknowledgement, Application, ApplicationQuerySet
@@ -19,9 +20,9 @@ from applications.presentation import SERVICE, exchanges_of, sheet_of, step_of, 
 from applications.roles import SCREENER, is_screener
 from applications.search import filtered, ordered
 from applications.views.access import require_agent, screened_application
-from applications.workflow import WORKFLOW
-from calls.models import Axis, Session
+from calls.models import Axis, Mandate, Session
 from core.exports import csv_response
+from territories.enums import OrganisationKind
 from territories.models import Territory
 
 PER_PAGE = 25
@@ -47,7 +48,7 @@ def listing_of(request: HttpRequest) -> Listing:
 
 def _filters(request: HttpRequest) -> ScreeningFilters:
     """Choices come from the calls that the person's mandates cover, not from the rows: their cost is constant."""
-    mandates = request.user.mandates.current(timezone.now())  # type: ignore[union-attr]
+    mandates = Mandate.objects.current(timezone.now()).filter(user=request.user)  # type: ignore[misc]
     calls = mandates.values("call")
     axes = list(Axis.objects.filter(call__in=calls).order_by("call", "position").values_list("code", "title"))
     sessions = Session.objects.filter(axis__call__in=calls).select_related("axis").order_by("axis", "opens_at")
@@ -68,10 +69,8 @@ def screening_list(request: HttpRequest) -> HttpResponse:
     require_agent(request)
     listing, at = listing_of(request), timezone.now()
     page = Paginator(listing.rows, PER_PAGE).get_page(request.GET.get("page"))
-    for row in page.object_list:
-        row.next_step = WORKFLOW.next_step(row.state, "service")
-        row.is_overdue = row.decision_due_at is not None and row.decision_due_at < at and row.decided_at is None
-    context = {"page": page, "form": listing.form, "now": at}
+    overdue = {row.pk for row in page.object_list if row.is_overdue(at)}
+    context = {"page": page, "form": listing.form, "overdue": overdue}
     return render(request, "applications/screening_list.html", context)
 
 
@@ -98,22 +97,28 @@ def screening_export(request: HttpRequest) -> StreamingHttpResponse:
     return csv_response(name="dossiers.csv", header=HEADER, rows=_cells(listing_of(request).rows))
 
 
-def _cells(rows: ApplicationQuerySet) -> Iterator[tuple[Any, ...]]:
-    for row in rows.iterator(chunk_size=2000):
-        yield (
-            row.number,
-            row.title,
-            row.organisation.name,
-            row.organisation.get_kind_display(),
-            row.siret,
-            row.departement_code,
-            row.axis.title,
-            row.session.title,
-            row.get_state_display(),
-            row.submitted_at,
-            row.amount_requested,
-            row.decision_due_at,
-        )
+COLUMNS = (
+    "number",
+    "title",
+    "organisation__name",
+    "organisation__kind",
+    "siret",
+    "departement_code",
+    "axis__title",
+    "session__title",
+    "state",
+    "submitted_at",
+    "amount_requested",
+    "decision_due_at",
+)
+
+
+def _cells(rows: ApplicationQuerySet) -> Iterator[list[Any]]:
+    kinds, states = dict(OrganisationKind.choices), dict(ApplicationState.choices)
+    for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
+        cells = list(row)
+        cells[3], cells[8] = kinds.get(cells[3], cells[3]), states[cells[8]]
+        yield cells
 
 
 @require_safe

@@ -18,7 +18,6 @@ from applications.permissions import applicant_side
 from applications.presentation import VERDICT_TONES
 from applications.rules import candidate_for
 from applications.services import form_grouping, start_application
-from applications.workflow import WORKFLOW
 from calls.eligibility import AxisVerdict, candidate_of, evaluate_axes
 from calls.eligibility.wording import figures_in_words
 from calls.models import Axis, Call, Session
@@ -42,8 +41,6 @@ def application_list(request: HttpRequest) -> HttpResponse:
         .order_by("-created_at", "pk")
     )
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    for row in page.object_list:
-        row.next_step = WORKFLOW.next_step(row.state, "applicant")
     organisations = organisations_of(request.user, at)  # type: ignore[arg-type]
     return render(request, "applications/application_list.html", {"page": page, "organisations": organisations})
 

@@ -109,7 +109,7 @@ def test_applicant_prepares_files_and_follows_a_dossier(call, visit, live_server
     check_page(page, "dossier-7-pieces")
     page.goto(page.url.replace("rubriques/pieces", "ce-qui-manque"))
     check_page(page, "dossier-ce-qui-manque")
-    page.get_by_role("link", name="Joignez la pièce « délibération").click()
+    page.get_by_role("link", name="délibération ou délégation").click()
     for kind in ("deliberation", "bank_details"):
         path = tmp_path / f"{kind}.pdf"
         path.write_bytes(pdf(kind))

@@ -175,10 +175,10 @@ def test_antivirus_clears_or_refuses(antivirus):
 
 
 def test_antivirus_away_leaves_the_file_unscanned_and_held_back(db, settings, antivirus):
+    from applications.enums import AttachmentKind
     from core.models import OutboxMessage
     from core.outbox import deliver_all
     from tests.factories.applications import attach, start
-    from applications.enums import AttachmentKind
 
     settings.HOLD_UNSCANNED_FILES = True
     address, settings.CLAMD_ADDRESS = settings.CLAMD_ADDRESS, "127.0.0.1:1"

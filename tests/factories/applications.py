@@ -49,14 +49,18 @@ def pdf(text: str = "page") -> bytes:
     return target.getvalue()
 
 
+def _person(row: Any) -> User:
+    user: User = row.user
+    return user
+
+
 def applicant_of(organisation: Organisation, *, legal: bool = False) -> User:
     """Somebody who acts for this organisation (its legal representative if ``legal``), made at first need."""
     role = AffiliationRole.LEGAL_REPRESENTATIVE if legal else AffiliationRole.CONTRIBUTOR
     known = Affiliation.objects.filter(organisation=organisation, role=role).select_related("user").first()
     if known is not None:
         return known.user
-    user: User = AffiliationFactory(organisation=organisation, role=role).user
-    return user
+    return _person(AffiliationFactory(organisation=organisation, role=role))
 
 
 def screener_of(call: Call, **mandate: Any) -> User:
@@ -64,8 +68,7 @@ def screener_of(call: Call, **mandate: Any) -> User:
     known = Mandate.objects.filter(call=call, role=MandateRole.SCREENER, **mandate).select_related("user").first()
     if known is not None:
         return known.user
-    user: User = MandateFactory(call=call, role=MandateRole.SCREENER, **mandate).user
-    return user
+    return _person(MandateFactory(call=call, role=MandateRole.SCREENER, **mandate))
 
 
 def releaser_of(call: Call) -> User:
@@ -73,8 +76,7 @@ def releaser_of(call: Call) -> User:
     known = Mandate.objects.filter(call=call, role=MandateRole.RELEASER).select_related("user").first()
     if known is not None:
         return known.user
-    user: User = MandateFactory(call=call, role=MandateRole.RELEASER).user
-    return user
+    return _person(MandateFactory(call=call, role=MandateRole.RELEASER))
 
 
 def start(
@@ -87,9 +89,9 @@ def start(
 ) -> Application:
     """An empty draft of a commune on axis 1, as its person sees it after choosing."""
     session = session or session_of(the_only_call(), "axe-1", "releve-1")
-    organisation = organisation or (grouping.lead if grouping else OrganisationFactory())
-    user = user or applicant_of(organisation)
-    return services.start_application(organisation=organisation, session=session, grouping=grouping, user=user, at=at)
+    applicant: Any = organisation or (grouping.lead if grouping else OrganisationFactory())
+    user = user or applicant_of(applicant)
+    return services.start_application(organisation=applicant, session=session, grouping=grouping, user=user, at=at)
 
 
 def fill(

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         chosen = calls.first()
         if chosen is None or not Vintage.objects.exists():
             raise CommandError(
-                "Chargez d’abord les territoires et un appel : manage.py load_territories, install_call."
+                "Chargez d’abord les territoires et un appel\u00a0: manage.py load_territories, install_call."
             )
         started = time.monotonic()
         made = seeding.seed(call=chosen, count=count, seed_number=seed + Application.objects.count())
@@ -38,4 +38,4 @@ class Command(BaseCommand):
     def _refuse_real_dossiers(self) -> None:
         real = Application.objects.exclude(created_by__email=seeding.SEEDER).exclude(created_by__is_demonstration=True)
         if real.exists() and not settings.DEMONSTRATION:
-            raise CommandError("Des dossiers réels sont dans cette base : rien n’y est ajouté.")
+            raise CommandError("Des dossiers réels sont dans cette base\u00a0: rien n’y est ajouté.")
