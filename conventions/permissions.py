@@ -79,9 +79,7 @@ def is_officer(user: Any) -> bool:
 def _has_role(user: Any, role: MandateRole) -> bool:
     if not getattr(user, "is_authenticated", False):
         return False
-    return once(
-        user, f"conventions.role.{role.value}", lambda: bool(territory_scope(user, [role], timezone.now()))
-    )
+    return once(user, f"conventions.role.{role.value}", lambda: bool(territory_scope(user, [role], timezone.now())))
 
 
 def reads_conventions(user: Any) -> bool:

@@ -96,7 +96,10 @@ def summary_of(convention: Convention, audience: str) -> list[dict[str, Any]]:
     rows = [
         ("Projet", project["title"]),
         ("Bénéficiaire", f"{beneficiary['name']}, SIRET {siret}"),
-        ("Représentant légal", ", ".join(filter(None, [beneficiary["representative"], beneficiary["representative_title"]]))),
+        (
+            "Représentant légal",
+            ", ".join(filter(None, [beneficiary["representative"], beneficiary["representative_title"]])),
+        ),
         ("Axe", data["axis_title"]),
         ("Subvention", f"{euros(convention.amount)} ({data['amount_in_words']})"),
         ("Coût éligible", f"{_amount(data['costs']['eligible'])}, {data['costs']['basis']}"),

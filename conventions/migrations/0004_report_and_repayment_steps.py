@@ -6,49 +6,98 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('budget', '0002_ledger_guards'),
-        ('conventions', '0003_guards'),
-        ('core', '0003_guards'),
+        ("budget", "0002_ledger_guards"),
+        ("conventions", "0003_guards"),
+        ("core", "0003_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='repayment',
-            name='amount_decided',
-            field=models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='montant à reverser, en euros'),
+            model_name="repayment",
+            name="amount_decided",
+            field=models.DecimalField(
+                blank=True, decimal_places=2, max_digits=14, null=True, verbose_name="montant à reverser, en euros"
+            ),
         ),
         migrations.AddField(
-            model_name='repayment',
-            name='decision_reason',
-            field=models.TextField(blank=True, verbose_name='motif de la décision'),
+            model_name="repayment",
+            name="decision_reason",
+            field=models.TextField(blank=True, verbose_name="motif de la décision"),
         ),
         migrations.AddField(
-            model_name='repayment',
-            name='received_on',
-            field=models.DateField(blank=True, null=True, verbose_name='encaissé le'),
+            model_name="repayment",
+            name="received_on",
+            field=models.DateField(blank=True, null=True, verbose_name="encaissé le"),
         ),
         migrations.AlterField(
-            model_name='convention',
-            name='state',
-            field=django_fsm.FSMField(choices=[('pending', 'à rédiger'), ('sealed', 'à signer par la collectivité'), ('beneficiary_signed', "à signer par l'État"), ('signed', 'signée'), ('paid', 'versée')], default='pending', max_length=20, protected=True, verbose_name='état'),
+            model_name="convention",
+            name="state",
+            field=django_fsm.FSMField(
+                choices=[
+                    ("pending", "à rédiger"),
+                    ("sealed", "à signer par la collectivité"),
+                    ("beneficiary_signed", "à signer par l'État"),
+                    ("signed", "signée"),
+                    ("paid", "versée"),
+                ],
+                default="pending",
+                max_length=20,
+                protected=True,
+                verbose_name="état",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repayment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_decided__isnull', True), ('decided_at__isnull', True)), models.Q(('amount_decided__gte', 0), ('amount_decided__isnull', False), ('amount_decided__lte', models.F('amount')), ('decided_at__isnull', False), models.Q(('decision_reason', ''), _negated=True)), _connector='OR'), name='conventions_repayment_decision_has_amount_and_reason', violation_error_message='Une décision de reversement est motivée et ne dépasse pas le montant notifié.'),
+            model_name="repayment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount_decided__isnull", True), ("decided_at__isnull", True)),
+                    models.Q(
+                        ("amount_decided__gte", 0),
+                        ("amount_decided__isnull", False),
+                        ("amount_decided__lte", models.F("amount")),
+                        ("decided_at__isnull", False),
+                        models.Q(("decision_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="conventions_repayment_decision_has_amount_and_reason",
+                violation_error_message="Une décision de reversement est motivée et ne dépasse pas le montant notifié.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repayment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ledger_entry__isnull', True), ('received_on__isnull', True)), models.Q(('amount_decided__gt', 0), ('amount_decided__isnull', False), ('ledger_entry__isnull', False), ('received_on__isnull', False)), _connector='OR'), name='conventions_repayment_received_once_decided'),
+            model_name="repayment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ledger_entry__isnull", True), ("received_on__isnull", True)),
+                    models.Q(
+                        ("amount_decided__gt", 0),
+                        ("amount_decided__isnull", False),
+                        ("ledger_entry__isnull", False),
+                        ("received_on__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="conventions_repayment_received_once_decided",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repayment',
-            constraint=models.UniqueConstraint(condition=models.Q(('decided_at__isnull', True)), fields=('convention',), name='conventions_repayment_one_procedure', violation_error_message='Une procédure de reversement est déjà en cours sur cette convention.'),
+            model_name="repayment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("decided_at__isnull", True)),
+                fields=("convention",),
+                name="conventions_repayment_one_procedure",
+                violation_error_message="Une procédure de reversement est déjà en cours sur cette convention.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_final', True)), fields=('convention',), name='conventions_report_one_final', violation_error_message='Le compte rendu final a déjà été envoyé.'),
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_final", True)),
+                fields=("convention",),
+                name="conventions_report_one_final",
+                violation_error_message="Le compte rendu final a déjà été envoyé.",
+            ),
         ),
     ]

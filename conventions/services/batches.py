@@ -165,7 +165,10 @@ def retry_batch(*, batch: Batch, at: datetime, actor: "User") -> int:
     Those being written are left alone: the message is delivered by one process at a time.
     """
     with transaction.atomic():
-        keys = [message_key(pk) for pk in batch.conventions.filter(state=ConventionState.PENDING).values_list("pk", flat=True)]
+        keys = [
+            message_key(pk)
+            for pk in batch.conventions.filter(state=ConventionState.PENDING).values_list("pk", flat=True)
+        ]
         rows = OutboxMessage.objects.select_for_update().filter(dedupe_key__in=keys, delivered_at__isnull=True)
         messages = list(rows.order_by("pk"))
         OutboxMessage.objects.filter(pk__in=[row.pk for row in messages]).update(

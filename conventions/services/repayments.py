@@ -153,7 +153,9 @@ def decide_repayment(
                 "être prise sans l’avoir entendue."
             )
         if amount > locked.amount:
-            raise Refused(f"Le montant notifié est de {euros(locked.amount)} : il ne peut pas être dépassé.", field="amount")
+            raise Refused(
+                f"Le montant notifié est de {euros(locked.amount)} : il ne peut pas être dépassé.", field="amount"
+            )
         consume(user=user, act=DECIDE_ACT, content_sha256=digest, at=at)
         locked.decided_at, locked.amount_decided, locked.decision_reason = at, amount, reason
         locked.save(update_fields=["decided_at", "amount_decided", "decision_reason"])

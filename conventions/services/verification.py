@@ -24,7 +24,9 @@ STAGES = {
     RevisionKind.STATE: "Version définitive, signée par les deux parties.",
 }
 UNKNOWN = "Ce fichier ne correspond à aucun document enregistré sur ce site."
-CHANGED = "Ce fichier commence comme un document de ce site, mais ce n’est pas le fichier enregistré : il a été modifié."
+CHANGED = (
+    "Ce fichier commence comme un document de ce site, mais ce n’est pas le fichier enregistré : il a été modifié."
+)
 NOT_SEALED = "Ce fichier est un projet sans cachet ni signature : il ne prouve rien."
 SUPERSEDED = "Ce n’est pas la version en vigueur : le document a reçu depuis une autre signature. Demandez-en la dernière version."
 NOT_WRITTEN = "Le document n’est pas encore rédigé."

@@ -40,9 +40,7 @@ def write_convention(*, convention_id: str) -> None:
 
     Called outside any transaction. A convention gone, or no longer pending, is left as it is.
     """
-    convention = (
-        Convention.objects.select_related("application__call", "template").filter(pk=convention_id).first()
-    )
+    convention = Convention.objects.select_related("application__call", "template").filter(pk=convention_id).first()
     if convention is None or convention.state != ConventionState.PENDING:
         return
     rendered = convention.revisions.filter(kind=RevisionKind.RENDERED).select_related("file").first()

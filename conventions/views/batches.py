@@ -20,9 +20,7 @@ def batch_list(request: HttpRequest) -> HttpResponse:
     """The batches of the agent's axes, latest first."""
     if not agent_scope(request.user):
         raise Http404
-    batches = list(
-        visible_batches(request.user).select_related("decision_list").order_by("-created_at", "pk")[:100]
-    )
+    batches = list(visible_batches(request.user).select_related("decision_list").order_by("-created_at", "pk")[:100])
     return render(request, "conventions/batch_list.html", {"batches": batches})
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -48,7 +48,7 @@ def report_new(request: HttpRequest, number: str) -> HttpResponse:
     if not may_report(request.user, convention, timezone.now()):
         messages.info(request, "Les comptes rendus s’envoient une fois la convention signée par les deux parties.")
         return redirect("convention_detail", number=convention.number)
-    form = ReportForm(request.POST or None, request.FILES or None)
+    form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
     if request.method == "POST" and form.is_valid():
         facts = form.cleaned_data
         file = facts.pop("file")
@@ -101,9 +101,7 @@ def _render(request: HttpRequest, convention: Convention, repayment: Repayment, 
         "convention": convention,
         "repayment": repayment,
         "is_officer": is_officer(request.user, convention, at),
-        "may_answer": is_open
-        and repayment.answered_at is None
-        and is_beneficiary(request.user, convention, at),
+        "may_answer": is_open and repayment.answered_at is None and is_beneficiary(request.user, convention, at),
         "may_be_decided": repayment.may_be_decided(at),
         "awaits_return": bool(repayment.amount_decided) and repayment.ledger_entry_id is None,
         "speaks_to_beneficiary": audience_of(request, convention) == APPLICANT,
@@ -137,7 +135,9 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
     convention = officer_convention(request, number)
     repayment = repayment_of(convention, pk)
     if not repayment.may_be_decided(timezone.now()):
-        messages.info(request, "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue.")
+        messages.info(
+            request, "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue."
+        )
         return _back(repayment)
     form = RepaymentDecisionForm(request.GET or None, initial={"amount": repayment.amount})
     context = {"convention": convention, "repayment": repayment, "form": form}
@@ -180,7 +180,8 @@ def repayment_receive(request: HttpRequest, number: str, pk: int) -> HttpRespons
     convention = officer_convention(request, number)
     repayment = repayment_of(convention, pk)
     if not repayment.amount_decided:
-        raise Http404
+        messages.info(request, "Aucun reversement n’est décidé : il n’y a rien à encaisser.")
+        return _back(repayment)
     form = ReturnForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

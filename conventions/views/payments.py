@@ -14,6 +14,7 @@ from conventions.workflow import CONVENTION
 from core.errors import Refused
 from core.money import euros
 from core.templatetags.guichet import paris_date
+from territories.people import person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -30,13 +31,13 @@ def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
         return render(request, "conventions/convention_pay.html", context)
     facts = form.cleaned_data
     confirmation = ConfirmPaymentForm(
-        request.POST or None, user=request.user, act=PAY_ACT, content_sha256=what_is_paid(convention, **facts)
+        request.POST or None, user=person(request), act=PAY_ACT, content_sha256=what_is_paid(convention, **facts)
     )
     if request.method == "POST" and confirmation.is_valid():
         try:
             record_payment(
                 convention=convention,
-                user=request.user,
+                user=person(request),
                 at=timezone.now(),
                 key=confirmation.cleaned_data["key"],
                 **facts,

@@ -40,7 +40,9 @@ def _filtered(rows: QuerySet[Convention], wanted: dict[str, str]) -> QuerySet[Co
         rows = rows.filter(state=wanted["etat"])
     if text := wanted.get("q", "").strip():
         by_number = rows.filter(number__iexact=text)
-        rows = by_number if by_number.exists() else rows.filter(application__in=matching(Application.objects.all(), text))
+        rows = (
+            by_number if by_number.exists() else rows.filter(application__in=matching(Application.objects.all(), text))
+        )
     return rows
 
 

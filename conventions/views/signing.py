@@ -24,6 +24,7 @@ from conventions.workflow import CONVENTION
 from core.errors import Refused
 from core.files import FileAltered
 from core.signing.keys import SigningError
+from territories.people import person
 
 logger = logging.getLogger("guichet.signing")
 
@@ -49,7 +50,7 @@ def convention_sign(request: HttpRequest, number: str) -> HttpResponse:
     shown = what_is_signed(convention)
     form = SignForm(
         request.POST or None,
-        user=request.user,
+        user=person(request),
         act=SIGN_ACT,
         content_sha256=request.POST.get("shown", shown),
         initial={"shown": shown},
@@ -58,7 +59,7 @@ def convention_sign(request: HttpRequest, number: str) -> HttpResponse:
         try:
             signing = start_signing(
                 convention=convention,
-                user=request.user,
+                user=person(request),
                 at=timezone.now(),
                 key=form.cleaned_data["key"],
                 shown_sha256=form.cleaned_data["shown"],

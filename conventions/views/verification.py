@@ -27,7 +27,7 @@ WRONG_CODES, UPLOADS, SECONDS = 30, 60, 600
 @require_http_methods(["GET", "HEAD", "POST"])
 def document_verify(request: HttpRequest) -> HttpResponse:
     """Two ways in: the number and the printed code, or the file itself. Nothing that is sent is kept."""
-    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     status = 200
     if request.method == "POST" and form.is_valid():
         if throttle.take_try(name=f"verify.file:{client_address(request)}", limit=UPLOADS, seconds=SECONDS):

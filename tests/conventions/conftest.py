@@ -39,7 +39,11 @@ def documents(django_db_setup: None, django_db_blocker: Any) -> Documents:
         sign_as(convention, representative_of(convention))
         sign_as(convention, world.signatory)
         content = {row.kind: files.read(row.file) for row in convention.revisions.select_related("file")}
-        steps = [("rendered", "sealed", "seal"), ("sealed", "beneficiary", "beneficiary"), ("beneficiary", "state", "state")]
+        steps = [
+            ("rendered", "sealed", "seal"),
+            ("sealed", "beneficiary", "beneficiary"),
+            ("beneficiary", "state", "state"),
+        ]
         trust = keyring.trust_material()
         described = [describe_revision(content[a], content[b], field, trust=trust) for a, b, field in steps]
         signed = {row.base_sha256: row for row in described}

@@ -50,7 +50,7 @@ def test_refused_release_gives_its_numbers_back(db):
     broken = world.dossier(iban="")
     with pytest.raises(Refused):
         world.release([*world.applications[:2], broken])
-    assert [row.number for row in world.release(world.applications)][0] == "CONV-2021-00001"
+    assert next(row.number for row in world.release(world.applications)) == "CONV-2021-00001"
 
 
 def test_open_batch_of_nothing_makes_nothing(db):

@@ -185,4 +185,3 @@ def test_mandatory_articles_are_never_empty(db):
 def test_less_granted_than_asked_shows_what_the_beneficiary_adds(db, granted, shown_gap):
     convention = ConventionWorld(1).release(amounts=[granted])[0]
     assert shown(convention.data)["still_to_fund"] == shown_gap
-

@@ -27,7 +27,14 @@ pytestmark = pytest.mark.usefixtures("ready_bytes")
 
 
 def report(convention, user, **fields):
-    values = {"is_final": False, "body": "Fait.", "spent": Decimal("1200.00"), "key": str(uuid4()), "at": PAID, **fields}
+    values = {
+        "is_final": False,
+        "body": "Fait.",
+        "spent": Decimal("1200.00"),
+        "key": str(uuid4()),
+        "at": PAID,
+        **fields,
+    }
     return send_report(convention=convention, user=user, **values)
 
 

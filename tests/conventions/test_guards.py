@@ -123,7 +123,12 @@ def test_one_procedure_of_repayment_at_a_time(convention):
 
 
 def test_final_report_is_sent_once(convention):
-    fields = {"body": "x", "spent": 1, "sent_at": timezone.now(), "sent_by": convention.decision.decision_list.released_by}
+    fields = {
+        "body": "x",
+        "spent": 1,
+        "sent_at": timezone.now(),
+        "sent_by": convention.decision.decision_list.released_by,
+    }
     Report.objects.create(convention=convention, is_final=True, **fields)
     Report.objects.create(convention=convention, is_final=False, **fields)
     with pytest.raises(DatabaseError, match="one_final"), transaction.atomic():

@@ -89,7 +89,7 @@ def test_payment_is_charged_to_the_credits_of_its_own_year(world):
 
 def test_credits_too_short_refuse_the_payment(world):
     world.open_credits(2022, "9999.99")
-    with pytest.raises(Refused, match="9.999,99"):
+    with pytest.raises(Refused, match=r"9.999,99"):
         pay_as(world.convention, world.officer, at=PAID.replace(year=2022), **IN_2022)
     untouched(world)
 

@@ -33,7 +33,6 @@ from tests.factories.conventions import (
     sign_as,
 )
 
-
 pytestmark = pytest.mark.usefixtures("ready_bytes")
 
 

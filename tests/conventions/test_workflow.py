@@ -105,7 +105,13 @@ def test_signature_in_progress_stops_another(cast, state):
     user = people["representative"]
     thing = in_state(convention, ConventionState.SEALED)
     Signing.objects.create(
-        convention=convention, kind="beneficiary", base_sha256="0" * 64, user=user, state=state, at=SIGNED, started_at=SIGNED
+        convention=convention,
+        kind="beneficiary",
+        base_sha256="0" * 64,
+        user=user,
+        state=state,
+        at=SIGNED,
+        started_at=SIGNED,
     )
     assert CONVENTION.available(user, thing, SIGNED) == []
     with pytest.raises(Refused, match="déjà en cours"):

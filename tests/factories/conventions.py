@@ -54,8 +54,8 @@ class ConventionWorld:
     def __init__(self, size: int = 1, *, envelope: str = "1000000.00", **fields: Any) -> None:
         self.tree = Tree(envelope)
         self.call = self.tree.call
-        self.call.programme = "Programme 363, compétitivité"
-        self.call.steward = "Direction interministérielle du numérique"
+        self.call.programme = "France Relance, thème ITN7"
+        self.call.steward = "Ministère de la transformation publique"
         self.call.steward_siret = fictitious_siret(fictitious_siren("ministère"))
         self.call.cost_centre, self.call.functional_domain = "DINUM01075", "0363-04-07"
         self.call.programming_reference = "036304010701"
@@ -122,7 +122,7 @@ class ConventionWorld:
             "place": organisation.city,
             "starts_on": date(2022, 1, 10),
             "ends_on": date(2023, 3, 31),
-            "tax_basis": "HT",
+            "tax_basis": "ht",
             "representative_name": "Dominique Moreau",
             "representative_title": "maire",
             "representative_email": "maire@example.fr",
@@ -188,6 +188,25 @@ class ConventionWorld:
             released_at=RELEASED,
             released_by=self.releaser,
         )
+
+    def prepared_list(self, application: Application, amount: str = "10000.00") -> DecisionList:
+        """A list of one award, proposed by the officer and still to be released."""
+        decision_list = self.decided_list()
+        Decision.objects.create(
+            decision_list=decision_list,
+            application=application,
+            outcome=Outcome.AWARDED,
+            amount_granted=Decimal(amount),
+            position=1,
+        )
+        DecisionList.objects.filter(pk=decision_list.pk).update(
+            state=DecisionListState.PREPARED,
+            prepared_at=RELEASED,
+            prepared_by=self.officer,
+            released_at=None,
+            released_by=None,
+        )
+        return DecisionList.objects.get(pk=decision_list.pk)
 
     def _grid(self) -> Any:
         return self.axis.grids.first() or make_grid(self.axis)
