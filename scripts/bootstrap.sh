@@ -74,6 +74,8 @@ if sys.argv[1] == "test":
         "chromium": ("chromium", "chromium-browser"),
         "poppler-utils": ("pdfsig",),
         "openssl": ("openssl",),
+        "softhsm2": ("softhsm2-util",),
+        "libnss3-tools": ("certutil",),
     }
     missing += [package for package, names in programs.items() if not any(map(shutil.which, names))]
 print(*missing)

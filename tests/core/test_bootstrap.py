@@ -30,6 +30,9 @@ TOOLS = (
     "tee",
 )
 
+# What the tests need beyond what running needs.
+TEST_PROGRAMS = ("chromium", "pdfsig", "openssl", "softhsm2-util", "certutil")
+
 
 @pytest.fixture
 def clone() -> Iterator[Path]:
@@ -86,17 +89,18 @@ def test_ordinary_account_gets_the_exact_command(clone: Path) -> None:
     result = bootstrap(clone, "test", path=tools(clone / "bin"), ordinary=True)
     assert result.returncode == 2
     assert (
-        "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium poppler-utils openssl'"
-        in result.stderr
-    )
+        "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends "
+        "chromium poppler-utils openssl softhsm2 libnss3-tools'"
+    ) in result.stderr
     assert not (clone / ".venv").exists()
 
 
 def test_root_without_apt_gets_the_command_without_sudo(clone: Path) -> None:
-    result = bootstrap(clone, "test", "--print", path=tools(clone / "bin", "openssl"))
+    result = bootstrap(clone, "test", "--print", path=tools(clone / "bin", "openssl", "certutil"))
     assert result.returncode == 2
-    command = "apt-get update && apt-get install -y --no-install-recommends chromium poppler-utils"
+    command = "apt-get update && apt-get install -y --no-install-recommends chromium poppler-utils softhsm2"
     assert command in result.stderr
+    assert "libnss3-tools" not in result.stderr
     assert ("sudo" in result.stderr) == (os.geteuid() != 0)
 
 
@@ -119,7 +123,7 @@ def test_missing_python_is_asked_for(clone: Path) -> None:
 
 
 def test_environment_is_made_once_and_again_when_something_changed(clone: Path) -> None:
-    path = tools(clone / "bin", "chromium", "pdfsig", "openssl")
+    path = tools(clone / "bin", *TEST_PROGRAMS)
     first = bootstrap(clone, "test", path=path)
     assert first.returncode == 0, first.stderr
     assert "création de .venv" in first.stdout
