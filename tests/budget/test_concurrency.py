@@ -96,6 +96,8 @@ def test_200_simultaneous_inserts_without_the_service_spend_nothing_more(transac
     results = at_once([insert(*pair) for pair in zip(tree.applications(200), draw(seed), strict=True)])
     refused = [each for each in results if isinstance(each, Exception)]
     assert {type(each) for each in refused} == {IntegrityError}
+    # For want of money alone, never because two drew the same number.
+    assert {each.__cause__.diag.constraint_name for each in refused} == {"budget_balance_within_allocated"}
     assert 0 < len(refused) < 200
     assert_books_agree(tree.leaf)
 
