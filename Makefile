@@ -26,19 +26,7 @@ demo: setup ## Démarre tout : bases, données, site, tâches ; Ctrl-C arrête t
 	@GUICHET_DIE_WITH_PARENT=1 exec $(PYTHON_BIN) manage.py demo $(ARGS)
 
 check: setup-test ## Vérifie format, règles, types, couches, migrations et gabarits
-	@echo "→ Format"
-	@$(PYTHON_BIN) -m ruff format --check --output-format concise . >.venv/check.log 2>&1 \
-		|| { cat .venv/check.log; echo "✗ « make format » remet ces fichiers en forme."; exit 1; }
-	@echo "→ Règles"
-	@$(PYTHON_BIN) -m ruff check --quiet .
-	@echo "→ Types"
-	@$(PYTHON_BIN) -m mypy --no-error-summary .
-	@echo "→ Couches"
-	@.venv/bin/lint-imports >.venv/check.log 2>&1 || { cat .venv/check.log; exit 1; }
-	@echo "→ Migrations"
-	@$(PYTHON_BIN) manage.py makemigrations --check --dry-run --verbosity 1
-	@echo "→ Gabarits"
-	@$(PYTHON_BIN) -m djlint --lint --quiet templates
+	@scripts/check.sh
 
 test: check ## Vérifie, puis lance tous les tests, navigateur compris
 	@echo "→ Tests"

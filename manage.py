@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # No servers are started for these; « demo » starts them itself, to be told when they run already.
-WITHOUT_SERVERS = ([], ["help"], ["demo"], ["health"], ["make_secrets"])
+WITHOUT_SERVERS: tuple[list[str], ...] = ([], ["help"], ["demo"], ["health"], ["make_secrets"])
 
 
 def main() -> None:

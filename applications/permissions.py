@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from applications.enums import AccessEffect
-from applications.roles import AGENT_ROLES, is_agent, is_applicant
+from applications.roles import AGENT_ROLES, SEAT_ROLES, is_agent, is_applicant
 from applications.workflow import WORKFLOW
 from calls.models import Mandate
 from core.navigation import once
@@ -28,7 +28,7 @@ def visible_applications(queryset: "ApplicationQuerySet", user: Any) -> "Applica
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return queryset.none()
     at = timezone.now()
-    seen = applicant_side(user, at) | (Q(submitted_at__isnull=False) & (agent_side(user, at) | granted(user)))
+    seen = applicant_side(user, at) | (Q(submitted_at__isnull=False) & (agent_side(user, at) | granted(user, at)))
     return _admitted(queryset, user, seen)
 
 
@@ -63,9 +63,13 @@ def agent_side(user: Any, at: datetime) -> Q:
     return covered
 
 
-def granted(user: Any) -> Q:
-    """Opened to the person dossier by dossier (assignment to the jury, chair)."""
-    return Q(Exists(_accesses(user, AccessEffect.GRANT)))
+def granted(user: Any, at: datetime) -> Q:
+    """Opened to the person dossier by dossier (assignment to the jury, chair), as long as they sit in the jury."""
+    seats = Mandate.objects.current(at).filter(user=user, role__in=SEAT_ROLES)
+    sitting = Q(Exists(seats.filter(axis=OuterRef("axis")))) | Q(
+        Exists(seats.filter(axis__isnull=True, call=OuterRef("call")))
+    )
+    return Q(Exists(_accesses(user, AccessEffect.GRANT))) & sitting
 
 
 def denied(user: Any) -> Q:
@@ -77,6 +81,12 @@ def _accesses(user: Any, effect: AccessEffect) -> Any:
     from applications.models import Access
 
     return Access.objects.filter(user=user, effect=effect, application=OuterRef("pk"))
+
+
+def reads_bank_details(user: Any, application: "Application", at: datetime) -> bool:
+    """Whether the documents about the bank account are open: to those who file and to agents, never to a jury."""
+    seen = visible_applications(type(application).objects.filter(pk=application.pk), user)
+    return seen.filter(applicant_side(user, at) | agent_side(user, at)).exists()
 
 
 def screening_scope(queryset: "ApplicationQuerySet", user: Any) -> "ApplicationQuerySet":

@@ -25,6 +25,8 @@ AGENT_ROLES = (
     MandateRole.AUDITOR,
     MandateRole.ADMINISTRATOR,
 )
+# Mandates under which a dossier opened to a person stays open.
+SEAT_ROLES = (MandateRole.JUROR, MandateRole.CHAIR)
 DECIDER_ROLES = (MandateRole.OFFICER, MandateRole.RELEASER)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
+from applications.permissions import denied
 from budget.models import AwardBalance, Envelope, LedgerEntry, PaymentCredit
 from calls.models import Axis, Call
 
@@ -64,10 +66,11 @@ class Node:
         return [node for node in self.walk() if not node.children]
 
 
-def tree(call: Call, envelopes: QuerySet[Envelope] | None = None) -> list[Node]:
+def tree(call: Call, envelopes: QuerySet[Envelope] | None = None, *, reader: Any = None) -> list[Node]:
     """The envelopes of a call as a tree (the whole or a part: the tops of what is given), in three queries.
 
-    A part must hold whole subtrees for its totals to be those of the envelopes.
+    A part must hold whole subtrees for its totals to be those of the envelopes. What is asked for leaves out the
+    dossiers from which ``reader`` is recused: money that moved is everybody's figure, a dossier still judged is not.
     """
     rows = (Envelope.objects.all() if envelopes is None else envelopes).filter(call=call)
     nodes: dict[int, Node] = {}
@@ -81,7 +84,7 @@ def tree(call: Call, envelopes: QuerySet[Envelope] | None = None) -> list[Node]:
             tops.append(node)
         else:
             parent.children.append(node)
-    _add_requests(call, list(nodes.values()))
+    _add_requests(call, list(nodes.values()), reader)
     for top in tops:
         _roll_up(top, _depth(top.envelope))
     return tops
@@ -105,7 +108,7 @@ def _roll_up(node: Node, level: int) -> None:
         node.requested_count += child.requested_count
 
 
-def _add_requests(call: Call, nodes: list[Node]) -> None:
+def _add_requests(call: Call, nodes: list[Node], reader: Any) -> None:
     """Puts what is asked on the leaf that ``budget.envelopes.envelope_for`` would find."""
     parents = {node.envelope.parent_id for node in nodes}
     leaves = {
@@ -114,9 +117,11 @@ def _add_requests(call: Call, nodes: list[Node]) -> None:
         if node.envelope.pk not in parents
     }
     funded_from = dict(Axis.objects.filter(call=call).values_list("pk", "funded_from"))
+    dossiers = Application.objects.filter(call=call, state=ApplicationState.ADMISSIBLE, amount_requested__isnull=False)
+    if reader is not None:
+        dossiers = dossiers.exclude(denied(reader))
     asked = (
-        Application.objects.filter(call=call, state=ApplicationState.ADMISSIBLE, amount_requested__isnull=False)
-        .order_by()
+        dossiers.order_by()
         .values_list("axis", "departement_code")
         .annotate(total=Sum("amount_requested"), count=Count("pk"))
     )

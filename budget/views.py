@@ -50,7 +50,7 @@ def _open(request: HttpRequest, call: str, envelope: str, *, needs_detail: bool 
     has_detail = reading.envelopes(with_detail=True).filter(pk=row.pk).exists()
     if needs_detail and not has_detail:
         raise Http404
-    nodes = (node for top in queries.tree(row.call, reading.envelopes()) for node in top.walk())
+    nodes = (node for top in queries.tree(row.call, reading.envelopes(), reader=request.user) for node in top.walk())
     return Opened(row.call, next(node for node in nodes if node.envelope.pk == row.pk), has_detail)
 
 
@@ -72,7 +72,7 @@ def budget_call(request: HttpRequest, call: str) -> HttpResponse:
     at = timezone.now()
     reading = reading_of(request.user, at)
     opened = _call(reading, call)
-    tops = queries.tree(opened, reading.envelopes())
+    tops = queries.tree(opened, reading.envelopes(), reader=request.user)
     form = TreeFilters(request.GET)
     wanted = form.cleaned_data["departement"].strip() if form.is_valid() else ""
     context = {
@@ -98,7 +98,7 @@ def budget_export(request: HttpRequest, call: str, file_format: str) -> HttpResp
         raise Http404
     reading = reading_of(request.user, timezone.now())
     opened = _call(reading, call)
-    rows = tables.tree_rows(queries.tree(opened, reading.envelopes()))
+    rows = tables.tree_rows(queries.tree(opened, reading.envelopes(), reader=request.user))
     return table_response(
         file_format=file_format, stem=f"enveloppes-{opened.code}", header=tables.TREE_HEADER, rows=rows
     )

@@ -108,6 +108,9 @@ class Convention(FSMModelMixin, models.Model):
     notified_at = models.DateTimeField("notifiée le", null=True, blank=True)
     commitment_number = models.CharField("numéro d'engagement juridique (EJ)", max_length=40, blank=True)
 
+    # Set by lists for the reader they show it to; no column.
+    next_step: str = ""
+
     apply_seal = CONVENTION.method("apply_seal", state)
     sign_for_beneficiary = CONVENTION.method("sign_for_beneficiary", state)
     sign_for_state = CONVENTION.method("sign_for_state", state)

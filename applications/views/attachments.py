@@ -8,9 +8,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from applications.enums import AttachmentKind
 from applications.forms.filing import AttachmentForm, upload_of
 from applications.models import Application, Attachment
-from applications.permissions import may_edit
+from applications.permissions import may_edit, reads_bank_details
 from applications.services import add_attachment, remove_attachment
 from applications.views.access import own_application, visible_application
 from applications.views.drafts import CLOSED, render_documents
@@ -53,8 +54,12 @@ def attachment_remove(request: HttpRequest, pk: Any, attachment: Any) -> HttpRes
 
 @require_safe
 def attachment_download(request: HttpRequest, pk: Any, attachment: Any) -> HttpResponse:
-    """The bytes of a document, to whoever may see the dossier."""
-    row = _attachment(visible_application(request, pk), attachment)
+    """The bytes of a document, to whoever may see the dossier; bank details are not for a jury."""
+    application = visible_application(request, pk)
+    row = _attachment(application, attachment)
+    is_bank = row.kind == AttachmentKind.BANK_DETAILS
+    if is_bank and not reads_bank_details(request.user, application, timezone.now()):
+        raise Http404
     if not uploads.is_released(row.file):
         context = {"name": row.file.name}
         return render(request, "applications/file_held.html", context, status=409)

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -110,7 +112,7 @@ def _open_convention(
         batch=batch,
         template=template,
         reservation=draft.reservation,
-        amount=draft.decision.amount_granted,
+        amount=Decimal(draft.data["amount"]),
         data=draft.data,
         created_at=at,
     )
@@ -181,5 +183,6 @@ def retry_batch(*, batch: Batch, at: datetime, actor: "User") -> int:
             actor=actor,
             data={"batch": str(batch.pk), "messages": len(messages)},
         )
-        transaction.on_commit(lambda: [outbox.ring(str(row.pk)) for row in messages], robust=True)
+        for row in messages:
+            transaction.on_commit(partial(outbox.ring, str(row.pk)), robust=True)
     return len(messages)

@@ -78,21 +78,30 @@ def record_payment(
             recorded_at=at,
             recorded_by=user,
         )
-        from_state = locked.state
-        locked.pay()
-        locked.save(update_fields=["state"])
-        record(
-            chain=locked.chain(),
-            action="convention.pay",
-            at=at,
-            actor=user,
-            from_state=from_state,
-            to_state=locked.state,
-            data={"amount": amount_text(locked.amount), "entry": str(entry.pk), "reference": reference},
-        )
+        _journal(locked, payment, user, at)
         tell_paid(locked, payment)
         command.answer = {"payment": payment.pk}
     return payment
+
+
+def _journal(convention: Convention, payment: Payment, user: "User", at: datetime) -> None:
+    """The convention is paid, and its chain says so."""
+    from_state = convention.state
+    convention.pay()
+    convention.save(update_fields=["state"])
+    record(
+        chain=convention.chain(),
+        action="convention.pay",
+        at=at,
+        actor=user,
+        from_state=from_state,
+        to_state=convention.state,
+        data={
+            "amount": amount_text(payment.amount),
+            "entry": str(payment.ledger_entry_id),
+            "reference": payment.reference,
+        },
+    )
 
 
 def _check_dates(convention: Convention, service_done_on: date, paid_on: date, at: datetime) -> None:

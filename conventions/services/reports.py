@@ -67,21 +67,25 @@ def send_report(
         report = Report.objects.create(
             convention=locked, is_final=is_final, body=body, spent=spent, file=stored, sent_at=at, sent_by=user
         )
-        record(
-            chain=locked.chain(),
-            action=REPORT_ACT,
-            at=at,
-            actor=user,
-            data={
-                "report": report.pk,
-                "is_final": is_final,
-                "spent": amount_text(spent),
-                "sha256": stored.sha256 if stored else None,
-            },
-        )
+        _journal(report, user, at)
         tell_report_received(locked, report)
         command.answer = {"report": report.pk}
     return report
+
+
+def _journal(report: Report, user: "User", at: datetime) -> None:
+    record(
+        chain=report.convention.chain(),
+        action=REPORT_ACT,
+        at=at,
+        actor=user,
+        data={
+            "report": report.pk,
+            "is_final": report.is_final,
+            "spent": amount_text(report.spent),
+            "sha256": report.file.sha256 if report.file else None,
+        },
+    )
 
 
 def _store(

@@ -225,23 +225,28 @@ def _store_under_lock(signing: Signing) -> None:
     locked.keep()
     locked.finished_at = timezone.now()
     locked.save(update_fields=["state", "finished_at"])
+    _journal(convention, revision, locked, from_state)
+    tell = tell_signed_by_both if kind == RevisionKind.STATE else tell_signed_by_beneficiary
+    tell(convention)
+
+
+def _journal(convention: Convention, revision: Revision, signing: Signing, from_state: str) -> None:
+    name, _ = _BY_KIND[RevisionKind(signing.kind)]
     record(
         chain=convention.chain(),
         action=f"convention.{name}",
-        at=locked.at,
-        actor=locked.user,
+        at=signing.at,
+        actor=signing.user,
         from_state=from_state,
         to_state=convention.state,
         data={
             "sha256": revision.sha256,
             "base_sha256": revision.base_sha256,
             "certificate": revision.certificate_serial,
-            "confirmation": locked.confirmation_id,
+            "confirmation": signing.confirmation_id,
             "commitment": str(convention.commitment_id) if convention.commitment_id else None,
         },
     )
-    tell = tell_signed_by_both if kind == RevisionKind.STATE else tell_signed_by_beneficiary
-    tell(convention)
 
 
 def _commit_money(convention: Convention, signing: Signing) -> None:

@@ -66,6 +66,6 @@ def batch_retry(request: HttpRequest, pk: Any) -> HttpResponse:
     batch = visible_batch(request, pk)
     if not is_officer(request.user):
         raise Http404
-    count = retry_batch(batch=batch, at=timezone.now(), actor=request.user)
+    count = retry_batch(batch=batch, at=timezone.now(), actor=person(request))
     messages.success(request, f"La rédaction est relancée pour {count} convention{'s' if count > 1 else ''}.")
     return redirect("batch_detail", pk=batch.pk)

@@ -1,5 +1,6 @@
 """After the signature: reports, and the procedure by which money is asked back."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -31,6 +32,7 @@ from conventions.views.access import (
 )
 from core.errors import Refused
 from core.money import euros
+from territories.people import person
 
 
 def _refuse(form: Any, refusal: Refused) -> None:
@@ -45,7 +47,7 @@ def _back(repayment: Repayment) -> HttpResponse:
 def report_new(request: HttpRequest, number: str) -> HttpResponse:
     """The beneficiary tells what was done and spent."""
     convention = own_convention(request, number)
-    if not may_report(request.user, convention, timezone.now()):
+    if not may_report(person(request), convention, timezone.now()):
         messages.info(request, "Les comptes rendus s’envoient une fois la convention signée par les deux parties.")
         return redirect("convention_detail", number=convention.number)
     form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
@@ -55,7 +57,7 @@ def report_new(request: HttpRequest, number: str) -> HttpResponse:
         try:
             send_report(
                 convention=convention,
-                user=request.user,
+                user=person(request),
                 at=timezone.now(),
                 attachment=(file.name, file.read()) if file else None,
                 **facts,
@@ -76,7 +78,7 @@ def repayment_notify(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             repayment = services.notify_repayment(
-                convention=convention, user=request.user, at=timezone.now(), **form.cleaned_data
+                convention=convention, user=person(request), at=timezone.now(), **form.cleaned_data
             )
         except Refused as refusal:
             _refuse(form, refusal)
@@ -120,7 +122,7 @@ def repayment_answer(request: HttpRequest, number: str, pk: int) -> HttpResponse
     form = ObservationsForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.answer_repayment(repayment=repayment, user=request.user, at=timezone.now(), **form.cleaned_data)
+            services.answer_repayment(repayment=repayment, user=person(request), at=timezone.now(), **form.cleaned_data)
         except Refused as refusal:
             _refuse(form, refusal)
         else:
@@ -146,7 +148,7 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
     facts = form.cleaned_data
     confirmation = ConfirmPaymentForm(
         request.POST or None,
-        user=request.user,
+        user=person(request),
         act=services.DECIDE_ACT,
         content_sha256=services.what_is_decided(repayment, **facts),
     )
@@ -154,7 +156,7 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
         try:
             services.decide_repayment(
                 repayment=repayment,
-                user=request.user,
+                user=person(request),
                 at=timezone.now(),
                 key=confirmation.cleaned_data["key"],
                 **facts,
@@ -164,14 +166,21 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
         else:
             messages.success(request, "La décision est enregistrée et envoyée à la collectivité.")
             return _back(repayment)
-    context["confirmation"] = confirmation
-    context["rows"] = [
-        {"term": "Convention", "description": convention.number},
-        {"term": "À reverser", "description": euros(facts["amount"])},
-        {"term": "Motif", "description": facts["reason"]},
-    ]
-    context["cancel_url"] = reverse("repayment_detail", args=[convention.number, repayment.pk])
+    context |= {
+        "confirmation": confirmation,
+        "rows": _decision_rows(convention, **facts),
+        "cancel_url": reverse("repayment_detail", args=[convention.number, repayment.pk]),
+    }
     return render(request, "conventions/repayment_decide.html", context)
+
+
+def _decision_rows(convention: Convention, *, amount: Decimal, reason: str) -> list[dict[str, str]]:
+    """The decision as it is confirmed."""
+    return [
+        {"term": "Convention", "description": convention.number},
+        {"term": "À reverser", "description": euros(amount)},
+        {"term": "Motif", "description": reason},
+    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -185,7 +194,7 @@ def repayment_receive(request: HttpRequest, number: str, pk: int) -> HttpRespons
     form = ReturnForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.record_return(repayment=repayment, user=request.user, at=timezone.now(), **form.cleaned_data)
+            services.record_return(repayment=repayment, user=person(request), at=timezone.now(), **form.cleaned_data)
         except Refused as refusal:
             _refuse(form, refusal)
         else:

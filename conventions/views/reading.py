@@ -29,6 +29,7 @@ from conventions.services.reports import may_report
 from conventions.views.access import audience_of, visible_convention
 from conventions.workflow import CONVENTION
 from core import files
+from territories.people import person
 
 logger = logging.getLogger("guichet.conventions")
 
@@ -83,7 +84,7 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "actions": {row.name for row in CONVENTION.available(request.user, convention, at)},
         "is_officer": is_officer(request.user, convention, at),
         "is_beneficiary": is_beneficiary(request.user, convention, at),
-        "may_report": may_report(request.user, convention, at),
+        "may_report": may_report(person(request), convention, at),
         "in_progress": convention.signings.filter(state__in=["started", "produced"]).first(),
         "failed": convention.signings.filter(state="failed", base_sha256=_current_sha256(convention)).last(),
         "current": convention.current_revision(),

@@ -1,6 +1,7 @@
 """Signing: the document, what the signature means, a fresh code."""
 
 import logging
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured
@@ -9,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from conventions.enums import SigningState
+from conventions.enums import ConventionState, SigningState
 from conventions.forms import SignForm
 from conventions.models import Convention, Signing
 from conventions.presentation import document_url, summary_of
@@ -68,16 +69,19 @@ def convention_sign(request: HttpRequest, number: str) -> HttpResponse:
             form.refuse(refusal)
         else:
             return _finish(request, convention, signing)
-    context = {
+    return render(request, "conventions/convention_sign.html", _context(request, convention, form, shown))
+
+
+def _context(request: HttpRequest, convention: Convention, form: SignForm, shown: str) -> dict[str, Any]:
+    return {
         "convention": convention,
         "form": form,
         "sha256": shown,
-        "for_state": "sign_for_state" in names,
+        "for_state": convention.state == ConventionState.BENEFICIARY_SIGNED,
         "document_url": f"{document_url(convention)}?lecture",
         "current": convention.current_revision(),
         "rows": summary_of(convention, audience_of(request, convention)),
     }
-    return render(request, "conventions/convention_sign.html", context)
 
 
 def _why_not(convention: Convention, name: str) -> str:

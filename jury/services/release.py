@@ -29,7 +29,7 @@ ACT = "jury.release_list"
 # Rooms above add what follows a release, called in order inside its transaction with keywords ``decision_list``,
 # ``decisions`` (the awards), ``reservations`` (application id → LedgerEntry), ``at`` and ``actor``. One that raises
 # stops the release.
-ReleaseHook = Callable[..., None]
+ReleaseHook = Callable[..., object]
 after_release: list[ReleaseHook] = []
 
 CHANGED = (

@@ -16,7 +16,7 @@ from jury.forms import EvaluationForm, RecusalForm
 from jury.models import Deliberation, Evaluation
 from jury.permissions import is_juror, own_evaluations, readable_evaluations, seats_of
 from jury.queries import criteria_of
-from jury.ranking import tie_rule
+from jury.scoring import CriterionSpec, total_of
 from jury.views.found import own_evaluation, person
 from jury.workflow import EVALUATION
 
@@ -107,22 +107,31 @@ def _submitted_page(request: HttpRequest, evaluation: Evaluation) -> HttpRespons
         readable_evaluations(request.user, jury)
         .filter(application_id=evaluation.application_id, state=EvaluationState.SUBMITTED)
         .exclude(pk=evaluation.pk)
-        .select_related("juror__user")
+        .select_related("juror__user", "juror__jury__grid")
         .prefetch_related("scores__criterion")
         .order_by("juror_id")
     )
+    criteria = criteria_of(jury.grid)
     return render(
         request,
         "jury/evaluation_submitted.html",
         {
             "evaluation": evaluation,
             "dossier": evaluation.application,
-            "scores": evaluation.scores.all(),
-            "others": others,
+            "mine": _reading(evaluation, criteria),
+            "others": [_reading(other, criteria) for other in others],
             "next": _next_of(request.user),
-            "tie_rule": tie_rule(criteria_of(jury.grid)),
         },
     )
+
+
+def _reading(evaluation: Evaluation, criteria: list[CriterionSpec]) -> dict[str, Any]:
+    """An evaluation with its marks in the order of the grid, and the share of the weights left without opinion."""
+    scores = sorted(evaluation.scores.all(), key=lambda score: (score.criterion.position, score.pk))
+    total = total_of(
+        criteria, {score.criterion.code: score.mark for score in scores}, evaluation.juror.jury.grid.maximum
+    )
+    return {"evaluation": evaluation, "scores": scores, "unmarked": total.unmarked_share if total else None}
 
 
 @require_POST

@@ -111,8 +111,10 @@ def _run_context(request: HttpRequest, run: AssignmentRun) -> dict[str, Any]:
         for row in dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("number", "pk")
     }
     jurors = {row.pk: row for row in jury.jurors.select_related("user")}
-    seats = [Seat(**seat) for seat in run.replay["seats"]]
+    # Seats of a dossier out of sight are neither shown nor counted; the warnings speak of the whole.
+    seats = [Seat(**seat) for seat in run.replay["seats"] if seat["dossier"] in dossiers]
     reasons = explain(problem_of(run.replay), seats)
+    is_whole = {spec["id"] for spec in run.replay["inputs"]["dossiers"]} <= dossiers.keys()
     panels: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seat in seats:
         panels[seat.dossier].append(
@@ -135,7 +137,7 @@ def _run_context(request: HttpRequest, run: AssignmentRun) -> dict[str, Any]:
         "jury": jury,
         "rows": rows,
         "members": sorted(members, key=lambda row: (-row["load"], row["juror"].pk)),
-        "warnings": run.replay["warnings"],
+        "warnings": run.replay["warnings"] if is_whole else [],
         "without_expert": [dossiers[key] for key in run.replay["without_expert"] if key in dossiers],
         "seat_count": len(seats),
     }

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from tests.access.model import VISITOR, Route
@@ -43,7 +44,8 @@ class Answer:
 
     @property
     def asks_to_sign_in(self) -> bool:
-        return self.status == 302 and self.location.split("?")[0] == reverse("account_login")
+        """Sent to sign in and to come back: a page of entrance out of its turn sends to the same place, for good."""
+        return self.status == 302 and self.location.startswith(f"{reverse('account_login')}?next=")
 
 
 def client_of(world: World, role: str) -> Client:
@@ -52,8 +54,16 @@ def client_of(world: World, role: str) -> Client:
 
 
 def client_for(user: User) -> Client:
+    """A browser of this person, who has just signed in: with the second factor where they have one."""
     client = Client()
     sign_in(client, user)
+    session = client.session
+    if "account_authentication_methods" not in session:
+        session["account_authentication_methods"] = [{"method": "password", "at": timezone.now().timestamp()}]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
+    # The list of open sessions is written at the first request: once, not at each one that is undone.
+    client.get(reverse("robots_txt"))
     return client
 
 

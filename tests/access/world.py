@@ -23,7 +23,7 @@ from calls.installation import install_call
 from calls.models import Call, Session
 from calls.services import grant_mandate
 from conventions.enums import ConventionState
-from conventions.models import Convention, Repayment, Report
+from conventions.models import Convention
 from conventions.services.repayments import TIME_TO_ANSWER, notify_repayment
 from conventions.services.reports import send_report
 from conventions.services.templates import install_template
@@ -37,7 +37,7 @@ from jury.tasks import write_minutes
 from territories.enums import AffiliationRole
 from territories.models import Affiliation, Organisation
 from tests.access import model
-from tests.factories.accounts import AgentFactory, UserFactory, confirmed, enrol
+from tests.factories.accounts import AgentFactory, UserFactory, confirmed
 from tests.factories.applications import ApplicationFactory, attach, fill, pdf, start
 from tests.factories.calls import session_of
 from tests.factories.conventions import pay_as, sign_as
@@ -73,7 +73,7 @@ class World:
     call: Call
     now: datetime
     people: dict[str, User] = field(default_factory=dict)
-    # A third reader, who has handed in an evaluation on ``application``; nobody's role.
+    # A third reader of ``application``, who has handed nothing in on it yet; nobody's role.
     other_juror: Any = None
     organisation: Any = None
     draft: Any = None
@@ -349,13 +349,8 @@ def _second_jury(world: World) -> None:
     for application in (world.application, world.read):
         for juror in jury.jurors.filter(is_chair=False).order_by("pk"):
             judging.seat_juror(jury=jury, application=application, juror=juror, at=JUDGED_LATER, actor=chair)
-    for application, user in (
-        (world.application, world.other_juror),
-        (world.read, world.other_juror),
-        (world.read, world.people[model.JUROR]),
-        (world.read, world.people[model.RECUSED]),
-    ):
-        _hand_in(world.evaluation(application, user), 4)
+    for user in (world.other_juror, world.people[model.JUROR], world.people[model.RECUSED]):
+        hand_in(world.evaluation(world.read, user), 4)
     mine = world.evaluation(world.application, world.people[model.JUROR])
     judging.declare_no_conflict(evaluation=mine, at=JUDGED_LATER, actor=world.people[model.JUROR])
     world.run = judging.propose_assignment(jury=jury, at=JUDGED_LATER, actor=chair)
@@ -373,7 +368,14 @@ def _second_jury(world: World) -> None:
     world.run = AssignmentRun.objects.get(pk=world.run.pk)
 
 
-def _hand_in(evaluation: Evaluation, value: int) -> None:
+def admissible_dossier(world: World, title: str) -> Application:
+    """One more dossier for the jury at work, of an organisation of its own."""
+    session = session_of(world.call, "axe-1", "releve-2")
+    return _admissible(world, session, FILED_LATER, title=title)
+
+
+def hand_in(evaluation: Evaluation, value: int) -> None:
+    """No conflict, the same mark everywhere, handed in."""
     actor = evaluation.juror.user
     declared = judging.declare_no_conflict(evaluation=evaluation, at=JUDGED_LATER, actor=actor)
     judging.submit_evaluation(
@@ -385,6 +387,3 @@ def _hand_in(evaluation: Evaluation, value: int) -> None:
         actor=actor,
         key=str(uuid4()),
     )
-
-
-__all__ = ["Repayment", "Report", "World", "build_world", "enrol"]

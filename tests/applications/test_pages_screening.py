@@ -104,23 +104,21 @@ def test_overdue_answer_is_found_and_shown(client, db):
     assert "date dépassée" in content
 
 
-COSTS: dict[int, int] = {}
-
-
-@pytest.mark.parametrize("count", [1, 3, 30])
-def test_list_costs_the_same_whatever_its_length(client, db, travel, django_assert_max_num_queries, count):
+def test_list_costs_the_same_with_1_3_and_30_rows(client, db, travel, django_assert_max_num_queries):
     first = submitted_application()
-    for rank in range(2, count + 1):
-        row = Application.objects.get(pk=first.pk)
-        row.pk, row.number = uuid4(), f"TN-2021-{rank:05d}"
-        row.save(force_insert=True)
     sign_in(client, screener_of(first.call))
-    client.get(LIST)
-    with django_assert_max_num_queries(40) as seen:
-        response = client.get(LIST)
-    assert response.context["page"].paginator.count == count
-    COSTS[count] = len(seen)
-    assert len(set(COSTS.values())) == 1
+    client.get(LIST)  # the first page of a session registers it
+    costs = []
+    for count in (1, 3, 30):
+        for rank in range(Application.objects.count() + 1, count + 1):
+            row = Application.objects.get(pk=first.pk)
+            row.pk, row.number = uuid4(), f"TN-2021-{rank:05d}"
+            row.save(force_insert=True)
+        with django_assert_max_num_queries(40) as seen:
+            response = client.get(LIST)
+        assert response.context["page"].paginator.count == count
+        costs.append(len(seen))
+    assert len(set(costs)) == 1, costs
 
 
 def test_export_holds_the_rows_of_the_list_and_neutralises_formulas(client, db, travel):

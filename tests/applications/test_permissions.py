@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from applications.enums import AccessEffect, AccessSource
@@ -11,7 +12,8 @@ from applications.models import Access, Application
 from applications.permissions import screening_scope
 from applications.services import form_grouping
 from calls.enums import MandateRole
-from tests.factories.accounts import UserFactory
+from calls.models import Mandate
+from tests.factories.accounts import UserFactory, sign_in
 from tests.factories.applications import applicant_of, start, submitted_application, the_only_call
 from tests.factories.calls import FIRST_RELEVE, MandateFactory, axis_of, session_of
 from tests.factories.territories import OrganisationFactory
@@ -146,10 +148,16 @@ def test_member_of_a_grouping_follows_without_leading(db):
 def test_grant_opens_one_filed_dossier_and_deny_wins_over_everything(db):
     application = submitted_application()
     other = submitted_application()
-    juror = UserFactory()
+    seat = MandateFactory(call=application.call, role=MandateRole.JUROR)
+    juror = seat.user
     access(juror, application, AccessEffect.GRANT)
+    assert not sees(juror, application)  # a grant opens nothing without a seat
+    mandate = MandateFactory(call=application.call, role=MandateRole.JUROR, axis=application.axis, user=juror)
     assert sees(juror, application)
     assert not sees(juror, other)
+    Mandate.objects.filter(pk=mandate.pk).update(ends_at=FIRST_RELEVE)
+    assert not sees(juror, application)
+    Mandate.objects.filter(pk=mandate.pk).update(ends_at=None)
     access(juror, application, AccessEffect.DENY, AccessSource.RECUSAL)
     assert not sees(juror, application)
     screener = MandateFactory(call=application.call).user
@@ -159,6 +167,33 @@ def test_grant_opens_one_filed_dossier_and_deny_wins_over_everything(db):
     applicant = applicant_of(application.organisation)
     access(applicant, application, AccessEffect.DENY, AccessSource.RECUSAL)
     assert not sees(applicant, application)
+
+
+def test_grant_closes_with_the_seat_in_the_jury(db):
+    application = submitted_application()
+    seat = MandateFactory(call=application.call, role=MandateRole.JUROR)
+    access(seat.user, application, AccessEffect.GRANT)
+    assert sees(seat.user, application)
+    seat.ends_at = timezone.now()
+    seat.save()
+    assert not sees(seat.user, application)
+    outsider = UserFactory()
+    access(outsider, application, AccessEffect.GRANT)
+    assert not sees(outsider, application)
+
+
+def test_bank_details_are_not_for_the_jury(client, db):
+    application = submitted_application()
+    seat = MandateFactory(call=application.call, role=MandateRole.JUROR)
+    access(seat.user, application, AccessEffect.GRANT)
+    answers = {}
+    for user in (seat.user, MandateFactory(call=application.call).user, applicant_of(application.organisation)):
+        sign_in(client, user)
+        for row in application.attachments.all():
+            url = reverse("attachment_download", args=[application.pk, row.pk])
+            answers[user.pk, row.kind] = client.get(url).status_code
+    assert answers.pop((seat.user.pk, "bank_details")) == 404
+    assert set(answers.values()) == {200}
 
 
 def test_denied_person_plays_no_transition(db):

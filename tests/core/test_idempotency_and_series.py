@@ -30,9 +30,12 @@ def test_idempotent_same_key_other_content_is_refused(db):
 
 
 def test_idempotent_failed_command_may_be_sent_again(db):
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        with idempotent(key="k", act="test", actor=None, content={}):
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        transaction.atomic(),
+        idempotent(key="k", act="test", actor=None, content={}),
+    ):
+        raise ZeroDivisionError
     assert command() == {"number": 1}
 
 

@@ -1,5 +1,6 @@
 """The journal's chain, and what the serving role may not do to it."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -39,7 +40,7 @@ def test_record_simultaneous_writers_leave_one_chain(transactional_db):
         list(pool.map(write, range(200)))
     rows = list(JournalEntry.objects.filter(chain="busy").order_by("number"))
     assert [row.number for row in rows] == list(range(1, 201))
-    assert all(after.previous_hash == before.hash for before, after in zip(rows, rows[1:], strict=False))
+    assert all(after.previous_hash == before.hash for before, after in itertools.pairwise(rows))
 
 
 @pytest.mark.parametrize(

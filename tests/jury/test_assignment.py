@@ -72,9 +72,10 @@ def test_nobody_reads_a_dossier_they_recused_from(real_size, plan):
     assert not {(seat.juror, seat.dossier) for seat in plan.seats} & real_size.recusals
 
 
-def test_no_two_jurors_of_one_organisation_on_a_dossier(real_size, plan):
+def test_no_two_jurors_of_one_organisation_on_a_dossier(real_size):
+    plan = solve(real_size)
     jurors = {juror.id: juror for juror in real_size.jurors}
-    houses = [(seat.dossier, jurors[seat.juror].house) for seat in plan.seats]
+    houses = [(seat.dossier, jurors[seat.juror].organisation) for seat in plan.seats]
     assert len(houses) == len(set(houses))
 
 

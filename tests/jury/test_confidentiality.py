@@ -111,6 +111,9 @@ def test_recused_person_sees_the_same_bytes_when_a_hidden_fact_flips(client, db,
     after = [(url, *answer(client, url)) for url in urls]
     assert after == before
     assert all(hidden.number.encode() not in row[3] for row in after)
+    own = [row for row in after if str(hidden.pk) in row[0] or (str(evaluation.pk) in row[0] and user == reader)]
+    assert own
+    assert {row[1] for row in own} == {404}
 
 
 def test_the_same_flip_is_noticed_by_the_chair_who_is_not_recused(client, db):

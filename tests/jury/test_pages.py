@@ -89,6 +89,8 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
         follow=True,
     )
     assert "12,00 sur 20" in done.content.decode()
+    # Weights 25 of 100 without opinion: renormalised, and said.
+    assert "25\u00a0% du barème est sans avis" in done.content.decode()
     evaluation.refresh_from_db()
     assert evaluation.state == "submitted"
 

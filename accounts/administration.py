@@ -1,0 +1,48 @@
+"""The site's administration has no door of its own: one enters by the site's sign-in, with its throttles and codes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from accounts.second_factor import showed_second_factor
+
+
+class Administration(AdminSite):
+    """Staff with a second factor shown in this session; for anybody else signed in, these pages do not exist."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and showed_second_factor(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        inside = super().admin_view(view, cacheable)
+
+        @wraps(inside)
+        def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise Http404
+            answer: HttpResponseBase = inside(request, *args, **kwargs)
+            return answer
+
+        return door
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's own form knows neither our throttles nor the second factor: it is never shown."""
+        index = reverse("admin:index", current_app=self.name)
+        if self.has_permission(request):
+            return redirect(index)
+        if request.user.is_authenticated:
+            raise Http404
+        return redirect_to_login(index)
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The account's own page, which asks who one is again."""
+        return redirect("account_change_password")
