@@ -79,7 +79,7 @@ class ConventionQuerySet(models.QuerySet["Convention"]):
         """Conventions of the dossiers that this person may see, for the roles that read conventions."""
         from conventions.permissions import visible_conventions
 
-        return visible_conventions(self, user)
+        return self.filter(pk__in=visible_conventions(Convention.objects.all(), user).values("pk"))
 
 
 class Convention(FSMModelMixin, models.Model):

@@ -14,12 +14,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 def rebuild_database() -> None:
     """Drops the embedded database with the files that its rows point at, and makes it again, empty."""
-    parts = conninfo_to_dict(os.environ["SUPERUSER_DATABASE_URL"])
-    name = str(parts["dbname"])
+    address = os.environ["SUPERUSER_DATABASE_URL"]
+    name = str(conninfo_to_dict(address)["dbname"])
     owner, app = settings.DATABASES["owner"]["USER"], settings.DATABASES["default"]["USER"]
     connections.close_all()
     identifiers = {"name": sql.Identifier(name), "owner": sql.Identifier(owner), "app": sql.Identifier(app)}
-    with psycopg.connect(make_conninfo(**{**parts, "dbname": "postgres"}), autocommit=True) as connection:
+    with psycopg.connect(make_conninfo(address, dbname="postgres"), autocommit=True) as connection:
         for statement in (
             "DROP DATABASE {name} WITH (FORCE)",
             "CREATE DATABASE {name} OWNER {owner}",

@@ -13,6 +13,7 @@ from conventions.models import Batch
 from conventions.permissions import agent_conventions, agent_scope, is_officer, visible_batches
 from conventions.services.batches import retry_batch, troubles_of
 from conventions.views.access import visible_batch
+from territories.people import person
 
 
 @require_safe
