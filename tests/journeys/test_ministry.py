@@ -67,7 +67,7 @@ def award_the_rest(page):
     """The officer departs from the jury's opinion, with a motive, on each dossier that was not awarded."""
     for row in range(page.locator("main tbody tr").count()):
         line = page.locator("main tbody tr").nth(row)
-        if "retenu" in plain(line.inner_text()) and "non retenu" not in plain(line.inner_text()):
+        if "€" in line.locator("td[data-label='Accordé']").inner_text():
             continue
         press(line.get_by_role("link", name=re.compile("^Modifier")))
         page.locator("main input[name=outcome][value=awarded]").check(force=True)
@@ -101,7 +101,7 @@ def follow_the_batch(page):
     check_page(page, "ministere-lot-en-cours")
     let_the_worker_work()
     page.reload()
-    reads(page, "3 sur 3")
+    reads(page, "Les 3 conventions sont rédigées et cachetées.")
     check_page(page, "ministere-lot-fini")
     assert Convention.objects.filter(state="sealed").count() == 3
 

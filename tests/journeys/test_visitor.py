@@ -24,7 +24,8 @@ def verdict_of(page, axis):
     return page.locator(f"section[aria-labelledby=verdict-{axis}]")
 
 
-def test_visitor_asks_if_eligible_and_verifies_a_document(stage, open_browser, tmp_path):
+def test_visitor_asks_if_eligible_and_verifies_a_document(stage, open_browser, tmp_path, watch):
+    watch.expected.append("404")  # a document that is not found
     page = open_browser()
     check_page(page, "visiteur-accueil")
     reads(page, "88 millions d’euros", "Suis-je éligible ?", "Ouvert en ce moment")
