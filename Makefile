@@ -30,7 +30,7 @@ check: setup-test ## Vérifie format, règles, types, couches, migrations et gab
 
 test: check ## Vérifie, puis lance tous les tests, navigateur compris
 	@echo "→ Tests"
-	@$(PYTHON_BIN) -m pytest -n auto $(ARGS)
+	@$(PYTHON_BIN) -m pytest -n logical --dist loadgroup $(ARGS)
 
 lock: ## Recalcule requirements/*.txt depuis pyproject.toml (demande uv)
 	@command -v uv >/dev/null || { echo "✗ « make lock » demande uv."; exit 1; }

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from conventions.enums import ConventionState
 from conventions.forms import ConfirmPaymentForm, PaymentForm
 from conventions.services.payments import PAY_ACT, record_payment, what_is_paid
 from conventions.views.access import officer_convention
@@ -16,14 +17,16 @@ from core.money import euros
 from core.templatetags.guichet import paris_date
 from territories.people import person
 
+NOT_SIGNED = "Le versement s’enregistre une fois la convention signée par les deux parties."
+ALREADY_PAID = "Le versement de cette convention est déjà enregistré."
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
     """The dates and the reference travel in the address; the confirmation is bound to them."""
     convention, at = officer_convention(request, number), timezone.now()
-    obstacle = CONVENTION.obstacle(convention, "pay", at)
-    if obstacle:
-        messages.info(request, obstacle)
+    if CONVENTION.obstacle(convention, "pay", at):
+        messages.info(request, ALREADY_PAID if convention.state == ConventionState.PAID else NOT_SIGNED)
         return redirect("convention_detail", number=convention.number)
     form = PaymentForm(request.GET or None)
     context = {"convention": convention, "form": form}

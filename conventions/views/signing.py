@@ -85,7 +85,12 @@ def _context(request: HttpRequest, convention: Convention, form: SignForm, shown
 
 
 def _why_not(convention: Convention, name: str) -> str:
-    return CONVENTION.obstacle(convention, name, timezone.now()) or "Cette convention n’attend pas votre signature."
+    """Why the person whose role this is cannot sign now: too early, in progress, or done."""
+    if convention.state == ConventionState.PENDING:
+        return "La convention est en cours de rédaction : elle se signera ensuite."
+    if name == "sign_for_state" and convention.state == ConventionState.SEALED:
+        return "La collectivité doit signer d’abord. La convention paraîtra alors dans « À signer pour l’État »."
+    return CONVENTION.obstacle(convention, name, timezone.now())
 
 
 def _finish(request: HttpRequest, convention: Convention, signing: Signing) -> HttpResponse:

@@ -22,6 +22,7 @@ from pyhanko.stamp import BaseStampStyle
 
 from core.signing.keys import SignerSource, SigningError, open_signer
 from core.signing.levels import level_of
+from core.signing.loops import outside_any_loop
 from core.signing.pki import TrustMaterial
 from core.signing.timestamps import TimestampSource, open_timestamper
 from core.signing.trust import validation_context
@@ -75,6 +76,7 @@ class RevisionRequest:
     trust: TrustMaterial | None
 
 
+@outside_any_loop
 def add_revision(pdf: bytes, source: SignerSource, request: RevisionRequest) -> SignedRevision:
     """Sign the empty field of ``request`` in a new revision appended to ``pdf``.
 

@@ -10,6 +10,7 @@ from pyhanko.sign.signers import PdfTimeStamper
 from pyhanko.sign.signers.pdf_signer import TimestampDSSContentSettings
 
 from core.signing.keys import SignerSource, common_name_of
+from core.signing.loops import outside_any_loop
 from core.signing.pki import TrustMaterial
 from core.signing.revision import (
     MD_ALGORITHM,
@@ -60,6 +61,7 @@ def sign(
     )
 
 
+@outside_any_loop
 def add_document_timestamp(
     pdf: bytes, *, field_name: str, timestamps: TimestampSource, trust: TrustMaterial
 ) -> SignedRevision:

@@ -17,6 +17,7 @@ from pyhanko.sign.timestamps import HTTPTimeStamper, TimeStamper
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 
 from core.signing.keys import Pkcs12Source, open_signer
+from core.signing.loops import outside_any_loop
 from core.signing.pki import TrustMaterial
 from core.signing.trust import is_revoked, validation_context
 
@@ -114,6 +115,7 @@ def _local(source: LocalTimestampSource) -> TimeStamper:
     return LocalTimeStamper(LocalAuthority(source.key))
 
 
+@outside_any_loop
 def timestamp_digest(sha256: bytes, *, source: TimestampSource) -> bytes:
     """Return an RFC 3161 token (DER) on a SHA-256 digest; TimestampError when none came."""
     if len(sha256) != 32:
@@ -125,6 +127,7 @@ def timestamp_digest(sha256: bytes, *, source: TimestampSource) -> bytes:
     return bytes(token.dump())
 
 
+@outside_any_loop
 def verify_timestamp_token(token: bytes, sha256: bytes, *, trust: TrustMaterial) -> VerifiedTimestamp:
     """Check that ``token`` is a trusted timestamp of ``sha256``; TimestampError otherwise."""
     try:

@@ -110,7 +110,7 @@ def admin_urls(world: Any) -> list[str]:
         urls += [reverse(f"{base}_changelist"), reverse(f"{base}_add")]
         pk = model._default_manager.order_by("pk").values_list("pk", flat=True).first()
         urls += [reverse(f"{base}_{page}", args=[pk or 1]) for page in ("change", "delete", "history")]
-        assert shown.admin_site is admin.site
+        assert shown.admin_site == admin.site
     return urls
 
 

@@ -44,7 +44,7 @@ OPENED = {
         *DOSSIER_FILES,
     ),
     RELEASER: ("decision_list_release", "deliberation_minutes", *DOSSIER_FILES),
-    SIGNATORY: ("signing_queue", "convention_sign", "convention_document", *DOSSIER_FILES),
+    SIGNATORY: ("signing_queue", "convention_detail", "convention_document", *DOSSIER_FILES),
     AUDITOR: ("screening_export", "budget_export", "deliberation_minutes", "report_file", *DOSSIER_FILES),
     APPLICANT: ("application_detail", "convention_detail", "convention_document", "report_file", *DOSSIER_FILES),
     REPRESENTATIVE: ("application_detail", "convention_sign", "convention_document", *DOSSIER_FILES),
@@ -77,7 +77,7 @@ def test_an_ended_mandate_closes_pages_and_files(world, role) -> None:
 def test_an_ended_affiliation_closes_pages_and_files(world, role) -> None:
     def withdraw() -> None:
         for affiliation in Affiliation.objects.filter(user=world.people[role]):
-            end_affiliation(affiliation_id=affiliation.pk, by=None, at=world.now)
+            end_affiliation(affiliation_id=affiliation.pk, by=world.people[role], at=world.now)
 
     assert set(closed_after(world, role, withdraw)) == {404}
 

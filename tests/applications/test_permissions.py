@@ -148,8 +148,7 @@ def test_member_of_a_grouping_follows_without_leading(db):
 def test_grant_opens_one_filed_dossier_and_deny_wins_over_everything(db):
     application = submitted_application()
     other = submitted_application()
-    seat = MandateFactory(call=application.call, role=MandateRole.JUROR)
-    juror = seat.user
+    juror = AgentFactory()
     access(juror, application, AccessEffect.GRANT)
     assert not sees(juror, application)  # a grant opens nothing without a seat
     mandate = MandateFactory(call=application.call, role=MandateRole.JUROR, axis=application.axis, user=juror)

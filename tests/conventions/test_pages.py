@@ -221,7 +221,10 @@ def test_sign_page_opens_at_ones_own_turn_only(world):
     for user in (world.officer, contributor):
         assert client_of(user).get(path).status_code == 404
     answer = client_of(world.signatory).get(path, follow=True)
-    assert "n’est plus possible" in text_of(answer) or "n’attend pas" in text_of(answer)
+    assert "La collectivité doit signer d’abord" in text_of(answer)
+    assert "une fois la convention signée" in text_of(
+        client_of(world.officer).get(f"/conventions/{convention.number}/versement/", follow=True)
+    )
 
 
 @pytest.mark.parametrize(

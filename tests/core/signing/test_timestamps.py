@@ -1,5 +1,6 @@
 """RFC 3161 tokens: from this process, over HTTP from a live server, and refused when wrong."""
 
+import asyncio
 import hashlib
 import io
 import subprocess
@@ -150,3 +151,10 @@ def test_authority_application_weak_digest_is_rejected(pki: DemonstrationPki, tm
     text = subprocess.run(["openssl", "ts", "-reply", "-in", answer, "-text"], capture_output=True, text=True).stdout
     assert "Status: Rejected." in text
     assert "unrecognized or unsupported algorithm" in text
+
+
+def test_timestamp_asked_for_inside_a_running_loop_is_given(pki):
+    async def ask() -> bytes:
+        return timestamp_digest(b"\0" * 32, source=LocalTimestampSource(pki.timestamp_source()))
+
+    assert asyncio.run(ask())
