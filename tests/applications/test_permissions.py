@@ -13,7 +13,7 @@ from applications.permissions import screening_scope
 from applications.services import form_grouping
 from calls.enums import MandateRole
 from calls.models import Mandate
-from tests.factories.accounts import UserFactory, sign_in
+from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.applications import applicant_of, start, submitted_application, the_only_call
 from tests.factories.calls import FIRST_RELEVE, MandateFactory, axis_of, session_of
 from tests.factories.territories import OrganisationFactory

@@ -13,7 +13,7 @@ from core.signing.verify import verify_pdf
 from tests.core.signing.referees import make_nss_database, openssl_cms, pdfsig
 from tests.demonstration.conftest import DOSSIERS, play
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("played")]
 OUTCOMES = ("inadmissible", "awarded", "refused", "waitlisted", "redirected", "deferred", "withdrawn")
 
 
