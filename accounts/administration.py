@@ -25,10 +25,12 @@ class Administration(AdminSite):
 
         @wraps(inside)
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.user.is_authenticated and not self.has_permission(request):
+            if self.has_permission(request):
+                answer: HttpResponseBase = inside(request, *args, **kwargs)
+                return answer
+            if request.user.is_authenticated:
                 raise Http404
-            answer: HttpResponseBase = inside(request, *args, **kwargs)
-            return answer
+            return redirect_to_login(request.get_full_path())
 
         return door
 
