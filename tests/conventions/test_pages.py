@@ -136,7 +136,8 @@ def test_lists_cost_the_same_with_1_3_and_30_rows(db, who):
     organisation = world.applications[0].organisation
     paths = ["/conventions/"] + (["/conventions/a-signer/"] if who == "signatory" else [])
     paths += ["/conventions/lots/"] if who == "officer" else []
-    user = representative_of(world.release()[0]) if who == "representative" else getattr(world, who)
+    first = world.release()[0]
+    user = representative_of(first) if who == "representative" else getattr(world, who)
     client = client_of(user)
     for path in paths:
         client.get(path)

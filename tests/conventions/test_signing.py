@@ -80,7 +80,9 @@ def test_second_signature_commits_the_money_and_numbers_the_commitment(db):
     revision = convention.current_revision()
     assert entry.data["sha256"] == revision.sha256
     assert revision.level == "B-LT"
-    assert abs(revision.timestamped_at - timezone.now()) < timedelta(minutes=2), "cryptographic time is real"
+    assert abs(revision.timestamped_at - timezone.now()) < timedelta(hours=1), (
+        "cryptographic time is real, whatever the day that is played"
+    )
     assert revision.signed_by == world.signatory
     assert revision.confirmation.content_sha256 == revision.base_sha256
 

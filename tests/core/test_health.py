@@ -45,8 +45,9 @@ def test_web_says_503_when_its_database_is_away(client, db, monkeypatch):
     def away():
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr(connection, "cursor", away)
-    response = client.get("/sante/web/")
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "cursor", away)
+        response = client.get("/sante/web/")
     assert response.status_code == 503
     assert response.json() == {"status": "database unavailable"}
 
