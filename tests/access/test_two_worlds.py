@@ -39,8 +39,10 @@ Flip = Callable[[World], None]
 SPREADSHEETS = ("csv", "ods", "xlsx")
 
 
-# A secret or a challenge drawn at each reading, for the reader's own second factor.
-DRAWN_PAGES = frozenset({"mfa_activate_totp", "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_authenticate"})
+# A secret, a challenge or the instant of the last visit, drawn at each reading, for the reader alone.
+DRAWN_PAGES = frozenset(
+    {"mfa_activate_totp", "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_authenticate", "usersessions_list"}
+)
 
 
 def addresses(world: World) -> list[str]:
