@@ -74,6 +74,16 @@ def current_code(user: User, *, at: datetime | None = None) -> str:
     raise LookupError("les deux codes de ce moment ont servi : attendez trente secondes")
 
 
+def next_free_moment(user: User, *, at: datetime) -> datetime:
+    """The first instant from ``at`` on when this person's application shows a code that has not served.
+
+    A play that is played again falls on the same instants of 2021: its people wait for the next code, as anyone would.
+    """
+    while UsedCode.objects.filter(user=user, step=totp.step_at(at)).exists():
+        at += timedelta(seconds=app_settings.TOTP_PERIOD)
+    return at
+
+
 def seconds_left(at: datetime) -> int:
     """Seconds until the application shows another code."""
     period = app_settings.TOTP_PERIOD

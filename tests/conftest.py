@@ -9,13 +9,14 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
-from tests import servers
+from tests import servers, template_variables
 
 
 def pytest_configure() -> None:
     # Passwords are not what the tests measure; signing in must stay quick.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    template_variables.watch()
 
 
 def _empty_database(self: TransactionTestCase) -> None:

@@ -28,6 +28,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from core.signing.certificates import describe_certificate, kind_of_certificate
 from core.signing.levels import LevelEvidence, level_of
+from core.signing.loops import outside_any_loop
 from core.signing.pki import TrustMaterial
 from core.signing.report import (
     Finding,
@@ -50,6 +51,7 @@ class Examination:
     empty_fields: tuple[str, ...] = ()
 
 
+@outside_any_loop
 def examine(pdf: bytes, trust: TrustMaterial) -> Examination:
     """Judge every signature of ``pdf``; never raises for what the file contains."""
     try:

@@ -119,6 +119,7 @@ def _metadata(request: RevisionRequest) -> PdfSignatureMetadata:
     )
 
 
+@outside_any_loop
 def describe_revision(pdf: bytes, signed: bytes, field_name: str, *, trust: TrustMaterial | None) -> SignedRevision:
     """Check that ``signed`` is ``pdf`` and more, and read back the facts of the revision."""
     if not signed.startswith(pdf) or len(signed) == len(pdf):

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from accounts.confirmations import confirm_act
-from accounts.demonstration import current_code
+from accounts.demonstration import current_code, next_free_moment
 from accounts.models import User
 from conventions.enums import ConventionState
 from conventions.models import Convention
@@ -50,6 +50,7 @@ def representative_of(convention: Convention) -> User:
 
 def sign(convention: Convention, user: User, at: datetime) -> Convention:
     """One signature: the bytes shown, a fresh code bound to them, the revision."""
+    at = next_free_moment(user, at=at)
     shown = what_is_signed(convention)
     confirm_act(user=user, act=SIGN_ACT, content_sha256=shown, code=current_code(user, at=at), at=at)
     signing = start_signing(
@@ -62,6 +63,7 @@ def sign(convention: Convention, user: User, at: datetime) -> Convention:
 
 def pay(convention: Convention, user: User, at: datetime) -> None:
     """The single payment, service done on the day before."""
+    at = next_free_moment(user, at=at)
     paid_on = at.date()
     service_done_on = paid_on - timedelta(days=1)
     reference = f"DP-{paid_on:%Y}-{convention.number.rsplit('-', 1)[-1]}"

@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from accounts.confirmations import confirm_act
-from accounts.demonstration import current_code
+from accounts.demonstration import current_code, next_free_moment
 from accounts.models import User
 from applications.models import Application
 from applications.services.screening import (
@@ -271,6 +271,7 @@ def release(*, deliberation: Deliberation, cast: Cast, at: datetime) -> tuple[De
 
 def _release(decision_list: DecisionList, cast: Cast, at: datetime) -> DecisionList:
     releaser = cast.releaser
+    at = next_free_moment(releaser, at=at)
     digest = list_digest(decision_list)
     confirmation = confirm_act(user=releaser, act=ACT, content_sha256=digest, code=current_code(releaser, at=at), at=at)
     return release_list(

@@ -1,6 +1,7 @@
 """People of the demonstration and the command that reads their code."""
 
 import stat
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -73,3 +74,16 @@ def test_command_only_for_the_demonstration(settings):
     settings.DEMONSTRATION = True
     with pytest.raises(CommandError, match="Aucune personne"):
         call_command("totp", person.email)
+
+
+@pytest.mark.django_db
+def test_next_free_moment_waits_for_a_code_that_has_not_served():
+    user = UserFactory(second_factor=True)
+    now = timezone.now()
+    assert demonstration.next_free_moment(user, at=now) == now
+    assert totp.use_code(user=user, secret=totp.secret_of(user), code=demonstration.current_code(user, at=now), at=now)
+    later = demonstration.next_free_moment(user, at=now)
+    assert later == now + timedelta(seconds=30)
+    assert totp.use_code(
+        user=user, secret=totp.secret_of(user), code=demonstration.current_code(user, at=later), at=later
+    )

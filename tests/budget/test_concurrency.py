@@ -18,6 +18,9 @@ from core.idempotency import KeyReused
 from core.models import JournalEntry
 from tests.factories.budget import AT, Tree, make_key
 
+# Two hundred connections each, of the 300 that the server allows: never two of these at the same time.
+pytestmark = pytest.mark.xdist_group("crowd")
+
 
 def at_once(calls: list[Callable[[], object]]) -> list[object]:
     """Runs all the calls in threads that start together; each result or the exception it raised."""

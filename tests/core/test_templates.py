@@ -8,6 +8,8 @@ import pytest
 from django.template import engines
 from django.template.loader import get_template
 
+from tests.template_variables import UndefinedVariable
+
 ROOT = Path(__file__).resolve().parents[2] / "templates"
 # Rendered as PDF, never in a browser: they carry their own styles, but neither script nor handler.
 DOCUMENTS = re.compile(r"/documents?/|_pdf\.html$|^jury/minutes\.html$")
@@ -90,3 +92,20 @@ def test_component_states_its_arguments(name):
     first = (ROOT / name).read_text(encoding="utf-8")[:600]
     assert first.startswith(("{#", "{% comment %}"))
     assert re.search(r"[Aa]rgument", first)
+
+
+def test_undefined_name_in_our_template_fails():
+    page = engines["django"].from_string("{{ nobody_gave_this }}")
+    page.template.origin.name = str(ROOT / "page.html")
+    for node in page.template.nodelist:
+        node.origin = page.template.origin
+    with pytest.raises(UndefinedVariable, match="nobody_gave_this"):
+        page.render({})
+
+
+@pytest.mark.parametrize("source", ["{{ x|default:'-' }}", "{% if x %}a{% else %}-{% endif %}"])
+def test_optional_name_in_our_template_is_allowed(source):
+    page = engines["django"].from_string(source)
+    for node in page.template.nodelist:
+        node.origin.name = str(ROOT / "page.html")
+    assert page.render({}) == "-"

@@ -125,8 +125,8 @@ def test_verify_document_convicts_one_byte(played, tmp_path):
             "verify_ledger",
         ),
         (
-            "UPDATE budget_balance SET paid = paid + 0.01 WHERE committed > 0",
-            "UPDATE budget_balance SET paid = paid - 0.01 WHERE committed > 0",
+            "UPDATE budget_balance SET paid = paid - 0.01 WHERE paid > 0",
+            "UPDATE budget_balance SET paid = paid + 0.01 WHERE paid > 0",
             "verify_ledger",
         ),
     ],
