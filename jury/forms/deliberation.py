@@ -128,7 +128,7 @@ class OpinionForm(RefusableForm):
 
 
 class BlockForm(RefusableForm):
-    """One motive for all that stands below the line; dossiers ticked are left for discussion."""
+    """One motive for all that stands below the line, asked when something does; dossiers ticked are left apart."""
 
     below = forms.ChoiceField(label="Dossiers au-dessous de la ligne", widget=forms.RadioSelect)
     motive = forms.CharField(label="Motif pour ces dossiers", widget=textarea(3), required=True, max_length=3000)
@@ -139,7 +139,9 @@ class BlockForm(RefusableForm):
         required=False,
     )
 
-    def __init__(self, *args: Any, dossiers: list[Application], has_waiting_list: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, dossiers: list[Application], has_below: bool, has_waiting_list: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         below = [Outcome.REFUSED] + ([Outcome.WAITLISTED] if has_waiting_list else [])
         self.fields["below"].choices = [  # type: ignore[attr-defined]
@@ -148,3 +150,5 @@ class BlockForm(RefusableForm):
         self.fields["called_up"].choices = [  # type: ignore[attr-defined]
             (str(row.pk), f"{row.number} – {row.organisation.name}") for row in dossiers
         ]
+        if not has_below:
+            del self.fields["below"], self.fields["motive"]

@@ -212,23 +212,21 @@ def _write_opinion(
 def confirm_block(
     *,
     deliberation: Deliberation,
-    below: str,
-    motive: str,
     at: datetime,
     actor: User,
+    below: str = Outcome.REFUSED,
+    motive: str = "",
     called_up: Collection[Any] = (),
 ) -> list[Opinion]:
     """Confirms at once the dossiers whose place no single mark can change; ``called_up`` ids are left for discussion.
 
-    Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``. Dossiers the actor is
+    Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``, needed then. Dossiers the actor is
     recused from, without quorum, or already spoken of are left out. Returns the opinions written.
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
     if below not in (Outcome.REFUSED, Outcome.WAITLISTED):
         raise Refused("Au-dessous de la ligne, un dossier est non retenu ou en liste d’attente.", field="below")
-    if not motive.strip():
-        raise Refused("Indiquez le motif qui vaut pour les dossiers non retenus.", field="motive")
     if below == Outcome.WAITLISTED and not locked.jury.session.axis.call.has_waiting_list:
         raise Refused("Cet appel n’a pas de liste d’attente.", field="below")
     merit = full_merit(locked.jury)
@@ -254,6 +252,8 @@ def confirm_block(
                 motive="" if is_above else motive.strip(),
             )
         )
+    if not motive.strip() and any(row.outcome == below for row in written):
+        raise Refused("Indiquez le motif qui vaut pour les dossiers non retenus.", field="motive")
     Opinion.objects.bulk_create(written)
     note(
         locked.jury,

@@ -174,7 +174,9 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     firm = [row for row in waiting if str(row.pk) not in agenda]
     firm.sort(key=lambda row: ranks[str(row.pk)].rank)
     call = deliberation.jury.session.axis.call
-    form = BlockForm(request.POST or None, dossiers=firm, has_waiting_list=call.has_waiting_list)
+    chosen = set(merit.selection.chosen)
+    has_below = any(str(row.pk) not in chosen for row in firm)
+    form = BlockForm(request.POST or None, dossiers=firm, has_below=has_below, has_waiting_list=call.has_waiting_list)
     if request.method == "POST" and form.is_valid():
         try:
             written = services.confirm_block(
@@ -185,7 +187,6 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
         else:
             messages.success(request, f"{len(written)} avis confirmés en bloc.")
             return redirect("deliberation_detail", pk=pk)
-    chosen = set(merit.selection.chosen)
     lines = [{"dossier": row, "row": ranks[str(row.pk)], "is_in": str(row.pk) in chosen} for row in firm]
     return render(request, "jury/block.html", {"deliberation": deliberation, "form": form, "lines": lines})
 

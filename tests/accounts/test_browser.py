@@ -89,7 +89,8 @@ def test_agent_enrols_an_application_then_signs_in_with_it(visit):
     press(page.get_by_role("link", name="Activer une application de codes"))
     check_page(page, "protection-application")
     page.get_by_role("button", name="Je ne peux pas viser le dessin").click()
-    secret = page.locator("#cle-manuelle code").inner_text()
+    secret = (page.locator("#cle-manuelle code").text_content() or "").strip()
+    assert secret
     fill(page, code=totp.code_at(secret=secret, at=timezone.now()))
     press(page.get_by_role("button", name="Activer", exact=True))
     check_page(page, "protection-secours")

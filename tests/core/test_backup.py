@@ -195,7 +195,10 @@ class Elsewhere:
 
 @pytest.mark.slow
 def test_restored_elsewhere_every_proof_holds(archive, tmp_path):
-    files = {key: hashlib.sha256(default_storage.open(key).read()).hexdigest() for key in every_key()}
+    files = {}
+    for key in every_key():
+        with default_storage.open(key) as kept:
+            files[key] = hashlib.sha256(kept.read()).hexdigest()
     entries = JournalEntry.objects.count()
     signed = Convention.objects.get().current_revision().file.storage_key
     with Servers(tmp_path / "elsewhere") as servers:

@@ -54,19 +54,21 @@ def manage(data_dir: Path, *arguments: str, **more: str) -> subprocess.Completed
 
 
 class Demo:
-    """A running demonstration and what it has printed."""
+    """A running demonstration and what it has printed, in a file: a pipe that nobody empties would stop its servers."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], printed: Path) -> None:
         self.process = process
-        self.text = ""
+        self.printed = printed
+
+    @property
+    def text(self) -> str:
+        """All that it has printed so far."""
+        return self.printed.read_text(encoding="utf-8")
 
     def read_until(self, sentence: str) -> str:
-        """Reads its lines until one holds ``sentence``."""
-        assert self.process.stdout is not None
-        while sentence not in self.text:
-            line = self.process.stdout.readline()
-            assert line, self.text
-            self.text += line
+        """Waits until it has printed ``sentence``; all the text."""
+        assert eventually(lambda: sentence in self.text or self.process.poll() is not None, 600), self.text
+        assert sentence in self.text, self.text
         return self.text
 
     def family(self) -> list[psutil.Process]:
@@ -77,30 +79,30 @@ class Demo:
         """Sends a signal, waits, and makes sure that nothing is left; the last lines."""
         family = self.family()
         assert family
+        before = len(self.text)
         self.process.send_signal(number)
-        rest = self.process.communicate(timeout=90)[0]
+        self.process.wait(90)
         assert eventually(lambda: not alive(family), 30), alive(family)
-        return rest
+        return self.text[before:]
 
 
 @contextmanager
 def demo(data_dir: Path, *arguments: str) -> Iterator[Demo]:
     """The command, on a free port; killed at the end whatever happens."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--dossiers", "40", *arguments],
-        cwd=ROOT,
-        env=environment(data_dir),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
+    printed = data_dir.with_suffix(".printed")
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--dossiers", "40", *arguments],
+            cwd=ROOT,
+            env=environment(data_dir),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        yield Demo(process)
+        yield Demo(process, printed)
     finally:
         process.kill()
         process.wait(30)
-        process.stdout.close()
 
 
 def sign_in(address: str, email: str, password: str) -> requests.Session:
