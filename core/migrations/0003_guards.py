@@ -103,6 +103,7 @@ APPEND_ONLY_TABLES = [
     "core_idempotencyrecord",
 ]
 FUNCTION_ONLY_TABLES = ["core_chain", "core_numberseries"]
+TRIGGER_FUNCTIONS = ["core_journal_number", "core_journal_head"]
 
 
 def protect(apps, schema_editor):
@@ -119,6 +120,11 @@ def protect(apps, schema_editor):
         )
     for table in FUNCTION_ONLY_TABLES:
         schema_editor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {role}")
+    # Whoever may execute a trigger function may hang it on a table of their own and have it run as the owner.
+    for function in TRIGGER_FUNCTIONS:
+        schema_editor.execute(f"REVOKE EXECUTE ON FUNCTION {function}() FROM PUBLIC")
+    schema_editor.execute("REVOKE EXECUTE ON FUNCTION core_take_number(text) FROM PUBLIC")
+    schema_editor.execute(f"GRANT EXECUTE ON FUNCTION core_take_number(text) TO {role}")
 
 
 class Migration(migrations.Migration):

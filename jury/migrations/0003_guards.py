@@ -134,6 +134,7 @@ DROP FUNCTION jury_guard_evaluation();
 DROP FUNCTION jury_guard_score();
 """
 
+TRIGGER_FUNCTIONS = ["jury_guard_score", "jury_guard_record", "jury_guard_decision"]
 KEPT = ["jury_evaluation", "jury_deliberation", "jury_decisionlist", "jury_assignmentrun"]
 
 
@@ -144,6 +145,9 @@ def protect(apps, schema_editor):
         schema_editor.execute(f"REVOKE DELETE, TRUNCATE ON {table} FROM {role}")
     for table in ("jury_score", "jury_opinion", "jury_attendancerow", "jury_decision"):
         schema_editor.execute(f"REVOKE TRUNCATE ON {table} FROM {role}")
+    # Nobody else hangs on a table of their own what runs as the owner.
+    for function in TRIGGER_FUNCTIONS:
+        schema_editor.execute(f"REVOKE EXECUTE ON FUNCTION {function}() FROM PUBLIC")
 
 
 def unprotect(apps, schema_editor):
