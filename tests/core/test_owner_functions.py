@@ -33,7 +33,9 @@ def test_functions_of_the_owner_are_executed_by_whom_they_are_meant_for():
         assert is_trigger == (name not in CALLED), name
 
 
-@pytest.mark.parametrize("name", ["core_journal_head", "core_journal_number", "budget_ledger_apply", "jury_guard_score"])
+@pytest.mark.parametrize(
+    "name", ["core_journal_head", "core_journal_number", "budget_ledger_apply", "jury_guard_score"]
+)
 @pytest.mark.django_db
 def test_serving_role_cannot_hang_a_guard_on_a_table_of_its_own(name):
     with connection.cursor() as cursor:

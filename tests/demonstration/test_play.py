@@ -28,6 +28,12 @@ def test_play_meets_every_outcome_and_counts_each_dossier_once(played):
     assert len(figures["documents"]) == figures["conventions_signed"]
 
 
+def test_play_begins_on_a_base_that_nobody_prepared(played):
+    assert played.refused.returncode == 1
+    assert "La base est vide" in played.refused.stderr
+    assert "Traceback" not in played.refused.stderr
+
+
 def test_play_sums_agree_with_the_ledger_to_the_cent(played):
     envelopes = {
         row["code"]: {name: Decimal(row[name]) for name in row if name != "code"} for row in played.figures["envelopes"]

@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts import demonstration
 from accounts.models import User
+from core.commands import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Affiche le code à usage unique d'une personne de la démonstration."
 
     def add_arguments(self, parser: CommandParser) -> None:

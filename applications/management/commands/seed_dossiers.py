@@ -4,15 +4,16 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management import call_command
+from django.core.management.base import CommandError, CommandParser
 
 from applications import seeding
 from applications.models import Application
 from calls.models import Call
-from territories.models import Vintage
+from core.commands import PreparingCommand
 
 
-class Command(BaseCommand):
+class Command(PreparingCommand):
     help = "Crée des dossiers fictifs en nombre, pour mesurer les pages à pleine charge."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,12 +25,12 @@ class Command(BaseCommand):
         if count < 1:
             raise CommandError("Indiquez un nombre de dossiers supérieur à zéro.")
         self._refuse_real_dossiers()
+        if not Call.objects.exists():
+            call_command("install_call", stdout=self.stderr)
         calls = Call.objects.filter(code=call) if call else Call.objects.order_by("-opens_at")
         chosen = calls.first()
-        if chosen is None or not Vintage.objects.exists():
-            raise CommandError(
-                "Chargez d’abord les territoires et un appel\u00a0: manage.py load_territories, install_call."
-            )
+        if chosen is None:
+            raise CommandError(f"Aucun appel n’a le code {call}.")
         started = time.monotonic()
         made = seeding.seed(call=chosen, count=count, seed_number=seed + Application.objects.count())
         elapsed = time.monotonic() - started

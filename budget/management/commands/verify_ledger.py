@@ -5,13 +5,12 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from budget.verification import verify_ledger
+from core.commands import PreparedCommand
 from core.money import amount_text, euros
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Recalcule le grand livre et ses soldes depuis la première écriture, et dit ce qui a été altéré."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

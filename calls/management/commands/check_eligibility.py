@@ -5,9 +5,7 @@ from argparse import ArgumentParser
 from datetime import date, datetime
 from typing import Any
 
-from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -16,13 +14,14 @@ from calls.eligibility import AxisVerdict, candidate_of, evaluate, rules_version
 from calls.enums import Verdict
 from calls.installation import install_call, vintages_of_call
 from calls.models import Axis, Call
+from core.commands import PreparingCommand
 from core.errors import Refused
 from territories.enums import TerritoryKind
 from territories.lookup import Authority, find_by_code, find_by_siren
 from territories.referential.load import load_missing
 
 
-class Command(BaseCommand):
+class Command(PreparingCommand):
     help = "Print the verdict of each rule of an axis for an authority or a grouping."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -60,10 +59,7 @@ class Command(BaseCommand):
             self.show(verdict, authorities)
 
     def prepare(self, on: datetime) -> None:
-        """On a fresh database: tables, territories and call, as far as each is missing."""
-        if "calls_call" not in connection.introspection.table_names():
-            self.stderr.write("Préparation de la base…")
-            call_command("migrate", verbosity=0)
+        """On a fresh database: territories and call, as far as each is missing."""
         load_missing(at=timezone.now(), years=vintages_of_call())
         if not Call.objects.filter(code=transformation_numerique.CODE).exists():
             install_call(timezone.now())

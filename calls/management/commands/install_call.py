@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from calls.installation import install_call, vintages_of_call
+from core.commands import PreparingCommand
 from territories.referential.load import load_missing
 
 
-class Command(BaseCommand):
+class Command(PreparingCommand):
     help = "Load the territories and install the 88 M€ call; run again, changes nothing that exists."
 
     def handle(self, *args: Any, **options: Any) -> None:

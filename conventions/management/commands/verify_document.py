@@ -5,14 +5,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from conventions.models import Convention
 from conventions.services.verification import DocumentVerdict, verify_stored, verify_upload
+from core.commands import PreparedCommand
 from core.signing.report import Verdict
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Vérifie un document, ou tous ceux de la base avec --all. Sort en erreur et dit ce qui ne va pas."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

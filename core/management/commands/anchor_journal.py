@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from core.anchors import anchor_journal
+from core.commands import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Scelle les têtes du journal par un jeton d'horodatage."
 
     def handle(self, *args: Any, **options: Any) -> None:

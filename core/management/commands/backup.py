@@ -11,13 +11,14 @@ from typing import IO
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from core.backup import DUMP, FILES, MANIFEST, SECRETS, digest_of, every_key, every_secret, run_program
+from core.commands import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Sauvegarde la base, les fichiers et les clés de cette installation dans une archive .tar."
     requires_system_checks: list[str] = []
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from core import outbox
+from core.commands import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Traite les messages sortants en attente (documents, courriels) sans passer par le worker."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,12 +4,13 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.anchors import verify_journal
+from core.commands import PreparedCommand
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Vérifie le journal : chaînes, têtes, ancrages horodatés. Sort en erreur et dit ce qui ne va pas."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

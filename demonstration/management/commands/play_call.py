@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from calls.data.transformation_numerique import CODE
 from calls.models import Call
+from core.commands import PreparingCommand
 from demonstration.play.story import default_output, disagreements, figures, has_been_played, play_call, prepare_stage
 from territories.models import Vintage
 
 
-class Command(BaseCommand):
+class Command(PreparingCommand):
     help = (
         "Joue l'appel de 88 M€ sur des collectivités réelles, par les services des pages. Une base où il a déjà été "
         "joué en reçoit une nouvelle édition : la même graine donne les mêmes chiffres."

@@ -4,14 +4,15 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from core.commands import PreparingCommand
 from territories.referential import archive
 from territories.referential.load import load_vintage
 
 
-class Command(BaseCommand):
+class Command(PreparingCommand):
     help = "Load communes, EPCI, EPT, départements and régions of each shipped vintage (once)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
