@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.second_factor import held_factors
 from core.errors import Refused
 
-ONLY_PASSKEY = "Vous n'avez pas d'application de codes : utilisez le bouton « Confirmer avec ma clé d'accès »."
+ONLY_PASSKEY = "Vous n’avez pas d’application de codes : utilisez le bouton « Confirmer avec ma clé d’accès »."
 
 
 class ConfirmationCodeField(forms.CharField):
@@ -26,7 +26,7 @@ class ConfirmationCodeField(forms.CharField):
         kwargs.setdefault(
             "help_text",
             "Les six chiffres que votre application affiche en ce moment. Un code qui a déjà servi, "
-            "y compris pour vous connecter, n'est pas accepté.",
+            "y compris pour vous connecter, n’est pas accepté.",
         )
         kwargs.setdefault("max_length", 12)
         kwargs.setdefault("required", False)

@@ -30,20 +30,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "account_inactive": "Ce compte est fermé. Écrivez à l'assistance si vous pensez que c'est une erreur.",
+        "account_inactive": "Ce compte est fermé. Écrivez à l’assistance si vous pensez que c’est une erreur.",
         "email_password_mismatch": (
-            "L'adresse électronique ou le mot de passe ne correspondent pas. Vérifiez l'orthographe de l'adresse et "
+            "L’adresse électronique ou le mot de passe ne correspondent pas. Vérifiez l’orthographe de l’adresse et "
             "la touche majuscule, ou choisissez « Mot de passe oublié »."
         ),
         "enter_current_password": "Saisissez votre mot de passe actuel.",
-        "incorrect_code": "Ce code n'est pas le bon. Vérifiez-le, ou attendez d'en recevoir un nouveau.",
-        "incorrect_password": "Ce mot de passe n'est pas le bon.",
+        "incorrect_code": "Ce code n’est pas le bon. Vérifiez-le, ou attendez d’en recevoir un nouveau.",
+        "incorrect_password": "Ce mot de passe n’est pas le bon.",
         "too_many_login_attempts": (
-            "Trop d'essais inexacts depuis votre poste. Attendez cinq minutes, puis réessayez. "
-            "Votre compte n'est pas bloqué."
+            "Trop d’essais inexacts depuis votre poste. Attendez cinq minutes, puis réessayez. "
+            "Votre compte n’est pas bloqué."
         ),
         "rate_limited": "Trop de demandes en peu de temps. Attendez une minute, puis réessayez.",
-        "same_as_current": "La nouvelle valeur est la même que l'ancienne.",
+        "same_as_current": "La nouvelle valeur est la même que l’ancienne.",
         "duplicate_email": "Cette adresse est déjà celle de votre compte.",
     }
 
@@ -103,12 +103,12 @@ class MFAAdapter(DefaultMFAAdapter):
             "Votre fonction exige une seconde vérification : ajoutez-en une autre avant de retirer celle-ci."
         ),
         "cannot_generate_recovery_codes": (
-            "Activez d'abord une seconde vérification : les codes de secours viennent ensuite."
+            "Activez d’abord une seconde vérification : les codes de secours viennent ensuite."
         ),
         "incorrect_code": (
-            "Ce code n'est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau."
+            "Ce code n’est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau."
         ),
-        "unverified_email": "Vérifiez d'abord votre adresse électronique, puis revenez activer cette protection.",
+        "unverified_email": "Vérifiez d’abord votre adresse électronique, puis revenez activer cette protection.",
     }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
@@ -126,7 +126,7 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
-        return "Ma clé d'accès" if count == 0 else f"Ma clé d'accès n° {count + 1}"
+        return "Ma clé d’accès" if count == 0 else f"Ma clé d’accès n° {count + 1}"
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -135,13 +135,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     error_messages = {
         **DefaultSocialAccountAdapter.error_messages,
         "email_taken": (
-            "Un compte existe déjà avec cette adresse. Connectez-vous d'abord à ce compte, puis liez %s "
+            "Un compte existe déjà avec cette adresse. Connectez-vous d’abord à ce compte, puis liez %s "
             "depuis « Mon compte »."
         ),
-        "invalid_token": "La réponse du fournisseur d'identité n'est pas valable. Recommencez la connexion.",
-        "no_password": "Choisissez d'abord un mot de passe : sans lui, vous ne pourriez plus vous connecter.",
-        "no_verified_email": "Vérifiez d'abord votre adresse électronique.",
-        "disconnect_last": "C'est votre seul moyen de connexion : choisissez d'abord un mot de passe.",
+        "invalid_token": "La réponse du fournisseur d’identité n’est pas valable. Recommencez la connexion.",
+        "no_password": "Choisissez d’abord un mot de passe : sans lui, vous ne pourriez plus vous connecter.",
+        "no_verified_email": "Vérifiez d’abord votre adresse électronique.",
+        "disconnect_last": "C’est votre seul moyen de connexion : choisissez d’abord un mot de passe.",
         "connected_other": "Cette identité est déjà liée à un autre compte.",
     }
 

@@ -28,20 +28,20 @@ WRONG_CODES = 5
 WRONG_CODES_SECONDS = 15 * 60
 
 NO_FACTOR = (
-    "Cet acte se confirme avec votre seconde vérification, et votre compte n'en a pas encore. "
+    "Cet acte se confirme avec votre seconde vérification, et votre compte n’en a pas encore. "
     "Activez-la dans « Mon compte », puis revenez ici."
 )
 WRONG_CODE = (
-    "Ce code n'est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau, "
+    "Ce code n’est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau, "
     "puis saisissez ses six chiffres."
 )
 TOO_MANY = (
-    "Cinq codes inexacts en quinze minutes : pour votre sécurité, cet acte attend un quart d'heure. "
-    "Le reste de votre compte n'est pas touché."
+    "Cinq codes inexacts en quinze minutes : pour votre sécurité, cet acte attend un quart d’heure. "
+    "Le reste de votre compte n’est pas touché."
 )
-WRONG_KEY = "Votre clé d'accès n'a pas été reconnue pour cet acte. Recommencez, ou saisissez un code."
+WRONG_KEY = "Votre clé d’accès n’a pas été reconnue pour cet acte. Recommencez, ou saisissez un code."
 NOT_CONFIRMED = (
-    "Cet acte n'est pas confirmé, ou sa confirmation a expiré ou ne porte pas sur ce contenu. "
+    "Cet acte n’est pas confirmé, ou sa confirmation a expiré ou ne porte pas sur ce contenu. "
     "Relisez la page et confirmez avec un nouveau code."
 )
 

@@ -132,7 +132,7 @@ class AddEmailForm(BaseAddEmailForm):
         _describe(
             self.fields["email"],
             label="Nouvelle adresse électronique",
-            hint=f"Un code y sera envoyé ; l'adresse actuelle sert jusqu'à sa vérification. {EMAIL_HINT}",
+            hint=f"Un code y sera envoyé ; l’adresse actuelle sert jusqu’à sa vérification. {EMAIL_HINT}",
             autocomplete="email",
         )
 
@@ -246,7 +246,7 @@ class ActivateTOTPForm(BaseActivateTOTPForm):
         super().__init__(*args, **kwargs)
         _describe(
             self.fields["code"],
-            label="Code affiché par l'application",
+            label="Code affiché par l’application",
             hint=APPLICATION_CODE_HINT,
             autocomplete="one-time-code",
         )
@@ -269,8 +269,8 @@ class IdentityForm(forms.ModelForm):
         model = User
         fields = ["first_name", "last_name", "job_title", "phone"]
         help_texts = {
-            "job_title": "Telle qu'elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
-            "phone": "Facultatif. Pour vous joindre au sujet d'un dossier, jamais pour autre chose.",
+            "job_title": "Telle qu’elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
+            "phone": "Facultatif. Pour vous joindre au sujet d’un dossier, jamais pour autre chose.",
         }
         widgets = {
             "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
@@ -291,10 +291,10 @@ class FactorRecoveryForm(forms.ModelForm):
     class Meta:
         model = FactorRecovery
         fields = ["reason"]
-        labels = {"reason": "Que s'est-il passé ?"}
+        labels = {"reason": "Que s’est-il passé ?"}
         help_texts = {
             "reason": (
-                "Exemple : « J'ai changé de téléphone et l'ancien est effacé. » Indiquez un numéro de votre "
+                "Exemple : « J’ai changé de téléphone et l’ancien est effacé. » Indiquez un numéro de votre "
                 "service où vous joindre : un agent vous y appellera."
             )
         }

@@ -22,7 +22,7 @@ class LengthByRoleValidator:
     def get_help_text(self) -> str:
         return (
             f"Au moins {MINIMUM_LENGTH} caractères ({ADMINISTRATOR_MINIMUM_LENGTH} pour les comptes "
-            "d'administration). Une phrase facile à retenir convient très bien."
+            "d’administration). Une phrase facile à retenir convient très bien."
         )
 
     def minimum_for(self, user: User | None) -> int:

@@ -61,9 +61,9 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     if by.pk == locked.user_id:
         raise Refused("Vous ne pouvez pas donner un accord pour votre propre compte.")
     if locked.state not in (State.REQUESTED, State.APPROVED_ONCE):
-        raise Refused("Cette demande n'attend plus d'accord.")
+        raise Refused("Cette demande n’attend plus d’accord.")
     if by.pk == locked.first_approved_by_id:
-        raise Refused("Vous avez déjà donné votre accord : le second vient d'un autre agent.")
+        raise Refused("Vous avez déjà donné votre accord : le second vient d’un autre agent.")
     confirmations.consume(user=by, act=APPROVAL_ACT, content_sha256=approval_digest(locked), at=at)
     before = str(locked.state)
     if before == State.REQUESTED:
@@ -105,9 +105,9 @@ def complete_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecove
     """
     locked = FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
     if locked.state != State.APPROVED or locked.effective_from is None:
-        raise Refused("Cette demande n'a pas reçu les deux accords nécessaires.")
+        raise Refused("Cette demande n’a pas reçu les deux accords nécessaires.")
     if at < locked.effective_from:
-        raise Refused("Le délai de quarante-huit heures n'est pas écoulé.")
+        raise Refused("Le délai de quarante-huit heures n’est pas écoulé.")
     Authenticator.objects.filter(user_id=locked.user_id).delete()
     for session in UserSession.objects.filter(user_id=locked.user_id):
         session.end()

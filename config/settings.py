@@ -326,6 +326,7 @@ CELERY_BEAT_SCHEDULE = {
     "journal-anchor": {"task": "core.tasks.anchor_journal_task", "schedule": crontab(hour=23, minute=45)},
     "deem-complete": {"task": "applications.tasks.deem_complete_task", "schedule": crontab(minute=5)},
     "signing-sweep": {"task": "conventions.tasks.sweep_signings_task", "schedule": timedelta(seconds=60)},
+    "forget-expired": {"task": "accounts.tasks.forget_expired_task", "schedule": crontab(hour=3, minute=15)},
 }
 
 # ---------------------------------------------------------------- pages

@@ -13,14 +13,14 @@ FIELD = re.compile(r"\{([a-z_]+)\}")
 # What an article may name, with what it stands for, in the words of the agent who edits the text.
 FIELDS: dict[str, str] = {
     "numero": "numéro de la convention",
-    "appel": "titre de l'appel à projets",
+    "appel": "titre de l’appel à projets",
     "programme": "programme budgétaire",
-    "service": "service responsable de l'appel",
+    "service": "service responsable de l’appel",
     "service_contact": "service à contacter, adresse et courriel",
     "tribunal": "tribunal compétent",
-    "axe": "titre de l'axe",
-    "version_reglement": "version du règlement et date d'effet",
-    "source_reglement": "référence des conditions de l'axe",
+    "axe": "titre de l’axe",
+    "version_reglement": "version du règlement et date d’effet",
+    "source_reglement": "référence des conditions de l’axe",
     "dossier": "numéro du dossier",
     "date_reception": "date de réception du dossier",
     "proces_verbal": "numéro et date du procès-verbal du jury",
@@ -38,10 +38,10 @@ FIELDS: dict[str, str] = {
     "cout_total": "coût total du projet",
     "cout_eligible": "coût éligible",
     "base_montants": "HT ou TTC",
-    "montant": "montant de l'aide en chiffres",
-    "montant_en_lettres": "montant de l'aide en lettres",
-    "taux": "taux de l'aide sur le coût éligible",
-    "taux_plafond": "taux maximal de l'axe",
+    "montant": "montant de l’aide en chiffres",
+    "montant_en_lettres": "montant de l’aide en lettres",
+    "taux": "taux de l’aide sur le coût éligible",
+    "taux_plafond": "taux maximal de l’axe",
     "titulaire": "titulaire du compte bancaire",
     "iban": "IBAN",
     "bic": "BIC",
@@ -62,7 +62,7 @@ def check(text: str) -> None:
     if unknown:
         raise UnknownField(f"Champ inconnu : {', '.join(f'{{{name}}}' for name in unknown)}.")
     if re.search(r"[{}]", FIELD.sub("", text)):
-        raise UnknownField("Une accolade n'entoure aucun champ connu.")
+        raise UnknownField("Une accolade n’entoure aucun champ connu.")
 
 
 def typeset(text: str) -> str:

@@ -120,9 +120,9 @@ def test_confirm_inside_a_transaction_is_a_programming_error():
 def test_five_wrong_codes_stop_this_act_and_nothing_else():
     user = UserFactory(second_factor=True)
     for _ in range(5):
-        with pytest.raises(Refused, match="n'est pas le bon"):
+        with pytest.raises(Refused, match="n’est pas le bon"):
             confirm(user, code="000000" if code_of(user, NOON) != "000000" else "111111")
-    with pytest.raises(Refused, match="quart d'heure"):
+    with pytest.raises(Refused, match="quart d’heure"):
         confirm(user)
     assert not Confirmation.objects.exists()
     assert not UsedCode.objects.exists(), "the right code was not spent"

@@ -226,7 +226,7 @@ def test_stranger_cannot_stop_the_owner(client_factory):
     for _ in range(5):
         assert "ne correspondent pas" in sign_in(stranger, user.email, "faux").content.decode()
     stopped = sign_in(stranger, user.email)
-    assert "Trop d&#x27;essais" in stopped.content.decode()
+    assert "Trop d’essais" in stopped.content.decode()
     assert not signed_in(stranger)
     sign_in(owner, user.email)
     assert signed_in(owner)

@@ -56,7 +56,7 @@ def sign(page, user, *, wrong=False):
         page.get_by_label("J’ai lu la convention").check(force=True)
         page.get_by_label("Code de confirmation").fill("000000")
         press_button(page, "Signer la convention")
-        reads(page, "Ce code n'est pas le bon")
+        reads(page, "Ce code n’est pas le bon")
         check_page(page, "representant-code-refuse")
         assert Convention.objects.filter(beneficiary_signed_at__isnull=False).count() == 0
     box = page.get_by_label("J’ai lu la convention")

@@ -54,7 +54,7 @@ def test_officer_prepares_and_another_person_releases(stage, arrive):
     guide(releaser, "ministere-liberation", at=".guichet-act")
     releaser.get_by_label("Code de confirmation").fill("000000")
     press_button(releaser, "Libérer la liste")
-    reads(releaser, "Ce code n'est pas le bon")
+    reads(releaser, "Ce code n’est pas le bon")
     releaser.get_by_label("Code de confirmation").fill(fresh_code(stage.cast.releaser))
     press_button(releaser, "Libérer la liste")
     reads(releaser, "est libérée", "18 102 000,00 € sont réservés pour 3 dossiers")
