@@ -13,6 +13,7 @@ from django.utils import timezone
 from applications.enums import ApplicationState
 from applications.models import Application
 from calls.enums import MandateRole
+from calls.models import Session
 from calls.permissions import Scope, territory_scope
 from core.navigation import once
 from jury.enums import DeliberationState, EvaluationState
@@ -62,6 +63,15 @@ def supervised(user: Any) -> QuerySet[Jury]:
 def visible_juries(user: Any) -> QuerySet[Jury]:
     """Juries whose progress the person follows: those presided, and those of the ministry's axes."""
     return Jury.objects.filter(Q(pk__in=chaired(user).values("pk")) | Q(pk__in=supervised(user).values("pk")))
+
+
+def sessions_without_jury(user: Any, at: datetime) -> QuerySet[Session]:
+    """Sessions whose jury the person may seat: none yet, on an axis they manage over the whole country."""
+    if not _signed_in(user):
+        return Session.objects.none()
+    scope = territory_scope(user, [MandateRole.OFFICER, MandateRole.ADMINISTRATOR], at)
+    national = Scope(reaches=tuple(reach for reach in scope.reaches if reach.departements is None))
+    return Session.objects.filter(_on_axis(national, "axis"), jury__isnull=True)
 
 
 def _on_axis(scope: Scope, prefix: str) -> Q:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jury.views import decisions, deliberation, juror, panel, ranking
+from jury.views import constitution, decisions, deliberation, juror, panel, ranking
 
 urlpatterns = [
     # A juror.
@@ -12,6 +12,7 @@ urlpatterns = [
     path("jury/evaluations/<uuid:pk>/remettre/", juror.evaluation_submit, name="evaluation_submit"),
     # The chair and the secretariat.
     path("jury/suivi/", panel.jury_index, name="jury_index"),
+    path("jury/releves/<int:pk>/constituer/", constitution.jury_constitute, name="jury_constitute"),
     path("jury/<int:pk>/", panel.jury_detail, name="jury_detail"),
     path("jury/<int:pk>/dossiers/<uuid:dossier>/jure/", panel.seat_add, name="seat_add"),
     path("jury/<int:pk>/affectation/", panel.assignment_propose, name="assignment_propose"),

@@ -1,5 +1,6 @@
 """Forms of the jury: they validate and convert, services decide."""
 
+from jury.forms.constitution import JuryForm, member_lines
 from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.forms.evaluation import EvaluationForm, RecusalForm
@@ -12,6 +13,7 @@ __all__ = [
     "ChangeSeatForm",
     "DecisionForm",
     "EvaluationForm",
+    "JuryForm",
     "ListForm",
     "OpinionForm",
     "RecusalForm",
@@ -19,4 +21,5 @@ __all__ = [
     "SeatForm",
     "SummonForm",
     "WaitingListForm",
+    "member_lines",
 ]

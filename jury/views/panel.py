@@ -16,7 +16,14 @@ from jury.assignment import Seat, explain, problem_of
 from jury.enums import EvaluationState
 from jury.forms import ChangeSeatForm, SeatForm
 from jury.models import AssignmentRun, Evaluation, Jury, Recusal
-from jury.permissions import dossiers_of, follows_juries, is_juror, readable_evaluations, visible_juries
+from jury.permissions import (
+    dossiers_of,
+    follows_juries,
+    is_juror,
+    readable_evaluations,
+    sessions_without_jury,
+    visible_juries,
+)
 from jury.queries import ACTIVE, gaps_of
 from jury.views.found import followed_jury, jury_dossier, managed_jury, managed_run, manages, person
 
@@ -28,11 +35,16 @@ def jury_index(request: HttpRequest) -> HttpResponse:
     """The juries that the person presides or follows."""
     if not follows_juries(request.user):
         raise Http404
+    waiting = sessions_without_jury(request.user, timezone.now()).select_related("axis")
     juries = visible_juries(request.user).select_related("session__axis").annotate(members=Count("jurors"))
     return render(
         request,
         "jury/index.html",
-        {"juries": juries.order_by("-created_at", "pk"), "is_juror": is_juror(request.user)},
+        {
+            "juries": juries.order_by("-created_at", "pk"),
+            "waiting": waiting.order_by("axis__position", "opens_at", "pk"),
+            "is_juror": is_juror(request.user),
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from calls.models import Session
 from jury.enums import DecisionListState
 from tests.access.model import (
     ADMINISTRATOR,
@@ -75,6 +76,11 @@ def _decision(world: Any) -> dict[str, Any]:
     return {"pk": preparing.pk, "decision": preparing.decisions.order_by("position")[0].pk}
 
 
+def _unseated(world: Any) -> dict[str, Any]:
+    """A session of the first axis that has no jury yet."""
+    return {"pk": Session.objects.filter(axis=world.jury.session.axis, jury__isnull=True).earliest("pk").pk}
+
+
 ROUTES: dict[str, Route] = {
     "jury_desk": Route(SEATED),
     "evaluation_page": Route(READING, _evaluation),
@@ -83,6 +89,7 @@ ROUTES: dict[str, Route] = {
     "evaluation_save": Route(READING, _evaluation, method="post"),
     "evaluation_submit": Route(READING, _evaluation, method="post"),
     "jury_index": Route(FOLLOWING | PRESIDING),
+    "jury_constitute": Route(frozenset({OFFICER, ADMINISTRATOR}), _unseated),
     "jury_detail": Route(FOLLOWING | PRESIDING, _jury),
     "seat_add": Route(MANAGING, _jury_dossier),
     "assignment_propose": Route(MANAGING, _jury, method="post"),

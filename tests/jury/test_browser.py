@@ -1,12 +1,17 @@
 """The jury's pages in a browser: a juror reads and marks, the chair deliberates, the ministry releases."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
+from calls.models import Session
 from jury import services
 from jury.enums import Outcome
+from jury.models import Jury
 from tests.browser.support import check_page
-from tests.factories.accounts import code_of, sign_in
+from tests.factories.accounts import AgentFactory, code_of, sign_in
+from tests.factories.budget import AT
 from tests.factories.jury import DECIDED, JuryWorld
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -118,3 +123,24 @@ def test_ministry_prepares_and_another_person_releases(signed_in, transactional_
     check_page(page, "decision-released")
     page = signed_in(world.officer, "decision_list_waiting", pk=deliberation.pk)
     check_page(page, "decision-waiting")
+
+
+def test_officer_seats_the_jury_of_a_session(signed_in, transactional_db):
+    world = JuryWorld(dossiers=1)
+    session = Session.objects.create(
+        axis=world.axis, code="suite", title="Relève d’automne", opens_at=AT, closes_at=AT + timedelta(days=30)
+    )
+    page = signed_in(world.officer, "jury_index")
+    check_page(page, "jury-sans-jury")
+    page.get_by_role("link", name="Constituer le jury").click()
+    check_page(page, "jury-constituer")
+    page.locator("[name=members-0-email]").fill("personne@example.fr")
+    page.get_by_role("button", name="Constituer le jury").click()
+    check_page(page, "jury-constituer-erreurs")
+    assert "Aucun compte n’a cette adresse." in page.locator("main").inner_text()
+    page.locator("[name=members-0-email]").fill(AgentFactory().email)
+    page.locator("[name=members-0-role]").select_option("chair")
+    page.get_by_role("button", name="Constituer le jury").click()
+    page.get_by_text("Le jury est constitué").wait_for()
+    check_page(page, "jury-constitue")
+    assert Jury.objects.get(session=session).jurors.get().is_chair
