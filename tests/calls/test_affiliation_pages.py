@@ -187,3 +187,13 @@ def test_requests_are_paginated(client, call):
     assert "27 demandes en attente" in client.get(reverse("affiliation_requests")).content.decode()
     second = client.get(reverse("affiliation_requests"), {"page": 2}).content.decode()
     assert second.count(">Valider<") == 2
+
+
+def test_menu_offers_one_s_authority_to_those_who_may_have_one(client, db):
+    entry = f'href="{reverse("affiliation_home")}"'
+    applicant, agent, elected = UserFactory(), AgentFactory(), AgentFactory()
+    AffiliationFactory(user=elected)
+    for user, expected in ((applicant, True), (agent, False), (elected, True)):
+        sign_in(client, user)
+        menu = client.get("/").content.decode().partition("<main")[0]
+        assert (entry in menu) == expected
