@@ -14,8 +14,18 @@ from django.urls import reverse
 from accounts.second_factor import showed_second_factor
 
 
+LIBRARIES = frozenset({"auth", "account", "mfa", "usersessions", "socialaccount", "dsfr", "sites"})
+
+
 class Administration(AdminSite):
     """Staff with a second factor shown in this session; for anybody else signed in, these pages do not exist."""
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Our rooms alone: an authenticator or an address changed here would go around every rule of the sign-in."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        ours = [model for model in models if model._meta.app_label not in LIBRARIES]
+        if ours:
+            super().register(ours, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and showed_second_factor(request)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.models import User
 from calls.models import (
     Axis,
     AxisTerms,
@@ -21,6 +23,30 @@ from calls.models import (
     Theme,
 )
 from calls.services import end_mandate, grant_mandate
+from core.journal import record
+
+
+class WrittenOnceAdmin(admin.ModelAdmin):
+    """Added whole, then read: what a dossier was judged by never changes, a change is a new version."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """In the call's journal too, with the lines that came with it."""
+        axis = getattr(obj, "axis", None)
+        call = axis.call if axis is not None else obj.call
+        record(
+            chain=f"call:{call.code}",
+            action=f"{obj._meta.model_name}.added",
+            at=timezone.now(),
+            actor=request.user,  # type: ignore[arg-type]
+            data={"id": obj.pk, "text": str(obj)},
+        )
+        return super().log_addition(request, obj, message)
 
 
 class AxisInline(admin.TabularInline):
@@ -66,7 +92,7 @@ class EligibilityRuleInline(admin.TabularInline):
 
 
 @admin.register(RulesVersion)
-class RulesVersionAdmin(admin.ModelAdmin):
+class RulesVersionAdmin(WrittenOnceAdmin):
     list_display = ["call", "number", "effective_at", "vintage"]
     list_filter = ["call"]
     list_select_related = ["call", "vintage"]
@@ -74,7 +100,7 @@ class RulesVersionAdmin(admin.ModelAdmin):
 
 
 @admin.register(Question)
-class QuestionAdmin(admin.ModelAdmin):
+class QuestionAdmin(WrittenOnceAdmin):
     list_display = ["label", "axis", "rules_version", "position", "kind", "is_required"]
     list_filter = ["axis", "rules_version"]
     list_select_related = ["axis", "rules_version"]
@@ -87,10 +113,44 @@ class CriterionInline(admin.StackedInline):
 
 
 @admin.register(ScoringGrid)
-class ScoringGridAdmin(admin.ModelAdmin):
+class ScoringGridAdmin(WrittenOnceAdmin):
     list_display = ["axis", "version", "maximum", "jurors_per_dossier", "third_juror_gap"]
     list_select_related = ["axis"]
     inlines = [CriterionInline]
+
+
+class MandateForm(ModelForm):
+    """A mandate for the person who has this address."""
+
+    email = forms.EmailField(label="Adresse électronique de la personne")
+
+    class Meta:
+        model = Mandate
+        fields = [
+            "call",
+            "axis",
+            "role",
+            "departement_code",
+            "region_code",
+            "organisation_name",
+            "starts_at",
+            "ends_at",
+        ]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        user = User.objects.filter(email=email, is_active=True).first()
+        if user is None:
+            raise forms.ValidationError("Aucun compte n’a cette adresse : la personne crée d’abord le sien.")
+        self.instance.user = user
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        axis, call = cleaned.get("axis"), cleaned.get("call")
+        if axis is not None and call is not None and axis.call_id != call.pk:
+            self.add_error("axis", "Cet axe n’est pas celui de l’appel.")
+        return cleaned
 
 
 @admin.register(Mandate)
@@ -101,8 +161,8 @@ class MandateAdmin(admin.ModelAdmin):
     list_filter = ["role", "call"]
     list_select_related = ["user", "call", "axis"]
     search_fields = ["user__email", "user__last_name"]
-    raw_id_fields = ["user"]
-    exclude = ["appointed_by"]
+    form = MandateForm
+    fields = ["email", *MandateForm.Meta.fields]
     actions = ["end_now"]
 
     def has_change_permission(self, request: HttpRequest, obj: Mandate | None = None) -> bool:
@@ -110,6 +170,10 @@ class MandateAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Mandate | None = None) -> bool:
         return False
+
+    def get_fields(self, request: HttpRequest, obj: Mandate | None = None) -> Any:
+        """The address is typed once; afterwards the person is shown."""
+        return self.fields if obj is None else ["user", *MandateForm.Meta.fields, "appointed_by"]
 
     def save_model(self, request: HttpRequest, obj: Mandate, form: ModelForm, change: bool) -> None:
         granted = grant_mandate(

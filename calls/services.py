@@ -59,8 +59,10 @@ def grant_mandate(
             ends_at=ends_at,
             appointed_by=appointed_by,
         )
-        User.objects.filter(pk=user.pk).update(requires_second_factor=True)
         user.requires_second_factor = True
+        # The door of the administration; what is behind it is asked of the mandate each time.
+        user.is_staff = user.is_staff or role == MandateRole.ADMINISTRATOR
+        User.objects.filter(pk=user.pk).update(requires_second_factor=True, is_staff=user.is_staff)
         _journal(mandate, "mandate.granted", appointed_by, at)
     return mandate
 

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
+from territories.names import normalise
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -47,6 +48,15 @@ class OrganisationAdmin(admin.ModelAdmin):
     search_fields = ["search_name", "siren", "siret"]
     readonly_fields = ["search_name", "created_at"]
     inlines = [StructureMemberInline]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Organisation, form: Any, change: bool) -> None:
+        """Found by its name, as any other."""
+        obj.search_name = normalise(obj.name)
+        obj.siren = obj.siren or obj.siret[:9]
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Grouping)

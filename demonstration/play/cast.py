@@ -59,15 +59,13 @@ def assemble(*, call: Call, at: datetime, password: str | None) -> Cast:
         mandate(user, call, role, at)
         return user
 
-    administrator = agent("administration", "administratrice de l’appel", MandateRole.ADMINISTRATOR)
-    User.objects.filter(pk=administrator.pk).update(is_staff=True)
     cast = Cast(
         officer=agent("gestion", "gestionnaire de l’enveloppe", MandateRole.OFFICER),
         releaser=agent("ordonnateur", "cheffe du service, ordonnatrice", MandateRole.RELEASER),
         signatory=agent("signature", "sous-directeur, signataire de l’État", MandateRole.SIGNATORY),
         screener=agent("instruction", "instructrice", MandateRole.SCREENER),
         auditor=agent("controle", "magistrat, contrôle", MandateRole.AUDITOR),
-        administrator=administrator,
+        administrator=agent("administration", "administratrice de l’appel", MandateRole.ADMINISTRATOR),
     )
     for axis in call.axes.order_by("position"):
         local = "presidence" if axis.code == "axe-1" else f"presidence.{slugify(axis.code)}"
