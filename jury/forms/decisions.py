@@ -78,6 +78,7 @@ class CancelForm(RefusableForm):
 
 
 class ReleaseForm(ConfirmedActForm):
-    """The second factor, bound to what the page shows."""
+    """The second factor, bound to the very list whose SHA-256 was shown."""
 
+    shown = forms.CharField(max_length=64, widget=forms.HiddenInput)
     idempotency_key = IdempotencyField()

@@ -20,7 +20,7 @@ from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingL
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
 from jury.queries import envelope_left, total_granted
-from jury.services.release import ACT
+from jury.services.release import ACT, CHANGED
 from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
 
@@ -235,14 +235,26 @@ def decision_list_cancel(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "jury/decision_cancel.html", {"list": decision_list, "form": form})
 
 
+def _grew_old(request: HttpRequest, decision_list: DecisionList, digest: str) -> bool:
+    """Whether what the person read is no longer there to be released; asked before their code is looked at."""
+    if decision_list.state == DecisionListState.RELEASED:  # sent twice
+        return False
+    return decision_list.state != DecisionListState.PREPARED or request.POST.get("shown", "") != digest
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def decision_list_release(request: HttpRequest, pk: Any) -> HttpResponse:
     """Read everything, then release with a fresh second factor."""
     decision_list = _acting_list(request, pk, "release")
+    digest = services.list_digest(decision_list)
+    if request.method == "POST" and _grew_old(request, decision_list, digest):
+        messages.error(request, CHANGED)
+        return redirect("decision_list_release", pk=pk)
     if decision_list.state != DecisionListState.PREPARED:
         return redirect("decision_list_detail", pk=pk)
-    digest = services.list_digest(decision_list)
-    form = ReleaseForm(request.POST or None, user=person(request), act=ACT, content_sha256=digest)
+    form = ReleaseForm(
+        request.POST or None, user=person(request), act=ACT, content_sha256=digest, initial={"shown": digest}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             services.release_list(

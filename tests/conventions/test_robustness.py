@@ -26,6 +26,7 @@ from core.embedded.testing import start_test_servers
 from core.models import JournalEntry, OutboxMessage
 from core.tasks import sweep_outbox_task
 from jury.models import DecisionList
+from jury.services import list_digest
 from tests.factories.accounts import code_of, sign_in
 from tests.factories.conventions import ConventionWorld
 
@@ -141,7 +142,12 @@ def release_by_page(world: ConventionWorld, decision_list: DecisionList) -> None
     sign_in(client, releaser)
     url = reverse("decision_list_release", args=[decision_list.pk])
     assert client.get(url).status_code == 200
-    answer = client.post(url, {"idempotency_key": str(uuid4()), "confirmation_code": code_of(releaser)})
+    data = {
+        "idempotency_key": str(uuid4()),
+        "confirmation_code": code_of(releaser),
+        "shown": list_digest(decision_list),
+    }
+    answer = client.post(url, data)
     assert answer.status_code == 302, answer.content.decode()[:2000]
 
 

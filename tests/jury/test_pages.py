@@ -204,12 +204,13 @@ def test_release_by_the_page_needs_a_code_and_shows_the_result(client, db):
     url = reverse("decision_list_release", kwargs={"pk": prepared.pk})
     content = client.get(url).content.decode()
     assert "20\u202f000,00" in content
-    key = "6a2f41a3-c54c-4b06-9b2f-1f2b5f6d7a11"
-    wrong = client.post(url, {"confirmation_code": "000000", "idempotency_key": key})
+    key, shown = "6a2f41a3-c54c-4b06-9b2f-1f2b5f6d7a11", services.list_digest(prepared)
+    wrong = client.post(url, {"confirmation_code": "000000", "idempotency_key": key, "shown": shown})
     assert "n&#x27;est pas le bon" in wrong.content.decode() or "n’est pas le bon" in wrong.content.decode()
     prepared.refresh_from_db()
     assert prepared.state == "prepared"
-    done = client.post(url, {"confirmation_code": code_of(world.releaser), "idempotency_key": key}, follow=True)
+    data = {"confirmation_code": code_of(world.releaser), "idempotency_key": key, "shown": shown}
+    done = client.post(url, data, follow=True)
     assert "est libérée" in done.content.decode()
     prepared.refresh_from_db()
     assert prepared.state == "released"
@@ -221,7 +222,9 @@ def test_overspend_by_the_page_says_what_is_left(client, db):
     sign_in(client, world.releaser)
     url = reverse("decision_list_release", kwargs={"pk": prepared.pk})
     key = "6a2f41a3-c54c-4b06-9b2f-1f2b5f6d7a12"
-    answer = client.post(url, {"confirmation_code": code_of(world.releaser), "idempotency_key": key})
+    shown = services.list_digest(prepared)
+    data = {"confirmation_code": code_of(world.releaser), "idempotency_key": key, "shown": shown}
+    answer = client.post(url, data)
     assert "Il reste 15\u202f000,00" in answer.content.decode()
     prepared.refresh_from_db()
     assert prepared.state == "prepared"
