@@ -13,7 +13,6 @@ from django.urls import reverse
 
 from accounts.second_factor import showed_second_factor
 
-
 LIBRARIES = frozenset({"auth", "account", "mfa", "usersessions", "socialaccount", "dsfr", "sites"})
 
 
@@ -23,7 +22,7 @@ class Administration(AdminSite):
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Our rooms alone: an authenticator or an address changed here would go around every rule of the sign-in."""
         models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
-        ours = [model for model in models if model._meta.app_label not in LIBRARIES]
+        ours = [model for model in models if model._meta.app_label not in LIBRARIES]  # type: ignore[union-attr]
         if ours:
             super().register(ours, admin_class, **options)
 

@@ -16,11 +16,6 @@ def held_factors(user: User) -> set[str]:
     return set(kinds)
 
 
-def holds_second_factor(user: User) -> bool:
-    """True when the person has an authenticator application or a passkey."""
-    return bool(held_factors(user))
-
-
 def showed_second_factor(request: HttpRequest) -> bool:
     """True when this very session recorded a second factor of the person signed in."""
     if not isinstance(request.user, User):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery.schedules import crontab
+from kombu import Queue
 from csp.constants import NONCE, NONE, SELF
 
 from config.environment import BASE_DIR, data_dir, database, flag, listed, secret, server_addresses
@@ -304,6 +305,10 @@ DEFAULT_FROM_EMAIL = os.environ.get("GUICHET_FROM_EMAIL", "Guichet <ne-pas-repon
 CELERY_BROKER_URL = ADDRESSES["broker"]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# The sign of life does not queue behind a batch of conventions.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("pulse"))
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"core.tasks.heartbeat_task": {"queue": "pulse"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import keyring
-from core.models import Chain, JournalAnchor, JournalEntry
+from core.models import Chain, JournalAnchor
 from core.series import take_number
 from core.signing.timestamps import TimestampError, timestamp_digest, verify_timestamp_token
 
@@ -216,12 +216,3 @@ def _is_rival_draft(sha256: str, heads: str, previous: set[str]) -> bool:
 def latest_anchor() -> JournalAnchor | None:
     """The last seal, printed on receipts with its number."""
     return JournalAnchor.objects.order_by("-number").first()
-
-
-def first_uncovered() -> datetime | None:
-    """Instant of the oldest entry that no anchor covers yet, for monitoring."""
-    anchor = latest_anchor()
-    rows = JournalEntry.objects.order_by("recorded_at")
-    if anchor is not None:
-        rows = rows.filter(recorded_at__gt=anchor.sealed_at)
-    return rows.values_list("recorded_at", flat=True).first()

@@ -17,7 +17,7 @@ class FileAltered(Exception):
 
 def store(*, content: bytes, name: str, kind: str, media_type: str, actor_id: int | None) -> StoredFile:
     """Writes the bytes, then the row. The bytes come first so that no row ever points at nothing; bytes without a
-    row (a transaction that rolled back) are harmless and swept by ``manage.py sweep_files``."""
+    row (a transaction that rolled back) are harmless: nothing leads to them."""
     identifier = uuid.uuid4()
     key = f"{identifier.hex[:2]}/{identifier.hex}"
     digest = hashlib.sha256(content).hexdigest()

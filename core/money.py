@@ -5,7 +5,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
-from django.db import models
 
 NBSP = "\u00a0"
 NNBSP = "\u202f"
@@ -52,15 +51,6 @@ def euros(amount: Decimal | int | None) -> str:
 def amount_text(amount: Decimal) -> str:
     """The amount as exchanged between programs: « 12345.67 »."""
     return f"{Decimal(amount).quantize(CENT):.2f}"
-
-
-class MoneyField(models.DecimalField):
-    """An amount in euros, ``numeric(14,2)``."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("max_digits", 14)
-        kwargs.setdefault("decimal_places", 2)
-        super().__init__(*args, **kwargs)
 
 
 class MoneyFormField(forms.Field):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from territories.enums import OrganisationKind
 from territories.models import Vintage
 from territories.names import normalise
 
@@ -114,8 +113,3 @@ def _run(year: int, limit: int, territories: str, structures: str, **parameters:
     with connection.cursor() as cursor:
         cursor.execute(_COLUMNS.format(union=union) + " LIMIT %(limit)s", {"year": year, "limit": limit, **parameters})
         return [Hit(*row[1:]) for row in cursor.fetchall()]
-
-
-def is_structure(kind: str) -> bool:
-    """Whether an organisation of this kind is no territory: its perimeter is described by its members."""
-    return kind in {OrganisationKind.SYNDICAT, OrganisationKind.MUTUALISATION}

@@ -43,16 +43,6 @@ def organisation_for(territory: Territory) -> Organisation:
     return organisation
 
 
-def territory_of(organisation: Organisation, year: int | None = None) -> Territory | None:
-    """The territory of an organisation in the vintage ``year`` (else in the latest that has it)."""
-    if not organisation.territory_code:
-        return None
-    rows = Territory.objects.filter(kind=organisation.kind, code=organisation.territory_code)
-    if year is not None:
-        rows = rows.filter(vintage_id=year)
-    return rows.order_by("-vintage_id").first()
-
-
 def create_structure(
     *, kind: OrganisationKind, name: str, parts: Iterable[Part], departement_code: str = "", siret: str = ""
 ) -> Organisation:
@@ -168,6 +158,9 @@ def validate_affiliation(*, affiliation_id: int, by: User | None, at: datetime, 
         affiliation.validated_by = by
         affiliation.evidence = evidence
         affiliation.save(update_fields=["validated_at", "validated_by", "evidence"])
+        if affiliation.role == AffiliationRole.LEGAL_REPRESENTATIVE:
+            # They will sign: the factor is theirs before there is anything to sign, not enrolled by whoever comes then.
+            User.objects.filter(pk=affiliation.user_id).update(requires_second_factor=True)
         _journal(affiliation, "affiliation.validated", by, at)
     return affiliation
 

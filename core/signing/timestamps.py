@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -190,8 +189,3 @@ def authority_application(
         return [answer]
 
     return application
-
-
-def sha256_of(data: bytes) -> bytes:
-    """Digest to give to ``timestamp_digest``."""
-    return hashlib.sha256(data).digest()

@@ -5,9 +5,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db.models import Q
 
+from applications.models import Application
+from applications.seeding import SEEDER
 from calls.data.transformation_numerique import CODE
 from calls.models import Call
 from core.commands import PreparingCommand
@@ -31,6 +35,7 @@ class Command(PreparingCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if Vintage.objects.count() < 2:
             call_command("load_territories", stdout=self.stderr)
+        self._refuse_real_dossiers()
         code, title = next_edition()
         call = prepare_stage(code=code, title=title)
         output = options["output"] or default_output() / code
@@ -52,6 +57,12 @@ class Command(PreparingCommand):
         wrong = disagreements(play)
         if wrong:
             raise CommandError("\n".join(["Les comptes ne concordent pas :", *wrong]))
+
+    def _refuse_real_dossiers(self) -> None:
+        """The play takes numbers from series without gaps, and makes people: never where real ones are."""
+        invented = Q(created_by__is_demonstration=True) | Q(created_by__email=SEEDER)
+        if Application.objects.exclude(invented).exists() and not settings.DEMONSTRATION:
+            raise CommandError("Des dossiers réels sont dans cette base : rien n'y est joué.")
 
     def _tell(self, found: dict[str, Any]) -> None:
         for name, value in found.items():
