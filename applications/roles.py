@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from calls.enums import MandateRole
 from calls.models import Mandate
-from territories.models import Affiliation
+from territories.models import Affiliation, Grouping
 
 if TYPE_CHECKING:
     from applications.models import Application
@@ -31,12 +31,16 @@ DECIDER_ROLES = (MandateRole.OFFICER, MandateRole.RELEASER)
 
 
 def mandates_over(user: Any, application: "Application", at: datetime) -> QuerySet[Mandate]:
-    """Mandates of the person in force at ``at`` that cover the dossier's axis and territory."""
+    """Mandates of the person in force at ``at`` that cover the dossier's axis and territory.
+
+    None over a dossier of one's own side: nobody acts for the State on what their own organisation asks for.
+    """
     if not getattr(user, "is_active", False):
         return Mandate.objects.none()
+    own = Affiliation.objects.current(at).filter(_on_the_side_of(application), user=user)
     return (
         Mandate.objects.current(at)
-        .filter(user=user, call_id=application.call_id)
+        .filter(~Exists(own), user=user, call_id=application.call_id)
         .filter(Q(axis__isnull=True) | Q(axis_id=application.axis_id))
         .filter(
             Q(departement_code="", region_code="")
@@ -44,6 +48,15 @@ def mandates_over(user: Any, application: "Application", at: datetime) -> QueryS
             | (Q(departement_code="", region_code=application.region_code) & ~Q(region_code=""))
         )
     )
+
+
+def _on_the_side_of(application: "Application") -> Q:
+    """Affiliations to the organisation that files or, in a grouping, to any of its members."""
+    lead = Q(organisation_id=application.organisation_id)
+    if application.grouping_id is None:
+        return lead
+    members = Grouping.members.through.objects.filter(grouping_id=application.grouping_id)
+    return lead | Q(organisation_id__in=members.values("organisation_id"))
 
 
 def is_applicant(user: Any, application: "Application", at: datetime) -> bool:

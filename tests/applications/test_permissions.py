@@ -218,9 +218,42 @@ def test_visibility_is_one_query(db, django_assert_num_queries):
         assert len(Application.objects.visible_to(user)) == 1
 
 
-def test_own_dossier_of_an_agent_is_not_in_the_screening_list(db):
+@pytest.mark.parametrize("axis", [None, "axe-1", "axe-2"])
+def test_own_dossier_of_an_agent_is_not_in_the_screening_list(db, axis):
+    application, other = submitted_application(), submitted_application()
+    user = applicant_of(application.organisation)
+    MandateFactory(call=application.call, user=user, axis=axis and axis_of(application.call, axis))
+    assert sees(user, application)
+    found = screening_scope(Application.objects.all(), user)
+    assert set(found) == (set() if axis == "axe-2" else {other})
+
+
+def test_no_role_of_the_state_is_held_over_a_dossier_of_ones_own_side(db):
+    from applications.roles import is_applicant, is_decider, is_screener
+
+    lead, member = OrganisationFactory(), OrganisationFactory()
+    grouping = form_grouping(lead=lead, members=[member], user=applicant_of(lead), at=FIRST_RELEVE)
+    draft = start(session=session_of(the_only_call(), "axe-1", "releve-1"), grouping=grouping)
+    alone = submitted_application()
+    now = timezone.now()
+    for user in (applicant_of(lead), applicant_of(member)):
+        for role in (MandateRole.SCREENER, MandateRole.OFFICER):
+            MandateFactory(call=draft.call, user=user, role=role)
+        assert (is_screener(user, draft, now), is_decider(user, draft, now)) == (False, False)
+        assert (is_screener(user, alone, now), is_decider(user, alone, now)) == (True, True)
+    # Once gone from the organisation, the mandate holds again.
+    row = applicant_of(member).affiliations.get()
+    row.ends_at = now - timedelta(seconds=1)
+    row.save()
+    assert is_screener(row.user, draft, now)
+    assert is_applicant(applicant_of(lead), draft, now)
+
+
+def test_screener_of_ones_own_dossier_acts_no_more_than_a_stranger(client, db):
     application = submitted_application()
     user = applicant_of(application.organisation)
-    MandateFactory(call=application.call, user=user, axis=axis_of(application.call, "axe-2"))
-    assert sees(user, application)
-    assert not screening_scope(Application.objects.all(), user).exists()
+    MandateFactory(call=application.call, user=user)
+    sign_in(client, user)
+    for name in ("screening_detail", "screening_admissible", "screening_inadmissible", "screening_request"):
+        assert client.get(reverse(name, args=[application.pk])).status_code == 404, name
+    assert client.get(reverse("application_detail", args=[application.pk])).status_code == 200
