@@ -6,13 +6,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from applications.models import Application
+from applications.permissions import own_dossiers
 from applications.roles import AGENT_ROLES
 from calls.enums import MandateRole
 from calls.permissions import Scope, territory_scope
-from conventions.enums import ConventionState
-from conventions.models import Batch, Convention
+from conventions.enums import ConventionState, RevisionKind
+from conventions.models import Batch, Convention, Revision
 from core.navigation import once
-from territories.models import Affiliation, Grouping
+from territories.models import Affiliation
 
 
 def visible_conventions(queryset: QuerySet[Convention], user: Any) -> QuerySet[Convention]:
@@ -35,11 +36,7 @@ def _in_scope(scope: Scope) -> Q:
 
 def _of_beneficiaries(user: Any) -> Q:
     """The lead's own people, and those of the other members of its grouping."""
-    mine = Affiliation.objects.current(timezone.now()).filter(user=user).values("organisation_id")
-    members = Grouping.members.through.objects.filter(
-        grouping=OuterRef("application__grouping_id"), organisation__in=mine
-    )
-    return Q(application__organisation_id__in=mine) | Q(Exists(members))
+    return own_dossiers(user, timezone.now(), "application__")
 
 
 def agent_scope(user: Any) -> Scope:
@@ -48,10 +45,12 @@ def agent_scope(user: Any) -> Scope:
 
 
 def agent_conventions(user: Any) -> QuerySet[Convention]:
-    """Conventions that a person sees as an agent of the State, not as a beneficiary."""
+    """Conventions that a person sees as an agent of the State, not as a beneficiary: those of their own organisations
+    are not among them."""
     if not getattr(user, "is_authenticated", False):
         return Convention.objects.none()
-    return Convention.objects.visible_to(user).filter(_in_scope(agent_scope(user)))
+    seen = Convention.objects.visible_to(user).filter(_in_scope(agent_scope(user)))
+    return seen.exclude(_of_beneficiaries(user))
 
 
 def visible_batches(user: Any) -> QuerySet[Batch]:
@@ -60,10 +59,11 @@ def visible_batches(user: Any) -> QuerySet[Batch]:
 
 
 def awaiting_signature(user: Any) -> QuerySet[Convention]:
-    """What a signatory of the State may sign now, by their mandates."""
+    """What a signatory of the State may sign now, by their mandates; never for both parties."""
     scope = territory_scope(user, [MandateRole.SIGNATORY], timezone.now())
     waiting = Convention.objects.visible_to(user).filter(state=ConventionState.BENEFICIARY_SIGNED)
-    return waiting.filter(_in_scope(scope))
+    signed = Revision.objects.filter(convention=OuterRef("pk"), kind=RevisionKind.BENEFICIARY, signed_by=user)
+    return waiting.filter(_in_scope(scope)).exclude(_of_beneficiaries(user)).exclude(Exists(signed))
 
 
 def is_signatory(user: Any) -> bool:

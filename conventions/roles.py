@@ -54,6 +54,6 @@ def is_beneficiary(user: Any, convention: "Convention", at: datetime) -> bool:
 
 
 def _is_mandated(user: Any, convention: "Convention", role: MandateRole, at: datetime) -> bool:
-    """A recusal from the dossier closes what follows it too."""
+    """A recusal from the dossier closes what follows it too; no mandate holds over one's own organisation."""
     held = mandates_over(user, convention.application, at).filter(role=role).exists()
     return held and not is_denied(user, convention.application)

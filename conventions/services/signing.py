@@ -23,8 +23,9 @@ from core.errors import Refused
 from core.idempotency import idempotent
 from core.journal import record
 from core.locks import exclusive
+from core.money import NBSP
 from core.series import take_number
-from core.signing.revision import describe_revision
+from core.signing.revision import SignedRevision, describe_revision
 from core.signing.sign import sign
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
         if not CONVENTION.holds(user, locked, name, at):
             raise Refused("La signature attendue n’est pas la vôtre.")
         CONVENTION.check(locked, name, at)
+        _refuse_both_parties(locked, kind, user)
         if what_is_signed(locked) != shown_sha256:
             raise Refused("Le document a changé depuis que vous l’avez ouvert. Rechargez la page et relisez-le.")
         confirmation = consume(user=user, act=SIGN_ACT, content_sha256=shown_sha256, at=at)
@@ -91,6 +93,17 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
         )
         command.answer = {"signing": str(signing.pk)}
     return signing
+
+
+def _refuse_both_parties(convention: Convention, kind: RevisionKind, user: "User") -> None:
+    """A contract is between two: whoever signed for the beneficiary never signs for the State, even since gone there."""
+    if (
+        kind == RevisionKind.STATE
+        and convention.revisions.filter(kind=RevisionKind.BENEFICIARY, signed_by=user).exists()
+    ):
+        raise Refused(
+            f"Vous avez signé cette convention pour la collectivité{NBSP}: une autre personne signe pour l’État."
+        )
 
 
 def complete_signing(*, signing_id: str) -> SigningState | None:
@@ -161,13 +174,27 @@ def _capacity(signing: Signing) -> str:
 
 
 def _store(signing: Signing) -> None:
-    """One transaction: same base bytes, revision, state, money, journal. A refusal of the ledger fails the signing."""
+    """One transaction: same base bytes, revision, state, money, journal. A refusal of the ledger fails the signing.
+
+    The files are read and described before it: no byte is fetched while the convention is locked.
+    """
+    signed = _described(signing)
     try:
         with transaction.atomic():
-            _store_under_lock(signing)
+            _store_under_lock(signing, signed)
     except Refused as refusal:
         _give_up(signing, refusal.message)
     signing.refresh_from_db()
+
+
+def _described(signing: Signing) -> SignedRevision:
+    """What the bytes made hold, read from the files that are kept."""
+    assert signing.produced_file is not None
+    base = Revision.objects.select_related("file").get(convention=signing.convention, sha256=signing.base_sha256)
+    _, field_name = _BY_KIND[RevisionKind(signing.kind)]
+    return describe_revision(
+        files.read(base.file), files.read(signing.produced_file), field_name, trust=keyring.trust_material()
+    )
 
 
 def _give_up(signing: Signing, reason: str) -> None:
@@ -190,23 +217,27 @@ def _give_up(signing: Signing, reason: str) -> None:
     signing.refresh_from_db()
 
 
-def _store_under_lock(signing: Signing) -> None:
+def _store_under_lock(signing: Signing, signed: SignedRevision) -> None:
+    """``signed`` was described before the lock: here its SHA-256 alone are compared with the rows."""
     convention = (
         Convention.objects.select_for_update(of=("self",))
         .select_related("application__axis", "application__call")
         .get(pk=signing.convention_id)
     )
-    locked = Signing.objects.select_for_update(of=("self",)).select_related("user", "confirmation").get(pk=signing.pk)
+    locked = (
+        Signing.objects.select_for_update(of=("self",))
+        .select_related("user", "confirmation", "produced_file")
+        .get(pk=signing.pk)
+    )
     if locked.state != SigningState.PRODUCED or locked.produced_file is None:
         return
     base = convention.current_revision()
-    if base is None or base.sha256 != locked.base_sha256:
+    if base is None or not base.sha256 == locked.base_sha256 == signed.base_sha256:
         raise Refused("Le document a reçu une autre signature entre-temps.")
+    if locked.produced_file.sha256 != signed.sha256:
+        raise Refused("Le fichier signé n’est pas celui qui a été examiné.")
     kind = RevisionKind(locked.kind)
-    name, field_name = _BY_KIND[kind]
-    signed = describe_revision(
-        files.read(base.file), files.read(locked.produced_file), field_name, trust=keyring.trust_material()
-    )
+    name, _ = _BY_KIND[kind]
     revision = keep_revision(
         convention=convention,
         kind=kind,

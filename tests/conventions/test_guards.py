@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from conventions.models import Convention, Repayment, Report, Revision, TemplateArticle
 from core import files
+from tests.factories.accounts import AgentFactory
 from tests.factories.conventions import ConventionWorld
 
 
@@ -22,7 +23,7 @@ def refused(statement, *values):
     return False
 
 
-def add_revision(convention, kind, base, content):
+def add_revision(convention, kind, base, content, signed_by=None):
     stored = files.store(content=content, name="x.pdf", kind="x", media_type="application/pdf", actor_id=None)
     return Revision.objects.create(
         convention=convention,
@@ -31,6 +32,7 @@ def add_revision(convention, kind, base, content):
         sha256=stored.sha256,
         size=stored.size,
         base_sha256=base,
+        signed_by=signed_by,
         created_at=timezone.now(),
     )
 
@@ -93,6 +95,16 @@ def test_same_bytes_are_one_revision_only(db):
     add_revision(first, "rendered", "", b"same")
     with pytest.raises(DatabaseError), transaction.atomic():
         add_revision(second, "rendered", "", b"same")
+
+
+def test_one_person_does_not_sign_both_revisions(convention):
+    one, other = AgentFactory(), AgentFactory()
+    base = add_revision(convention, "rendered", "", b"a")
+    base = add_revision(convention, "sealed", base.sha256, b"ab")
+    base = add_revision(convention, "beneficiary", base.sha256, b"abc", signed_by=one)
+    with pytest.raises(DatabaseError, match="both parties"), transaction.atomic():
+        add_revision(convention, "state", base.sha256, b"abcd", signed_by=one)
+    assert add_revision(convention, "state", base.sha256, b"abcde", signed_by=other).pk
 
 
 def test_repayment_is_not_decided_unheard(convention):

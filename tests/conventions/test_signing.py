@@ -2,19 +2,24 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Confirmation
 from budget.models import AwardBalance
 from budget.services import release
+from calls.enums import MandateRole
 from conventions.enums import ConventionState, SigningState
 from conventions.models import Convention, Signing
+from conventions.permissions import awaiting_signature
+from conventions.roles import is_signatory
 from conventions.services import signing as services
 from conventions.services import writing
 from conventions.services.signing import SIGN_ACT, complete_signing, start_signing, what_is_signed
@@ -25,6 +30,7 @@ from core.idempotency import KeyReused
 from core.models import JournalEntry, OutboxMessage
 from core.signing.keys import SigningError
 from tests.factories.accounts import confirmed
+from tests.factories.budget import make_mandate
 from tests.factories.conventions import (
     SIGNED,
     ConventionWorld,
@@ -122,6 +128,72 @@ def test_state_does_not_sign_before_the_beneficiary(db):
     world = ConventionWorld(1)
     with pytest.raises(Refused):
         begin_signing(world.sealed(), world.signatory)
+
+
+def test_nobody_signs_for_both_parties(db):
+    """A legal representative who is also mandated to sign for the State signs for the first alone."""
+    world = ConventionWorld(1)
+    convention = world.sealed()
+    both = representative_of(convention)
+    make_mandate(both, world.call, MandateRole.SIGNATORY)
+    sign_as(convention, both)
+    before = counts(convention)
+    assert not is_signatory(both, convention, SIGNED)
+    assert not awaiting_signature(both).exists()
+    with pytest.raises(Refused, match="n’est pas la vôtre"):
+        begin_signing(convention, both)
+    assert counts(convention) == before
+
+
+def test_whoever_signed_for_the_beneficiary_and_left_it_does_not_sign_for_the_state(db):
+    world = ConventionWorld(1)
+    convention = world.sealed()
+    both = representative_of(convention)
+    make_mandate(both, world.call, MandateRole.SIGNATORY)
+    sign_as(convention, both)
+    both.affiliations.update(ends_at=SIGNED)
+    later = SIGNED + timedelta(days=1)
+    before = counts(convention)
+    assert is_signatory(both, convention, later)
+    assert not awaiting_signature(both).exists()
+    with pytest.raises(Refused, match="une autre personne signe pour l’État"):
+        begin_signing(convention, both, at=later)
+    assert counts(convention) == before
+    assert sign_as(convention, world.signatory, at=later).state == ConventionState.SIGNED
+
+
+def test_no_file_is_read_or_written_inside_a_transaction(transactional_db, monkeypatch):
+    """Neither the store nor the library of signatures answers while rows are locked."""
+    world = ConventionWorld(1)
+    convention = world.sealed()
+    asked = []
+
+    def outside(real):
+        def answer(*args, **options):
+            asked.append((real.__name__, connection.in_atomic_block))
+            return real(*args, **options)
+
+        return answer
+
+    signing = begin_signing(convention, representative_of(convention))
+    for name in ("_open", "_save"):
+        monkeypatch.setattr(FileSystemStorage, name, outside(getattr(FileSystemStorage, name)))
+    for name in ("sign", "describe_revision"):
+        monkeypatch.setattr(services, name, outside(getattr(services, name)))
+    assert complete_signing(signing_id=str(signing.pk)) == SigningState.STORED
+    assert {name for name, _ in asked} >= {"_open", "_save"}
+    assert len(asked) == 6
+    assert not [name for name, is_inside in asked if is_inside]
+
+
+def test_bytes_that_are_not_those_described_are_not_kept(db, monkeypatch):
+    convention = ConventionWorld(1).sealed()
+    signing = begin_signing(convention, representative_of(convention))
+    real = services._described
+    monkeypatch.setattr(services, "_described", lambda row: replace(real(row), sha256="0" * 64))
+    assert complete_signing(signing_id=str(signing.pk)) == SigningState.FAILED
+    assert state_of(convention) == ConventionState.SEALED
+    assert convention.revisions.count() == 2
 
 
 def test_pending_convention_is_not_signed(db):
