@@ -2,18 +2,37 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from core.components import states
-from core.navigation import register
-from jury.permissions import follows_juries, is_juror, reader_scope
+from calls.enums import MandateRole
+from calls.permissions import territory_scope
+from core.navigation import counted, register
+from jury.enums import DecisionListState, EvaluationState
+from jury.permissions import follows_juries, is_juror, own_evaluations, reader_scope, visible_lists
 
 
 def _reads_decisions(user: Any) -> bool:
     return bool(reader_scope(user))
 
 
-register("Jury", "Mes évaluations", "jury_desk", visible=is_juror, order=35)
+def to_evaluate(user: Any) -> str:
+    """Seats of the person that are not handed in."""
+    rows = own_evaluations(user).exclude(state=EvaluationState.SUBMITTED)
+    return counted(rows.count(), "dossier à évaluer", "dossiers à évaluer")
+
+
+def to_release(user: Any) -> str:
+    """Lists that another person prepared, for whoever releases."""
+    if not territory_scope(user, [MandateRole.RELEASER], timezone.now()):
+        return ""
+    rows = visible_lists(user).filter(state=DecisionListState.PREPARED)
+    return counted(rows.count(), "liste de décisions à libérer", "listes de décisions à libérer")
+
+
+register("Jury", "Mes évaluations", "jury_desk", visible=is_juror, order=35, todo=to_evaluate)
 register("Jury", "Suivi des jurys", "jury_index", visible=follows_juries, order=36)
-register("Décisions", "Listes de décisions", "decision_index", visible=_reads_decisions, order=40)
+register("Décisions", "Listes de décisions", "decision_index", visible=_reads_decisions, order=40, todo=to_release)
 
 states.register(
     {

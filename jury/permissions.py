@@ -138,6 +138,20 @@ def readable_evaluations(user: Any, jury: Jury | None = None) -> QuerySet[Evalua
     return base.filter(Q(juror__in=seats_of(user)) | others)
 
 
+def reads_every_mark(user: Any, jury: Jury) -> bool:
+    """Whether the person reads all that the ranking of this jury stands on: each dossier, each mark handed in."""
+    dossiers = Application.objects.filter(session_id=jury.session_id, state=ApplicationState.ADMISSIBLE)
+    if dossiers.exclude(pk__in=dossiers_of(jury, user).values("pk")).exists():
+        return False
+    given = Evaluation.objects.filter(juror__jury=jury, application__in=dossiers, state=EvaluationState.SUBMITTED)
+    return not given.exclude(pk__in=readable_evaluations(user, jury).values("pk")).exists() and not _owes(user, jury)
+
+
+def _owes(user: Any, jury: Jury) -> bool:
+    """Whether the person still has marks of their own to hand in: until then some may come that they will not read."""
+    return own_evaluations(user).filter(juror__jury=jury).exclude(state=EvaluationState.SUBMITTED).exists()
+
+
 def reads_names(user: Any, jury: Jury) -> bool:
     """Whether jurors are named to this person: only within the jury. Everybody else reads « Juré 1 », « Juré 2 »."""
     return seats_of(user).filter(jury=jury).exists()

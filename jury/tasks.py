@@ -12,23 +12,27 @@ from jury.models import Deliberation
 
 @outbox.handler("jury.minutes")
 def write_minutes(payload: dict[str, Any]) -> None:
-    """Renders the minutes outside any transaction, then attaches them once; played again, it changes nothing."""
+    """Renders and stores the minutes outside any transaction, then attaches them once; played again, nothing changes.
+
+    Two workers at once store the same bytes twice and attach one of the two.
+    """
     found = Deliberation.objects.select_related("jury__session__axis__call", "jury__grid").filter(
         pk=payload["deliberation"], state=DeliberationState.CLOSED, minutes_file__isnull=True
     )
     deliberation = found.first()
     if deliberation is None:
         return
-    content = render_minutes(deliberation)
+    # The store may be far away: nothing is locked while it answers.
+    stored = files.store(
+        content=render_minutes(deliberation),
+        name=f"{deliberation.minutes_number}.pdf",
+        kind=KIND,
+        media_type="application/pdf",
+        actor_id=None,
+    )
     with transaction.atomic():
         locked = Deliberation.objects.select_for_update(of=("self",)).get(pk=deliberation.pk)
         if locked.minutes_file_id is not None:
             return
-        locked.minutes_file = files.store(
-            content=content,
-            name=f"{locked.minutes_number}.pdf",
-            kind=KIND,
-            media_type="application/pdf",
-            actor_id=None,
-        )
+        locked.minutes_file = stored
         locked.save(update_fields=["minutes_file"])

@@ -11,7 +11,15 @@ class RefusableForm(forms.Form):
     """A form that shows a service's refusal at its field."""
 
     def refuse(self, refusal: Refused) -> None:
-        """At the field of the refusal when this form has it and shows it, else above the form."""
+        """At the field of the refusal when this form has it and shows it, else above the form.
+
+        A refusal that speaks of several fields names them in ``data["fields"]``.
+        """
+        several = {name: text for name, text in refusal.data.get("fields", {}).items() if name in self.fields}
+        if several:
+            for name, text in several.items():
+                self.add_error(name, text)
+            return
         field = refusal.field if refusal.field in self.fields else None
         if field is not None and self.fields[field].widget.is_hidden:
             field = None

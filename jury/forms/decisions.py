@@ -25,6 +25,13 @@ class WaitingListForm(ListForm):
     applications = forms.MultipleChoiceField(
         label="Dossiers de la liste d’attente", widget=forms.CheckboxSelectMultiple
     )
+    motive = forms.CharField(
+        label="Motif, si vous ne suivez pas l’ordre",
+        help_text="Envoyé aux collectivités retenues. Obligatoire si un dossier mieux placé n’est pas retenu.",
+        widget=textarea(3),
+        required=False,
+        max_length=3000,
+    )
 
     def __init__(self, *args: Any, opinions: list[Opinion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,7 +67,11 @@ class DecisionForm(RefusableForm):
     def __init__(self, *args: Any, decision: Decision, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         axis = decision.decision_list.deliberation.jury.session.axis
-        outcomes = [(value, label.capitalize()) for value, label in Outcome.choices]
+        outcomes = [
+            (value, label.capitalize())
+            for value, label in Outcome.choices
+            if value != Outcome.WAITLISTED or axis.call.has_waiting_list
+        ]
         self.fields["outcome"].choices = outcomes  # type: ignore[attr-defined]
         others = Axis.objects.filter(call_id=axis.call_id).exclude(pk=axis.pk).order_by("position")
         self.fields["redirected_to"].queryset = others  # type: ignore[attr-defined]

@@ -13,6 +13,11 @@ from jury.forms.base import RefusableForm, choices_with_empty, textarea
 from jury.models import Deliberation, Juror, Opinion
 from jury.services import AttendanceInput, OpinionInput
 
+BLOCK_CHANGED = (
+    "Les dossiers fermes ont changé depuis que vous avez lu cette page : rien n’est confirmé. "
+    "Relisez le tableau, puis confirmez de nouveau."
+)
+
 
 class SummonForm(RefusableForm):
     held_at = forms.DateTimeField(
@@ -92,9 +97,17 @@ class OpinionForm(RefusableForm):
     )
 
     def __init__(
-        self, *args: Any, deliberation: Deliberation, application: Application, known: Opinion | None, **kwargs: Any
+        self,
+        *args: Any,
+        deliberation: Deliberation,
+        application: Application,
+        known: Opinion | None,
+        reads_every_mark: bool,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if not reads_every_mark:
+            self.fields["motive"].help_text = "Obligatoire : vous ne lisez pas toutes les notes."
         axis = deliberation.jury.session.axis
         outcomes = [
             (value, label.capitalize())
@@ -128,7 +141,10 @@ class OpinionForm(RefusableForm):
 
 
 class BlockForm(RefusableForm):
-    """One motive for all that stands below the line, asked when something does; dossiers ticked are left apart."""
+    """One motive for all that stands below the line, asked when something does; dossiers ticked are left apart.
+
+    ``shown`` is the SHA-256 of what the page listed: an old page confirms nothing.
+    """
 
     below = forms.ChoiceField(label="Dossiers au-dessous de la ligne", widget=forms.RadioSelect)
     motive = forms.CharField(label="Motif pour ces dossiers", widget=textarea(3), required=True, max_length=3000)
@@ -138,11 +154,20 @@ class BlockForm(RefusableForm):
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
+    shown = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
 
     def __init__(
-        self, *args: Any, dossiers: list[Application], has_below: bool, has_waiting_list: bool, **kwargs: Any
+        self,
+        *args: Any,
+        dossiers: list[Application],
+        has_below: bool,
+        has_waiting_list: bool,
+        sha256: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["shown"] = sha256
+        self.sha256 = sha256
         below = [Outcome.REFUSED] + ([Outcome.WAITLISTED] if has_waiting_list else [])
         self.fields["below"].choices = [  # type: ignore[attr-defined]
             (value.value, str(value.label).capitalize()) for value in below
@@ -152,3 +177,13 @@ class BlockForm(RefusableForm):
         ]
         if not has_below:
             del self.fields["below"], self.fields["motive"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("shown") != self.sha256:
+            self.add_error(None, BLOCK_CHANGED)
+            # The page is drawn again with the table as it stands: what it shows is what is sent back next.
+            renewed: Any = self.data.copy()  # type: ignore[attr-defined]
+            renewed["shown"] = self.sha256
+            self.data = renewed
+        return cleaned

@@ -22,6 +22,10 @@ from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_lis
 from jury.workflow import DECISION_LIST
 
 STALE = "Cette liste a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
+OUT_OF_ORDER = (
+    "Les dossiers retenus ne sont pas les premiers de la liste d’attente, ou vous ne la voyez pas en entier : "
+    "indiquez pourquoi."
+)
 
 
 @transaction.atomic
@@ -46,19 +50,43 @@ def prepare_list(
 
 @transaction.atomic
 def award_from_waiting_list(
-    *, deliberation: Deliberation, title: str, applications: Iterable[Any], at: datetime, actor: User
+    *,
+    deliberation: Deliberation,
+    title: str,
+    applications: Iterable[Any],
+    at: datetime,
+    actor: User,
+    motive: str = "",
 ) -> DecisionList:
-    """A list that awards dossiers of the waiting list, as asked, in its order. Raises Refused."""
+    """A list that awards dossiers of the waiting list, as asked. Raises Refused.
+
+    In the order of the list without ``motive``; out of it, ``motive`` says why to those awarded and is needed.
+    """
     locked = lock_deliberation(deliberation)
-    opinions = locked.opinions.filter(
-        application__in=list(applications), application__state=ApplicationState.WAITLISTED
-    ).select_related("application")
-    rows = list(opinions.order_by("rank", "pk"))
+    wanted = {str(key) for key in applications}
+    waiting = locked.opinions.filter(application__state=ApplicationState.WAITLISTED)
+    queue = list(
+        waiting.exclude(
+            application__in=in_another_list(waiting.values_list("application_id", flat=True)).values("application")
+        )
+        .select_related("application")
+        .order_by("rank", "pk")
+    )
+    rows = [opinion for opinion in queue if str(opinion.application_id) in wanted]
+    # Whoever does not see the whole list cannot tell its order, and is told nothing of it: they always say why.
+    in_order = rows == queue[: len(rows)] and not _hides_some(locked, actor)
+    if rows and not in_order and not motive.strip():
+        raise Refused(OUT_OF_ORDER, field="motive")
     for opinion in rows:
         opinion.outcome = Outcome.AWARDED
         opinion.amount_proposed = opinion.application.amount_requested
-        opinion.motive = "Retenu depuis la liste d’attente, dans son ordre."
+        opinion.motive = motive.strip() or "Retenu depuis la liste d’attente, dans son ordre."
     return _create_list(locked, title, rows, at, actor)
+
+
+def _hides_some(deliberation: Deliberation, user: User) -> bool:
+    """Whether a dossier of this deliberation is out of the person's sight (recusal, territory)."""
+    return deliberation.opinions.exclude(application__in=Application.objects.visible_to(user)).exists()
 
 
 def _create_list(
@@ -129,6 +157,7 @@ def edit_decision(
     authorise(DECISION_LIST, actor, locked, "mark_prepared", at)
     _refuse_unless_preparing(locked, version)
     current = Decision.objects.select_related("application").get(pk=decision.pk)
+    current.decision_list = locked
     refuse_if_recused(actor, current.application)
     _refuse_content(current, outcome, amount, motive, redirected_to)
     before = {"outcome": current.outcome, "amount": str(current.amount_granted or "")}
@@ -159,6 +188,11 @@ def _refuse_content(
 ) -> None:
     if outcome not in Outcome.values:
         raise Refused("Choisissez la décision.", field="outcome")
+    if (
+        outcome == Outcome.WAITLISTED
+        and not decision.decision_list.deliberation.jury.session.axis.call.has_waiting_list
+    ):
+        raise Refused("Cet appel n’a pas de liste d’attente.", field="outcome")
     if outcome == Outcome.REDIRECTED and redirected_to is None:
         raise Refused("Indiquez le guichet vers lequel le dossier est réorienté.", field="redirected_to")
     if outcome == Outcome.AWARDED:

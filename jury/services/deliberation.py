@@ -1,7 +1,7 @@
 """The plenary meeting: summons, attendance, opinions, closing."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from jury import notifications
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
+from jury.permissions import reads_every_mark
 from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
 from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_recused
 from jury.workflow import DELIBERATION, is_chair, is_officer
@@ -126,7 +127,8 @@ def record_opinion(
     """Writes, or rewrites while the meeting is open, the jury's opinion on one dossier.
 
     Refused without the item's quorum, against the majority, or without the motive that a departure from the order
-    of merit needs. ``actor`` is the chair, or an officer as secretary; never someone recused from the dossier.
+    of merit needs (always asked of whoever may not read every mark). ``actor`` is the chair, or an officer as
+    secretary; never someone recused from the dossier.
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
@@ -143,13 +145,7 @@ def record_opinion(
     merit = full_merit(locked.jury)
     _refuse_content(locked, application, opinion)
     departs = departs_from_merit(merit, str(application.pk), opinion.outcome, opinion.amount)
-    if not opinion.motive.strip() and (departs or opinion.outcome != Outcome.AWARDED):
-        raise Refused(
-            "Motivez cet avis : il s’écarte de l’ordre du classement ou du montant demandé."
-            if opinion.outcome == Outcome.AWARDED
-            else "Motivez cet avis : il n’est pas favorable.",
-            field="motive",
-        )
+    _refuse_without_motive(locked.jury, opinion, departs, actor)
     recorded = _write_opinion(locked, application, opinion, merit, departs)
     note(
         locked.jury,
@@ -165,6 +161,18 @@ def record_opinion(
         },
     )
     return recorded
+
+
+def _refuse_without_motive(jury: Jury, opinion: OpinionInput, departs: bool, actor: User) -> None:
+    """Whoever may not read every mark always gives a motive: being asked for one, or not, would tell the ranking."""
+    if opinion.motive.strip():
+        return
+    if opinion.outcome != Outcome.AWARDED:
+        raise Refused("Motivez cet avis : il n’est pas favorable.", field="motive")
+    if not reads_every_mark(actor, jury):
+        raise Refused("Motivez cet avis.", field="motive")
+    if departs:
+        raise Refused("Motivez cet avis : il s’écarte de l’ordre du classement ou du montant demandé.", field="motive")
 
 
 def _refuse_content(deliberation: Deliberation, application: Application, opinion: OpinionInput) -> None:
@@ -217,11 +225,13 @@ def confirm_block(
     below: str = Outcome.REFUSED,
     motive: str = "",
     called_up: Collection[Any] = (),
+    shown: Mapping[str, bool] | None = None,
 ) -> list[Opinion]:
     """Confirms at once the dossiers whose place no single mark can change; ``called_up`` ids are left for discussion.
 
-    Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``, needed then. Dossiers the actor is
-    recused from, without quorum, or already spoken of are left out. Returns the opinions written.
+    Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``, needed then. Dossiers
+    the actor is recused from, without quorum, or already spoken of are left out. ``shown``, what the person read
+    (dossier id → above the line), leaves to the discussion whatever stands otherwise now. Returns the opinions.
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
@@ -241,6 +251,8 @@ def confirm_block(
         if dossier is None or not found[dossier.pk].is_reached:
             continue
         is_above = row.key in chosen
+        if shown is not None and shown.get(row.key) is not is_above:
+            continue
         written.append(
             Opinion(
                 deliberation=locked,

@@ -85,8 +85,8 @@ def submit_evaluation(
 ) -> Evaluation:
     """Hands in the evaluation, which then never changes. Every criterion is marked or explicitly without opinion.
 
-    The total, out of 20, renormalises the weights over the criteria marked. Raises Refused, naming the field
-    ``mark_<code>`` of the first criterion left out; the same ``key`` again gives the same evaluation.
+    The total, out of 20, renormalises the weights over the criteria marked. Raises Refused, with the sentence of each
+    criterion left out in ``data["fields"]`` (``mark_<code>``); the same ``key`` again gives the same evaluation.
     """
     content = {
         "evaluation": evaluation.pk,
@@ -149,12 +149,14 @@ def _write(evaluation: Evaluation, marks: Mapping[str, MarkInput], comment: str)
 def _complete_total(evaluation: Evaluation, marks: Mapping[str, MarkInput]) -> Total:
     grid = evaluation.juror.jury.grid
     criteria = criteria_of(grid)
-    for criterion in criteria:
-        if criterion.code not in marks:
-            raise Refused(
-                f"Donnez une note sur « {criterion.label} », ou choisissez « sans avis ».",
-                field=f"mark_{criterion.code}",
-            )
+    missing = {
+        f"mark_{criterion.code}": f"Donnez une note sur « {criterion.label} », ou choisissez « sans avis »."
+        for criterion in criteria
+        if criterion.code not in marks
+    }
+    if missing:
+        field, sentence = next(iter(missing.items()))
+        raise Refused(sentence, field=field, data={"fields": missing})
     given: dict[str, Any] = {code: item.mark for code, item in marks.items()}
     total = total_of(criteria, given, grid.maximum)
     if total is None:

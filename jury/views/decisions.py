@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from applications.enums import ApplicationState
+from applications.models import Application
 from core.errors import Refused
 from core.exports import csv_response
 from jury import services
@@ -47,9 +48,15 @@ def decision_index(request: HttpRequest) -> HttpResponse:
         .annotate(count=Count("decisions"), total=Sum("decisions__amount_granted"))
         .order_by("-created_at", "-pk")
     )
+    # One filter, hence one join: the count is of the dossiers that await a decision and that the reader sees.
     awaiting = (
         visible_deliberations(request.user)
-        .filter(state=DeliberationState.CLOSED, opinions__application__state=ApplicationState.ADMISSIBLE)
+        .filter(
+            state=DeliberationState.CLOSED,
+            opinions__application__in=Application.objects.visible_to(request.user).filter(
+                state=ApplicationState.ADMISSIBLE
+            ),
+        )
         .select_related("jury__session__axis")
         .annotate(count=Count("opinions"))
         .order_by("-closed_at", "pk")

@@ -1,5 +1,6 @@
 """The meeting: summons, attendance, opinions, block, closing, minutes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -8,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.confirmations import content_digest
 from applications.models import Application
 from core import files
 from core.errors import Refused
@@ -17,8 +19,9 @@ from jury.forms import AttendanceForm, BlockForm, ListForm, OpinionForm, SummonF
 from jury.meeting import Presence, quorum
 from jury.minutes import attendance_of
 from jury.models import Deliberation
-from jury.permissions import dossiers_of, may_read_minutes, readable_evaluations, visible_opinions
+from jury.permissions import dossiers_of, may_read_minutes, readable_evaluations, reads_every_mark, visible_opinions
 from jury.queries import Merit, jury_dossiers, merit_of
+from jury.ranking import Ranked
 from jury.services.deliberation import quorums
 from jury.views.found import (
     chaired_deliberation,
@@ -136,7 +139,13 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
     jury = deliberation.jury
     application = jury_dossier(request, jury, dossier)
     known = deliberation.opinions.filter(application=application).first()
-    form = OpinionForm(request.POST or None, deliberation=deliberation, application=application, known=known)
+    form = OpinionForm(
+        request.POST or None,
+        deliberation=deliberation,
+        application=application,
+        known=known,
+        reads_every_mark=reads_every_mark(request.user, jury),
+    )
     if request.method == "POST" and form.is_valid():
         try:
             services.record_opinion(
@@ -163,31 +172,52 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
     return render(request, "jury/opinion.html", context)
 
 
+@dataclass(frozen=True)
+class FirmLine:
+    """A dossier that no single mark can move; ``is_in`` when it stands above the line."""
+
+    dossier: Application
+    row: Ranked
+    is_in: bool
+
+
+def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
+    """What the block would confirm, on what the reader may read, in order of merit."""
+    waiting = _waiting(request, deliberation)
+    merit = _merit(request, deliberation, waiting)
+    agenda, chosen = merit.agenda(), set(merit.selection.chosen)
+    ranks = {row.key: row for row in merit.ranked}
+    lines = [FirmLine(row, ranks[str(row.pk)], str(row.pk) in chosen) for row in waiting if str(row.pk) not in agenda]
+    return sorted(lines, key=lambda line: line.row.rank)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     """Confirm at once what no single mark can change."""
     deliberation = chaired_deliberation(request, pk)
-    waiting = _waiting(request, deliberation)
-    merit = _merit(request, deliberation, waiting)
-    agenda = merit.agenda()
-    ranks = {row.key: row for row in merit.ranked}
-    firm = [row for row in waiting if str(row.pk) not in agenda]
-    firm.sort(key=lambda row: ranks[str(row.pk)].rank)
-    call = deliberation.jury.session.axis.call
-    chosen = set(merit.selection.chosen)
-    has_below = any(str(row.pk) not in chosen for row in firm)
-    form = BlockForm(request.POST or None, dossiers=firm, has_below=has_below, has_waiting_list=call.has_waiting_list)
+    lines = _firm(request, deliberation)
+    shown = {str(line.dossier.pk): line.is_in for line in lines}
+    asked = {str(line.dossier.pk): line.dossier.amount_requested for line in lines}
+    form = BlockForm(
+        request.POST or None,
+        dossiers=[line.dossier for line in lines],
+        has_below=not all(shown.values()),
+        has_waiting_list=deliberation.jury.session.axis.call.has_waiting_list,
+        sha256=content_digest({key: [shown[key], str(amount)] for key, amount in asked.items()}),
+    )
     if request.method == "POST" and form.is_valid():
         try:
             written = services.confirm_block(
-                deliberation=deliberation, at=timezone.now(), actor=person(request), **form.cleaned_data
+                deliberation=deliberation,
+                at=timezone.now(),
+                actor=person(request),
+                **{**form.cleaned_data, "shown": shown},
             )
         except Refused as refusal:
             form.refuse(refusal)
         else:
             messages.success(request, f"{len(written)} avis confirmés en bloc.")
             return redirect("deliberation_detail", pk=pk)
-    lines = [{"dossier": row, "row": ranks[str(row.pk)], "is_in": str(row.pk) in chosen} for row in firm]
     return render(request, "jury/block.html", {"deliberation": deliberation, "form": form, "lines": lines})
 
 

@@ -12,7 +12,7 @@ from core import outbox
 from core.errors import Refused
 from jury import services
 from jury.enums import EvaluationState
-from jury.models import Evaluation, Opinion
+from jury.models import Evaluation, Juror, Opinion
 from jury.permissions import may_read_minutes, readable_evaluations
 from tests.factories.accounts import sign_in
 from tests.factories.applications import pdf
@@ -308,3 +308,47 @@ def test_an_ended_mandate_closes_the_desk_at_the_next_request(client, db):
     assert client.get(reverse("jury_desk")).status_code == 200
     Mandate.objects.filter(user=world.users[0]).update(ends_at=HELD)
     assert client.get(reverse("jury_desk")).status_code == 404
+
+
+def test_secretary_who_reads_no_mark_learns_nothing_of_the_ranking_from_the_opinion(client, db):
+    """Two worlds: the dossier comes first or last; the page and its refusals are the same bytes."""
+    said = []
+    for values in ([5, 1], [1, 5]):
+        point = transaction.savepoint()
+        world = JuryWorld(dossiers=2, amount="10000.00")
+        world.assign()
+        world.submit_all(values)
+        deliberation = world.meet()
+        sign_in(client, world.officer)
+        dossier = world.applications[0]
+        url = reverse("deliberation_opinion", kwargs={"pk": deliberation.pk, "dossier": dossier.pk})
+        page = client.get(url).content.decode()
+        assert "la règle ne le retient pas" not in page
+        assert "tient dans l’enveloppe" not in page
+        refused = client.post(url, {"outcome": "awarded", "amount": "10 000,00", "motive": "", "casting_vote": ""})
+        assert refused.status_code == 200
+        assert "Motivez cet avis." in refused.content.decode()
+        assert "s’écarte" not in refused.content.decode()
+        assert not deliberation.opinions.exists()
+        said.append(re.findall(r"Motivez[^<]*", refused.content.decode()))
+        transaction.savepoint_rollback(point)
+    assert said[0] == said[1]
+
+
+def test_chair_who_still_owes_marks_always_gives_a_motive(db):
+    world = JuryWorld(dossiers=1, jurors=1, per_dossier=1)
+    world.assign()
+    Juror.objects.filter(pk=world.chair.pk).update(load_max=5)
+    dossier = world.applications[0]
+    mine = services.seat_juror(jury=world.jury, application=dossier, juror=world.chair, at=AT, actor=world.officer)
+    deliberation = world.meet()
+    for submitted in (False, True):
+        if submitted:
+            world.submit(world.evaluation(dossier, world.users[0]), 5)
+        with pytest.raises(Refused) as refusal, transaction.atomic():
+            world.opine(deliberation, dossier, motive="")
+        assert refusal.value.message == "Motivez cet avis."
+        assert not deliberation.opinions.exists()
+    world.submit(mine, 5)
+    chair = type(world.chair_user).objects.get(pk=world.chair_user.pk)
+    assert world.opine(deliberation, dossier, actor=chair, motive="").motive == ""

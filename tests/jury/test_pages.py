@@ -1,5 +1,6 @@
 """Every page of the jury: it opens, says what to do next, and costs the same with 1, 3 and 30 rows."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core import outbox
+from core.models import StoredFile
 from jury import services
 from jury.enums import Outcome
 from tests.factories.accounts import code_of, sign_in
@@ -83,6 +85,16 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert "Donnez une note sur" in short.content.decode()
     evaluation.refresh_from_db()
     assert evaluation.state == "draft"
+    empty = client.post(
+        reverse("evaluation_submit", kwargs={"pk": evaluation.pk}),
+        form_data(evaluation, mark="", mark_benefice="3"),
+    )
+    codes = set(evaluation.juror.jury.grid.criteria.values_list("code", flat=True)) - {"benefice"}
+    errors = empty.context["form"].errors
+    assert set(errors) == {f"mark_{code}" for code in codes}
+    assert all("Donnez une note sur" in errors[name][0] for name in errors)
+    evaluation.refresh_from_db()
+    assert (evaluation.state, evaluation.scores.count()) == ("draft", 5)
     done = client.post(
         reverse("evaluation_submit", kwargs={"pk": evaluation.pk}),
         form_data(evaluation, mark_benefice="sans-avis"),
@@ -186,9 +198,10 @@ def test_the_whole_meeting_by_the_pages(client, db):
         data,
     )
     assert "Motivez cet avis" in refused.content.decode()
+    block_url = reverse("deliberation_block", kwargs={"pk": deliberation.pk})
+    shown = re.search(r'name="shown" value="([0-9a-f]{64})"', client.get(block_url).content.decode())
     block = client.post(
-        reverse("deliberation_block", kwargs={"pk": deliberation.pk}),
-        {"below": "refused", "motive": "Au-delà de l’enveloppe."},
+        block_url, {"below": "refused", "motive": "Au-delà de l’enveloppe.", "shown": shown[1] if shown else ""}
     )
     assert block.status_code == 302
     outcomes = dict(deliberation.opinions.values_list("application_id", "outcome"))
@@ -274,6 +287,46 @@ def test_minutes_are_written_by_the_worker_and_downloaded(client, transactional_
     response = get(client, "deliberation_minutes", pk=deliberation.pk)
     assert response.content.startswith(b"%PDF")
     assert deliberation.minutes_number in response["Content-Disposition"]
+
+
+def test_minutes_are_stored_outside_any_transaction(transactional_db, monkeypatch):
+    from core import files
+    from jury.tasks import write_minutes
+
+    world = JuryWorld(dossiers=1, jurors=2)
+    deliberation = world.deliberated()
+    inside, store = [], files.store
+
+    def watched(**fields):
+        inside.append(connection.in_atomic_block)
+        return store(**fields)
+
+    monkeypatch.setattr(files, "store", watched)
+    write_minutes({"deliberation": deliberation.pk})
+    deliberation.refresh_from_db()
+    assert inside == [False]
+    assert deliberation.minutes_file is not None
+
+
+def test_minutes_attached_by_another_worker_meanwhile_stay(transactional_db, monkeypatch):
+    from core import files
+    from jury.tasks import write_minutes
+
+    world = JuryWorld(dossiers=1, jurors=2)
+    deliberation = world.deliberated()
+    store = files.store
+
+    def slow(**fields):
+        monkeypatch.setattr(files, "store", store)
+        write_minutes({"deliberation": deliberation.pk})
+        return store(**fields)
+
+    monkeypatch.setattr(files, "store", slow)
+    write_minutes({"deliberation": deliberation.pk})
+    first = type(deliberation).objects.get(pk=deliberation.pk).minutes_file
+    assert first is not None
+    assert StoredFile.objects.filter(kind="jury.minutes").count() == 2
+    assert first.pk == StoredFile.objects.filter(kind="jury.minutes").earliest("created_at").pk
 
 
 def test_second_delivery_of_the_minutes_changes_nothing(transactional_db):

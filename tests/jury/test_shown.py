@@ -7,12 +7,13 @@ from uuid import uuid4
 from django.urls import reverse
 
 from accounts.models import Confirmation
+from applications.models import Application
 from budget.models import LedgerEntry
 from jury import services
 from jury.enums import Outcome
 from jury.models import DecisionList
 from tests.factories.accounts import code_of, sign_in
-from tests.factories.jury import DECIDED, JuryWorld
+from tests.factories.jury import DECIDED, HELD, JuryWorld
 
 
 def hidden(content, name):
@@ -87,3 +88,70 @@ def test_release_without_what_was_shown_is_refused(client, db):
     data = {"idempotency_key": str(uuid4()), "confirmation_code": code_of(world.releaser)}
     assert "La liste a changé" in client.post(url, data, follow=True).content.decode()
     assert facts() == before
+
+
+def block_of(client, world, deliberation):
+    """The address of the block and what its page sends back."""
+    sign_in(client, world.chair_user)
+    url = reverse("deliberation_block", kwargs={"pk": deliberation.pk})
+    data = {"below": "refused", "motive": "Au-delà de l’enveloppe."}
+    return url, {**data, "shown": hidden(client.get(url).content.decode(), "shown")}
+
+
+def read_and_met(**shape):
+    world = JuryWorld(dossiers=3, **shape)
+    world.assign()
+    world.submit_all()
+    return world, world.meet()
+
+
+def test_block_whose_amount_changed_since_it_was_shown_is_refused(client, db):
+    world, deliberation = read_and_met(amount="20000.00")
+    url, data = block_of(client, world, deliberation)
+    Application.objects.filter(pk=world.applications[1].pk).update(amount_requested=Decimal("9000.00"))
+    page = client.post(url, data).content.decode()
+    assert "Les dossiers fermes ont changé" in page
+    assert "Au-delà de l’enveloppe." in page
+    assert not deliberation.opinions.exists()
+    again = client.post(url, {**data, "shown": hidden(page, "shown")})
+    assert again.status_code == 302
+
+
+def test_block_whose_line_moved_since_it_was_shown_is_refused(client, db):
+    world, deliberation = read_and_met(amount="20000.00")
+    url, data = block_of(client, world, deliberation)
+    # The second one no longer fits.
+    Application.objects.filter(pk=world.applications[1].pk).update(amount_requested=Decimal("15000.00"))
+    assert "Les dossiers fermes ont changé" in client.post(url, data).content.decode()
+    assert not deliberation.opinions.exists()
+
+
+def test_block_that_gained_a_dossier_since_it_was_shown_is_refused(client, db):
+    world, deliberation = read_and_met()
+    world.opine(deliberation, world.applications[0])
+    url, data = block_of(client, world, deliberation)
+    deliberation.opinions.all().delete()
+    assert "Les dossiers fermes ont changé" in client.post(url, data).content.decode()
+    assert not deliberation.opinions.exists()
+
+
+def test_block_without_what_was_shown_is_refused(client, db):
+    world, deliberation = read_and_met()
+    url, data = block_of(client, world, deliberation)
+    assert "Les dossiers fermes ont changé" in client.post(url, {**data, "shown": ""}).content.decode()
+    assert not deliberation.opinions.exists()
+    assert client.post(url, data).status_code == 302
+    assert deliberation.opinions.count() == 3
+
+
+def test_block_writes_nothing_that_stands_otherwise_than_shown(db):
+    world, deliberation = read_and_met(amount="20000.00")
+    first, second, _ = world.applications
+    written = services.confirm_block(
+        deliberation=deliberation,
+        motive="Au-delà de l’enveloppe.",
+        shown={str(first.pk): True, str(second.pk): False},
+        at=HELD,
+        actor=world.chair_user,
+    )
+    assert [opinion.application_id for opinion in written] == [first.pk]

@@ -1,0 +1,165 @@
+"""The list while it is prepared: the order of the waiting list, what a call allows, what a reader may count."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from applications.enums import AccessEffect, AccessSource
+from applications.models import Access
+from core.errors import Refused
+from core.models import JournalEntry
+from jury import services
+from jury.enums import Outcome
+from jury.models import Decision, DecisionList
+from tests.factories.accounts import sign_in
+from tests.factories.jury import AT, DECIDED, JuryWorld
+
+IN_ORDER = "Retenu depuis la liste d’attente, dans son ordre."
+
+
+def deny(user, application):
+    Access.objects.create(
+        user=user,
+        application=application,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=AT,
+    )
+
+
+def facts():
+    return (
+        DecisionList.objects.count(),
+        list(Decision.objects.order_by("pk").values_list("pk", "outcome", "amount_granted", "motive")),
+        JournalEntry.objects.count(),
+    )
+
+
+@pytest.fixture
+def waiting(db):
+    """A released list, and three dossiers on the waiting list in the order of their marks."""
+    world = JuryWorld(dossiers=4)
+    world.deliberation = world.deliberated([Outcome.AWARDED, *[Outcome.WAITLISTED] * 3])
+    world.release(world.prepared(world.deliberation))
+    return world
+
+
+def award(world, *positions, **fields):
+    return services.award_from_waiting_list(
+        deliberation=world.deliberation,
+        title="Crédits libérés",
+        applications=[world.applications[position].pk for position in positions],
+        at=DECIDED,
+        actor=fields.pop("actor", world.officer),
+        **fields,
+    )
+
+
+def test_first_ones_of_the_waiting_list_need_no_motive(waiting):
+    made = award(waiting, 2, 1)
+    assert [row.application for row in made.decisions.order_by("position")] == waiting.applications[1:3]
+    assert {row.motive for row in made.decisions.all()} == {IN_ORDER}
+
+
+@pytest.mark.parametrize("positions", [(2,), (3,), (1, 3), (2, 3)])
+def test_waiting_list_out_of_its_order_needs_a_motive(waiting, positions):
+    before = facts()
+    with pytest.raises(Refused) as refusal, transaction.atomic():
+        award(waiting, *positions, motive="  ")
+    assert refusal.value.field == "motive"
+    assert facts() == before
+    made = award(waiting, *positions, motive="Seul projet prêt avant la fin de l’année.")
+    assert {row.motive for row in made.decisions.all()} == {"Seul projet prêt avant la fin de l’année."}
+
+
+def test_waiting_list_goes_on_after_those_already_in_a_list(waiting):
+    award(waiting, 1)
+    assert award(waiting, 2).decisions.get().motive == IN_ORDER
+
+
+def test_whoever_does_not_see_the_whole_waiting_list_always_says_why(waiting):
+    deny(waiting.officer, waiting.applications[1])
+    before = facts()
+    for positions in ((2,), (2, 3)):
+        with pytest.raises(Refused) as refusal, transaction.atomic():
+            award(waiting, *positions)
+        assert refusal.value.field == "motive"
+    assert facts() == before
+
+
+def test_waiting_list_page_asks_why_at_the_field(client, waiting):
+    sign_in(client, waiting.officer)
+    url = reverse("decision_list_waiting", kwargs={"pk": waiting.deliberation.pk})
+    data = {"title": "Crédits libérés", "applications": [str(waiting.applications[2].pk)], "motive": ""}
+    before = facts()
+    page = client.post(url, data)
+    assert "motive" in page.context["form"].errors
+    assert facts() == before
+    assert client.post(url, {**data, "motive": "Urgence."}).status_code == 302
+
+
+def preparing(world):
+    return services.prepare_list(deliberation=world.deliberated(), title="Liste", at=DECIDED, actor=world.officer)
+
+
+def test_waiting_list_is_refused_at_its_field_on_a_call_without_one(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.call.has_waiting_list = False
+    world.call.save()
+    created = preparing(world)
+    row = created.decisions.get()
+    before = facts()
+    with pytest.raises(Refused, match="pas de liste d’attente") as refusal, transaction.atomic():
+        services.edit_decision(
+            decision=row,
+            outcome=Outcome.WAITLISTED,
+            amount=None,
+            motive="Faute de crédits.",
+            version=created.version,
+            at=DECIDED,
+            actor=world.officer,
+        )
+    assert refusal.value.field == "outcome"
+    sign_in(client, world.officer)
+    url = reverse("decision_edit", kwargs={"pk": created.pk, "decision": row.pk})
+    assert 'value="waitlisted"' not in client.get(url).content.decode()
+    data = {"outcome": "waitlisted", "amount": "", "motive": "Faute de crédits.", "version": created.version}
+    assert "outcome" in client.post(url, data).context["form"].errors
+    assert facts() == before
+
+
+def test_waiting_list_is_offered_on_a_call_that_has_one(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    created = preparing(world)
+    services.edit_decision(
+        decision=created.decisions.get(),
+        outcome=Outcome.WAITLISTED,
+        amount=Decimal("1.00"),
+        motive="Faute de crédits.",
+        version=created.version,
+        at=DECIDED,
+        actor=world.officer,
+    )
+    assert created.decisions.get().outcome == Outcome.WAITLISTED
+
+
+def test_count_of_dossiers_awaiting_a_list_is_of_those_the_reader_sees(client, db):
+    """Two worlds: a dossier out of the reader's sight awaits a decision, or has had one."""
+    world = JuryWorld(dossiers=3)
+    world.deliberated()
+    hidden = world.applications[0]
+    deny(world.officer, hidden)
+    sign_in(client, world.officer)
+    url = reverse("decision_index")
+    said = []
+    for state in ("admissible", "withdrawn"):
+        type(hidden).objects.filter(pk=hidden.pk).update(state=state)
+        said.append(client.get(url).content.decode())
+    assert all("2 dossiers sans décision" in page for page in said)
+    # The releaser, who sees them all, notices.
+    sign_in(client, world.releaser)
+    assert "2 dossiers sans décision" in client.get(url).content.decode()
+    type(hidden).objects.filter(pk=hidden.pk).update(state="admissible")
+    assert "3 dossiers sans décision" in client.get(url).content.decode()
