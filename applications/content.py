@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any
 
 from applications.models import Application
+from core.models import JournalEntry
 from core.money import amount_text
 
 COLUMNS = (
@@ -61,6 +63,12 @@ def content_of(application: Application) -> dict[str, Any]:
         },
         "attachments": [[row.kind, row.file.sha256] for row in attachments.select_related("file")],
     }
+
+
+def amount_filed(application: Application) -> Decimal | None:
+    """The aid asked for when the dossier was filed, in euros, as the journal holds it; None for a draft."""
+    entry = JournalEntry.objects.filter(chain=application.chain, action="application.submit").order_by("number").last()
+    return None if entry is None else Decimal(entry.data["amount_requested"])
 
 
 def content_sha256(application: Application) -> str:

@@ -228,8 +228,8 @@ class Application(FSMModelMixin, models.Model):
         return bool(self.state == ApplicationState.COMPLETION_REQUESTED)
 
     def open_completion_request(self) -> "CompletionRequest | None":
-        """The request for missing items that awaits its answer, if any."""
-        return self.completion_requests.filter(answered_at__isnull=True).first()
+        """The request that awaits its answer, if any; a dossier set aside or withdrawn meanwhile awaits none."""
+        return self.completion_requests.filter(answered_at__isnull=True).first() if self.clock_is_suspended else None
 
     def is_overdue(self, at: datetime) -> bool:
         """Nobody decided in time: the request is deemed rejected (décret 2018-514, art. 7)."""

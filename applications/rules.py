@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q
 
 from applications.enums import ApplicationState
-from applications.models import Application
+from applications.models import Application, Beneficiary
 from calls.eligibility import AxisVerdict, Candidate, candidate_of, evaluate, rules_version_at
 from calls.enums import RuleKind
 from calls.models import Axis, AxisTerms, Call, Question, RulesVersion
@@ -62,9 +62,15 @@ def is_once_per_organisation(axis: Axis, rules: RulesVersion) -> bool:
 def prior_requests(
     *, call: Call, organisations: Iterable[Organisation], excluding: Application | None = None
 ) -> dict[str, int]:
-    """Requests already filed on each axis of the call by any of the organisations, and not ended without aid."""
-    rows = Application.objects.submitted().filter(call=call, organisation__in=list(organisations))
-    rows = rows.exclude(state__in=WITHOUT_AID)
+    """Requests already filed on each axis of the call by any of the organisations, and not ended without aid.
+
+    Whoever a grouping's request benefits has asked too, whatever its lead.
+    """
+    asking = list(organisations)
+    members = Grouping.members.through.objects.filter(organisation__in=asking)
+    benefits = Beneficiary.objects.filter(organisation__in=asking, application=OuterRef("pk"))
+    theirs = Q(organisation__in=asking) | Q(grouping__in=members.values("grouping")) | Q(Exists(benefits))
+    rows = Application.objects.submitted().filter(theirs, call=call).exclude(state__in=WITHOUT_AID)
     if excluding is not None:
         rows = rows.exclude(pk=excluding.pk)
     counted = rows.order_by().values("axis__code").annotate(filed=Count("pk"))

@@ -113,6 +113,7 @@ WORKFLOW = register(
                     State.SUBMITTED.value,
                     State.COMPLETION_REQUESTED.value,
                     State.ADMISSIBLE.value,
+                    State.WAITLISTED.value,
                 ),
                 State.WITHDRAWN.value,
                 (APPLICANT,),

@@ -1,14 +1,19 @@
 """What every act on a dossier begins and ends with."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from accounts.models import User
-from applications.models import Application
+from applications.content import amount_filed
+from applications.models import Application, Beneficiary, EligibilityRecord
 from applications.permissions import is_denied
 from applications.workflow import WORKFLOW
+from calls.eligibility import AxisVerdict
+from calls.models import RulesVersion
 from core.errors import Refused
 from core.journal import record
+from core.money import euros
 from territories.names import normalise
 
 NOT_YOURS = "Vous n’avez pas, ou plus, le droit de faire cet acte sur ce dossier."
@@ -54,6 +59,38 @@ def move(
         reason=reason,
         data=data,
     )
+
+
+def refuse_more_than_filed(application: Application) -> None:
+    """Once filed, a request is completed, never raised: the others were filed before the session closed."""
+    filed, asked = amount_filed(application), application.amount_requested
+    if filed is not None and asked is not None and asked > filed:
+        raise Refused(
+            f"Vous avez demandé {euros(filed)} au dépôt\u00a0: l’aide demandée ne peut plus dépasser ce montant.",
+            field="amount_requested",
+        )
+
+
+def keep_verdict(application: Application, rules: RulesVersion, verdict: AxisVerdict, at: datetime) -> None:
+    """The verdict of each rule, as it is at ``at``; those kept before it remain."""
+    EligibilityRecord.objects.create(
+        application=application,
+        rules_version=rules,
+        verdict=verdict.verdict,
+        rules=[rule.as_json() for rule in verdict.rules],
+        population=verdict.population.total,
+        evaluated_at=at,
+    )
+
+
+def keep_sole_beneficiary(application: Application, requested: Decimal) -> None:
+    """Whoever applies alone receives everything; ``requested`` in euros."""
+    if application.grouping_id is None:
+        Beneficiary.objects.update_or_create(
+            application=application,
+            organisation_id=application.organisation_id,
+            defaults={"share": requested, "is_lead": True},
+        )
 
 
 def search_text(application: Application) -> str:

@@ -21,7 +21,7 @@ from applications.models import (
 from applications.permissions import may_edit
 from applications.rules import questions_of, rules_of
 from applications.sections import BY_SLUG, Section
-from applications.services.base import NOT_YOURS, lock, search_text
+from applications.services.base import NOT_YOURS, lock, refuse_more_than_filed, search_text
 from applications.workflow import guard_session_open
 from calls.models import Axis, Session, Theme
 from core.errors import Refused
@@ -163,6 +163,8 @@ def save_section(
     if locked.version != version:
         raise Refused(STALE, data={"version": locked.version})
     _write_values(locked, part, values or {})
+    if not locked.is_draft:
+        refuse_more_than_filed(locked)
     for name, lines in (rows or {}).items():
         _replace_rows(locked, part, name, lines)
     if section == "questions":

@@ -1,6 +1,7 @@
 """What the service does with a filed dossier, and what the applicant answers."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -8,15 +9,26 @@ from django.db import transaction
 from accounts.models import User
 from applications import notifications
 from applications.clocks import postponed
-from applications.completeness import missing_items
+from applications.completeness import assessment_of, missing_items
+from applications.content import content_sha256
 from applications.enums import ApplicationState, EventKind
 from applications.models import Application, CompletionRequest, Exchange
 from applications.permissions import is_denied
 from applications.roles import is_applicant, is_screener
-from applications.services.base import NOT_YOURS, authorise, lock, move
+from applications.rules import evaluate_application, rules_of
+from applications.services.base import (
+    NOT_YOURS,
+    authorise,
+    keep_sole_beneficiary,
+    keep_verdict,
+    lock,
+    move,
+    refuse_more_than_filed,
+)
 from applications.workflow import WORKFLOW
 from core.errors import Refused
 from core.journal import record
+from core.money import amount_text
 
 
 @transaction.atomic
@@ -57,13 +69,15 @@ def request_completion(
 def answer_completion(*, application: Application, user: User, at: datetime, message: str) -> Application:
     """The applicant has completed the dossier: the clocks start again where they stopped (CRPA L114-5).
 
-    Refused while the dossier would not be accepted at filing (``data["missing"]``).
+    Refused while the dossier would not be accepted at filing (``data["missing"]``), or when it asks for more than what
+    was filed. Its rules are judged again, as they were at filing; the journal keeps the fingerprint of what changed.
     """
     locked = lock(application)
     authorise(locked, user, "answer_completion", at)
     WORKFLOW.check(locked, "answer_completion", at)
     if not message.strip():
         raise Refused("Écrivez en une phrase ce que vous avez ajouté ou corrigé.", field="message")
+    refuse_more_than_filed(locked)
     missing = missing_items(locked, at)
     if missing:
         labels = [{"label": gap.label, "url": gap.url} for gap in missing]
@@ -82,11 +96,26 @@ def answer_completion(*, application: Application, user: User, at: datetime, mes
         "answer_completion",
         user=user,
         at=at,
-        data={"request": pending.pk, "decision_due_at": _text(locked.decision_due_at)},
+        data={"request": pending.pk, "decision_due_at": _text(locked.decision_due_at), **_judge_again(locked, at)},
         changed=("completeness_due_at", "decision_due_at"),
     )
     notifications.completion_answered(locked, pending)
     return locked
+
+
+def _judge_again(application: Application, at: datetime) -> dict[str, Any]:
+    """What was completed, judged as at filing: under the same rules, on the day of filing. Facts for the journal."""
+    plan = assessment_of(application, at)
+    keep_sole_beneficiary(application, plan.requested or Decimal(0))
+    verdict = evaluate_application(application, application.submitted_at or at)
+    keep_verdict(application, rules_of(application, at), verdict, at)
+    return {
+        "amount_requested": amount_text(plan.requested or Decimal(0)),
+        "total_cost": amount_text(plan.total_cost),
+        "eligible_cost": amount_text(plan.eligible_cost),
+        "verdict": verdict.verdict.value,
+        "content_sha256": content_sha256(application),
+    }
 
 
 @transaction.atomic
@@ -153,10 +182,6 @@ def declare_inadmissible(*, application: Application, user: User, at: datetime, 
     locked = lock(application)
     authorise(locked, user, "declare_inadmissible", at)
     WORKFLOW.check(locked, "declare_inadmissible", at)
-    pending = locked.open_completion_request()
-    if pending is not None:
-        pending.answered_at = at
-        pending.save(update_fields=["answered_at"])
     locked.screened_at, locked.screened_by = at, user
     locked.screening_reason = reason.strip()
     locked.decided_at = at

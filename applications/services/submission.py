@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,9 +14,9 @@ from applications.clocks import add_months
 from applications.completeness import assessment_of, missing_items
 from applications.content import content_sha256
 from applications.enums import ApplicationState
-from applications.models import Acknowledgement, Answer, Application, Beneficiary, EligibilityRecord
+from applications.models import Acknowledgement, Answer, Application
 from applications.rules import evaluate_application, is_once_per_organisation, questions_of, rules_of
-from applications.services.base import authorise, lock, move
+from applications.services.base import authorise, keep_sole_beneficiary, keep_verdict, lock, move
 from applications.workflow import WORKFLOW
 from calls.eligibility import AxisVerdict
 from calls.enums import RuleKind, RuleVerdict
@@ -81,8 +82,7 @@ def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> Ax
     """The verdict at the instant of filing; one aid per organisation is settled here, one filing at a time."""
     once = is_once_per_organisation(application.axis, rules)
     if once:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application.axis_id, application.organisation_id])
+        _one_filing_at_a_time(application)
     verdict = evaluate_application(application, at)
     already = [
         rule
@@ -94,25 +94,23 @@ def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> Ax
     return verdict
 
 
+def _one_filing_at_a_time(application: Application) -> None:
+    """Locks the axis for each organisation that asks, always in the same order."""
+    asking = {application.organisation_id}
+    if application.grouping is not None:
+        asking |= set(application.grouping.members.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        for pk in sorted(asking):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application.axis_id, pk])
+
+
 def _file(
     application: Application, rules: RulesVersion, verdict: AxisVerdict, *, user: User, at: datetime, sworn_as: str
 ) -> None:
     plan = assessment_of(application, at)
     _carry_answers(application, rules)
-    if application.grouping_id is None:
-        Beneficiary.objects.update_or_create(
-            application=application,
-            organisation_id=application.organisation_id,
-            defaults={"share": plan.requested or 0, "is_lead": True},
-        )
-    EligibilityRecord.objects.create(
-        application=application,
-        rules_version=rules,
-        verdict=verdict.verdict,
-        rules=[rule.as_json() for rule in verdict.rules],
-        population=verdict.population.total,
-        evaluated_at=at,
-    )
+    keep_sole_beneficiary(application, plan.requested or Decimal(0))
+    keep_verdict(application, rules, verdict, at)
     application.rules_version = rules
     application.vintage_id = verdict.vintage
     application.population = verdict.population.total
@@ -192,14 +190,10 @@ def number_prefix(code: str) -> str:
 
 @transaction.atomic
 def withdraw(*, application: Application, user: User, at: datetime, reason: str = "") -> Application:
-    """The applicant takes the dossier back, before any decision. Refused afterwards."""
+    """The applicant takes the dossier back, before any decision or while it waits on the list. Refused afterwards."""
     locked = lock(application)
     authorise(locked, user, "withdraw", at)
     WORKFLOW.check(locked, "withdraw", at)
-    pending = locked.open_completion_request()
-    if pending is not None:
-        pending.answered_at, pending.answered_by = at, user
-        pending.save(update_fields=["answered_at", "answered_by"])
     was_draft = locked.state == ApplicationState.DRAFT
     move(locked, "withdraw", user=user, at=at, reason=reason.strip())
     if not was_draft:
