@@ -84,7 +84,8 @@ def _accesses(user: Any, effect: AccessEffect) -> Any:
 
 
 def reads_bank_details(user: Any, application: "Application", at: datetime) -> bool:
-    """Whether the documents about the bank account are open: to those who file and to agents, never to a jury."""
+    """Whether what is not for a jury is open (bank details, and papers that name them): to those who file and to
+    agents."""
     seen = visible_applications(type(application).objects.filter(pk=application.pk), user)
     return seen.filter(applicant_side(user, at) | agent_side(user, at)).exists()
 

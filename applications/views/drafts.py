@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from applications.completeness import Missing, assessment_of, missing_items
 from applications.financing import Assessment, Cost, Plan, Resource, assess, plan_of
@@ -26,6 +26,7 @@ from core.money import AmountError, parse_euros
 CLOSED = "Ce dossier est déposé\u00a0: ses rubriques ne peuvent plus être modifiées."
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def application_section(request: HttpRequest, pk: Any, section: str) -> HttpResponse:
     """One section: shown, then saved as a whole."""
     if section not in BY_SLUG:

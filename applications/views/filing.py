@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.completeness import missing_items
 from applications.forms.filing import CompletionAnswerForm, SubmitForm, WithdrawForm
@@ -21,6 +21,7 @@ from applications.workflow import guard_session_open
 from core.errors import Refused
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
     """The last reading, the sworn statement, the filing."""
     application = own_application(request, pk)
@@ -66,6 +67,7 @@ def application_submitted(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "applications/submitted.html", {"application": application})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def application_withdraw(request: HttpRequest, pk: Any) -> HttpResponse:
     """Takes the dossier back, once confirmed."""
     application, at = own_application(request, pk), timezone.now()
@@ -85,6 +87,7 @@ def application_withdraw(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "applications/withdraw.html", context)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def completion_answer(request: HttpRequest, pk: Any) -> HttpResponse:
     """What the service asks for, where to complete it, and the answer that starts the clock again."""
     application, at = own_application(request, pk), timezone.now()

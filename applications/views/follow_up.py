@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from applications.completeness import missing_items
 from applications.forms.filing import MessageForm
 from applications.models import Acknowledgement, Application
-from applications.permissions import possible_actions
+from applications.permissions import possible_actions, reads_bank_details
 from applications.presentation import APPLICANT, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
 from applications.services import send_message
 from applications.views.access import followed_application, own_application, visible_application
@@ -64,8 +64,10 @@ def application_message(request: HttpRequest, pk: Any) -> HttpResponse:
 
 @require_safe
 def acknowledgement_download(request: HttpRequest, pk: Any) -> HttpResponse:
-    """The acknowledgement in PDF, once the worker has written it."""
+    """The acknowledgement in PDF, once the worker has written it. It lists every document: it is not for a jury."""
     application = visible_application(request, pk)
+    if not reads_bank_details(request.user, application, timezone.now()):
+        raise Http404
     row = Acknowledgement.objects.filter(application=application).select_related("file").first()
     if row is None:
         raise Http404

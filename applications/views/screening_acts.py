@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from applications import services
 from applications.completeness import missing_items
@@ -57,6 +57,7 @@ def _act(
     return render(request, template, context)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def screening_request(request: HttpRequest, pk: Any) -> HttpResponse:
     """Asks for missing items: the clocks stop until the answer."""
     application, at = _dossier(request, pk), timezone.now()
@@ -73,6 +74,7 @@ def screening_request(request: HttpRequest, pk: Any) -> HttpResponse:
     )
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def screening_admissible(request: HttpRequest, pk: Any) -> HttpResponse:
     """Declares the dossier complete and admissible."""
     application, at = _dossier(request, pk), timezone.now()
@@ -94,6 +96,7 @@ def screening_admissible(request: HttpRequest, pk: Any) -> HttpResponse:
     )
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def screening_inadmissible(request: HttpRequest, pk: Any) -> HttpResponse:
     """Sets the dossier aside, with the reason."""
     application, at = _dossier(request, pk), timezone.now()

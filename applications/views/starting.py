@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from applications.forms.filing import StartForm
@@ -77,6 +77,7 @@ def read_choice(user: User, references: list[str], at: datetime) -> Choice:
     return choice
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def application_start(request: HttpRequest) -> HttpResponse:
     """Choose for whom, then the axis and its open session, with the verdict of the rules; then a draft opens."""
     at = timezone.now()

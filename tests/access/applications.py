@@ -55,7 +55,7 @@ ROUTES: dict[str, Route] = {
     "application_withdraw": Route(FILING, _dossier),
     "completion_answer": Route(FILING, _dossier),
     "application_message": Route(FILING, _dossier, method="post"),
-    "acknowledgement_download": Route(READING, _dossier),
+    "acknowledgement_download": Route(FILING | AGENTS, _dossier),
     "screening_list": Route(AGENTS | {OTHER_SCREENER}),
     "screening_export": Route(AGENTS | {OTHER_SCREENER}),
     "screening_detail": Route(AGENTS, _dossier),

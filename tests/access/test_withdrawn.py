@@ -32,8 +32,15 @@ from tests.access.world import World
 DOSSIER_FILES = ("attachment_download", "acknowledgement_download")
 OPENED = {
     SCREENER: ("screening_list", "screening_export", "screening_detail", *DOSSIER_FILES, "convention_document"),
-    JUROR: ("jury_desk", "evaluation_page", *DOSSIER_FILES),
-    CHAIR: ("jury_detail", "jury_ranking", "ranking_export", "deliberation_minutes", "budget_call", *DOSSIER_FILES),
+    JUROR: ("jury_desk", "evaluation_page", "attachment_download"),
+    CHAIR: (
+        "jury_detail",
+        "jury_ranking",
+        "ranking_export",
+        "deliberation_minutes",
+        "budget_call",
+        "attachment_download",
+    ),
     OFFICER: (
         "jury_detail",
         "decision_list_export",
@@ -92,7 +99,7 @@ def test_a_person_deactivated_is_a_visitor_at_the_next_request(world, role) -> N
 
 def test_a_recusal_closes_the_dossier_and_its_files(world) -> None:
     client = client_of(world, JUROR)
-    names = ("evaluation_page", *DOSSIER_FILES)
+    names = ("evaluation_page", "attachment_download")
     urls = [address(name, ROUTES[name], world) for name in names]
     assert {ask(client, url).status for url in urls} == {200}
     judging.recuse(
@@ -108,7 +115,7 @@ def test_a_recusal_closes_the_dossier_and_its_files(world) -> None:
 
 def test_a_recusal_of_the_chair_closes_what_holds_the_dossier(world) -> None:
     client = client_of(world, CHAIR)
-    names = ("deliberation_opinion", "seat_add", "assignment_change", "assignment_replay", *DOSSIER_FILES)
+    names = ("deliberation_opinion", "seat_add", "assignment_change", "assignment_replay", "attachment_download")
     urls = [address(name, ROUTES[name], world) for name in names]
     assert {ask(client, url).status for url in urls} == {200}
     judging.recuse(

@@ -34,6 +34,29 @@ def shown(response) -> set[str]:
     return {row.number for row in response.context["page"].object_list}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "application_start",
+        "application_section",
+        "application_submit",
+        "application_withdraw",
+        "completion_answer",
+        "screening_request",
+        "screening_admissible",
+        "screening_inadmissible",
+    ],
+)
+@pytest.mark.parametrize("method", ["put", "delete", "patch"])
+def test_page_answers_to_reading_and_posting_only(client, db, name, method):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    arguments = [] if name == "application_start" else [application.pk]
+    if name == "application_section":
+        arguments.append("projet")
+    assert getattr(client, method)(reverse(name, args=arguments)).status_code == 405
+
+
 def test_list_is_closed_to_applicants_and_jurors(client, db, travel):
     application = submitted_application()
     sign_in(client, applicant_of(application.organisation))

@@ -11,6 +11,7 @@ from applications.enums import AccessEffect, AccessSource
 from applications.models import Access, Application
 from applications.permissions import screening_scope
 from applications.services import form_grouping
+from applications.tasks import acknowledge
 from calls.enums import MandateRole
 from calls.models import Mandate
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
@@ -193,6 +194,21 @@ def test_bank_details_are_not_for_the_jury(client, db):
             answers[user.pk, row.kind] = client.get(url).status_code
     assert answers.pop((seat.user.pk, "bank_details")) == 404
     assert set(answers.values()) == {200}
+
+
+def test_acknowledgement_that_lists_the_documents_is_not_for_the_jury(client, db):
+    application = submitted_application()
+    acknowledge({"application": str(application.pk)})
+    url = reverse("acknowledgement_download", args=[application.pk])
+    for role in (MandateRole.JUROR, MandateRole.CHAIR):
+        seat = MandateFactory(call=application.call, role=role)
+        access(seat.user, application, AccessEffect.GRANT)
+        assert sees(seat.user, application)
+        sign_in(client, seat.user)
+        assert client.get(url).status_code == 404
+    for user in (MandateFactory(call=application.call).user, applicant_of(application.organisation)):
+        sign_in(client, user)
+        assert client.get(url).status_code == 200
 
 
 def test_denied_person_plays_no_transition(db):
