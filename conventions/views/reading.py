@@ -28,7 +28,7 @@ from conventions.roles import is_beneficiary, is_officer
 from conventions.services.reports import may_report
 from conventions.views.access import audience_of, visible_convention
 from conventions.workflow import CONVENTION
-from core import files
+from core import files, uploads
 from territories.people import person
 
 logger = logging.getLogger("guichet.conventions")
@@ -125,9 +125,11 @@ def convention_document(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_safe
 def report_file(request: HttpRequest, number: str, pk: int) -> HttpResponse:
-    """The file joined to a report, for whoever may see the convention."""
+    """The file joined to a report, for whoever may see the convention, once the antivirus has cleared it."""
     convention = visible_convention(request, number)
     report = convention.reports.select_related("file").filter(pk=pk, file__isnull=False).first()
     if report is None or report.file is None:
         raise Http404
+    if not uploads.is_released(report.file):
+        return render(request, "conventions/file_held.html", {"name": report.file.name}, status=409)
     return files.download(report.file)

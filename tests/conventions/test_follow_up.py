@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 
 from budget.models import AwardBalance
 from conventions.models import Repayment, Report
@@ -14,7 +15,7 @@ from core import files
 from core.errors import Refused
 from core.idempotency import KeyReused
 from core.models import FileScan, JournalEntry, OutboxMessage
-from tests.factories.accounts import confirmed
+from tests.factories.accounts import confirmed, sign_in
 from tests.factories.applications import pdf
 from tests.factories.conventions import PAID, ConventionWorld, representative_of
 
@@ -51,6 +52,22 @@ def test_report_is_kept_told_and_journaled_once_per_key(db):
     assert OutboxMessage.objects.filter(dedupe_key=f"mail:convention:{convention.pk}:report:{sent.pk}").count() == 1
     with pytest.raises(KeyReused):
         report(convention, user, key="k", body="Autre.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "hold", "status"), [("infected", False, 409), ("unscanned", True, 409), ("clean", True, 200)]
+)
+def test_file_of_a_report_is_handed_out_once_cleared(client, db, settings, verdict, hold, status):
+    settings.HOLD_UNSCANNED_FILES = hold
+    convention = ConventionWorld(1).signed()
+    user = representative_of(convention)
+    sent = report(convention, user, attachment=("état.pdf", pdf("dépenses")))
+    FileScan.objects.create(file=sent.file, verdict=verdict)
+    sign_in(client, user)
+    response = client.get(reverse("report_file", args=[convention.number, sent.pk]))
+    assert response.status_code == status
+    assert (response.content == pdf("dépenses")) is (status == 200)
+    assert ("pas disponible" in response.content.decode(errors="replace")) is (status == 409)
 
 
 def test_second_final_report_is_refused(db):
