@@ -131,6 +131,7 @@ def field_values(convention: Convention) -> dict[str, str]:
         "source_reglement": data["rules_source"],
         "dossier": data["application"],
         "date_reception": _day(project["received_at"]),
+        "deliberation": _deliberation_phrase(data.get("deliberation")),
         "proces_verbal": f"n° {decision['minutes']} du {_day(decision['deliberated_at'])}",
         "liste": f"n° {decision['list']} du {_day(decision['released_at'])}",
         "beneficiaire": beneficiary["name"],
@@ -158,6 +159,14 @@ def field_values(convention: Convention) -> dict[str, str]:
         "referentiel": call["programming_reference"] or "à préciser à l’engagement",
         "site": settings.SITE_URL,
     }
+
+
+def _deliberation_phrase(known: dict[str, str] | None) -> str:
+    """What follows « Vu »: the document of the dossier that gives the representative the power to sign."""
+    phrase = "la délibération du bénéficiaire, ou la délégation donnée à son représentant légal, jointe au dossier"
+    if not known:
+        return phrase
+    return f"{phrase} le {_day(known['joined_at'])} (« {' '.join(known['name'].split())} »)"
 
 
 def _grouping_sentence(data: dict[str, Any]) -> str:

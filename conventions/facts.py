@@ -11,6 +11,7 @@ from django.utils import timezone
 from num2words import num2words
 
 from applications import financing
+from applications.enums import AttachmentKind
 from applications.models import Application
 from calls.models import AxisTerms
 from core.errors import Refused
@@ -113,6 +114,7 @@ def collect(*, decision: Decision, number: str, reservation_id: str, at: datetim
         },
         "bank": {"holder": application.bank_holder, "iban": application.iban, "bic": application.bic},
         "decision": _decision(decision),
+        "deliberation": _deliberation(application),
         "population": {
             "vintage": application.vintage_id,
             "inhabitants": application.population,
@@ -206,6 +208,13 @@ def _costs(application: Application, money: financing.Assessment) -> dict[str, A
             for line in application.cost_lines.all()
         ],
     }
+
+
+def _deliberation(application: Application) -> dict[str, Any] | None:
+    """The document that gives the representative the power to sign: the last one joined to the dossier, if any."""
+    rows = application.attachments.filter(kind=AttachmentKind.DELIBERATION, removed_at__isnull=True)
+    last = rows.select_related("file").order_by("-added_at", "-id").first()
+    return None if last is None else {"name": last.file.name, "joined_at": _instant(last.added_at)}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

@@ -22,6 +22,7 @@ FIELDS: dict[str, str] = {
     "version_reglement": "version du règlement et date d’effet",
     "source_reglement": "référence des conditions de l’axe",
     "dossier": "numéro du dossier",
+    "deliberation": "délibération du bénéficiaire, avec son fichier et la date à laquelle elle a été jointe",
     "date_reception": "date de réception du dossier",
     "proces_verbal": "numéro et date du procès-verbal du jury",
     "liste": "numéro et date de la liste de décisions",

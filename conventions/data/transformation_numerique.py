@@ -2,7 +2,7 @@
 those of ``conventions.merge``. A dagger in the issue of the law is ``is_mandatory`` here (décret 2018-514, art. 8).
 """
 
-VERSION = 1
+VERSION = 2
 TITLE = "Convention de subvention – Transformation numérique des collectivités territoriales"
 
 PREAMBLE = """\
@@ -17,6 +17,8 @@ Vu le décret n° 2018-514 du 25 juin 2018 relatif aux subventions de l’État 
 Vu le règlement de l’appel à projets, {version_reglement}, et ses conditions ({source_reglement}) ;
 
 Vu le dossier {dossier}, reçu le {date_reception} ;
+
+Vu {deliberation} ;
 
 Vu l’avis du jury consigné au procès-verbal {proces_verbal} ;
 

@@ -3,18 +3,22 @@
 import json
 import re
 import subprocess
+from datetime import timedelta
 from io import BytesIO
 
 import pikepdf
 import pytest
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from applications.models import CostLine
 from conventions.data.transformation_numerique import ANNEXES, ARTICLES
 from conventions.document import convention_html, field_values, shown, verification_address
 from conventions.merge import FIELDS
 from conventions.services.writing import lay_out
+from core import files
 from core.money import NBSP, NNBSP
+from tests.factories.budget import AT
 from tests.factories.conventions import IBAN, ConventionWorld
 
 
@@ -53,6 +57,36 @@ def test_document_is_pdf_a_3a_tagged_and_in_french(documents):
         assert str(pdf.Root.Lang) == "fr"
         assert bool(pdf.Root.MarkInfo.Marked)
         assert bool(pdf.Root.ViewerPreferences.DisplayDocTitle)
+
+
+def test_preamble_names_the_deliberation_of_the_dossier(db):
+    world = ConventionWorld(2)
+    with_it = world.applications[0]
+    for name, joined_at, removed_at in [
+        ("ancienne.pdf", AT, None),
+        ("Délibération n° 12 <b>{siret}</b>.pdf", AT + timedelta(days=2), None),
+        ("retirée.pdf", AT + timedelta(days=4), AT + timedelta(days=5)),
+    ]:
+        stored = files.store(content=name.encode(), name=name, kind="x", media_type="application/pdf", actor_id=None)
+        with_it.attachments.create(
+            kind="deliberation",
+            file=stored,
+            added_at=joined_at,
+            removed_at=removed_at,
+            added_by=world.officer,
+        )
+    told, untold = [flat(re.sub(r"[\xa0\u202f]", " ", convention_html(row))) for row in world.release()]
+    start = "<p>Vu la délibération du bénéficiaire, ou la délégation donnée à son représentant légal, jointe au dossier"
+    day = date_format(AT + timedelta(days=2), "j F Y")
+    assert f"{start} le {day} (« Délibération n° 12 &lt;b&gt;{{siret}}&lt;/b&gt;.pdf ») ;</p>" in told
+    assert f"{start} ;</p>" in untold
+    assert "ancienne.pdf" not in told and "retirée.pdf" not in told
+
+
+def test_deliberation_is_in_the_archivable_document(documents):
+    with pikepdf.open(BytesIO(documents.state)) as pdf, pdf.open_metadata() as metadata:
+        assert metadata["pdfaid:part"] == "3"
+    assert "Vu la délibération du bénéficiaire" in flat(text_of(documents.state))
 
 
 def test_document_has_headings_scoped_headers_and_alternatives(documents):
