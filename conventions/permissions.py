@@ -9,7 +9,7 @@ from applications.models import Application
 from applications.permissions import own_dossiers
 from applications.roles import AGENT_ROLES
 from calls.enums import MandateRole
-from calls.permissions import Scope, territory_scope
+from calls.permissions import Scope, has_mandate, territory_scope
 from conventions.enums import ConventionState, RevisionKind
 from conventions.models import Batch, Convention, Revision
 from core.navigation import once
@@ -71,9 +71,12 @@ def is_signatory(user: Any) -> bool:
     return _has_role(user, MandateRole.SIGNATORY)
 
 
-def is_officer(user: Any) -> bool:
-    """Whether this person follows conventions for the ministry on some axis."""
-    return _has_role(user, MandateRole.OFFICER)
+def may_retry(user: Any, batch: Batch) -> bool:
+    """Whether this person follows conventions for the ministry on the axis of the batch's list."""
+    if not getattr(user, "is_authenticated", False):
+        return False
+    axis = batch.decision_list.deliberation.jury.session.axis
+    return has_mandate(user, [MandateRole.OFFICER], axis=axis, at=timezone.now())
 
 
 def _has_role(user: Any, role: MandateRole) -> bool:

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="repayment_receive",
     ),
     path("verifier/", verification.document_verify, name="document_verify"),
+    path("verifier/numero/", verification.document_verify_typed, name="document_verify_typed"),
     path("verifier/<str:number>/", verification.document_verify_number, name="document_verify_number"),
     path("donnees-ouvertes/", open_data.open_data, name="open_data"),
     path("donnees-ouvertes/subventions.csv", open_data.open_data_csv, name="open_data_csv"),

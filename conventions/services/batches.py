@@ -16,6 +16,7 @@ from budget.models import LedgerEntry
 from conventions.enums import ConventionState
 from conventions.facts import collect, missing_facts
 from conventions.models import Batch, Convention, ConventionTemplate
+from conventions.permissions import may_retry
 from core import outbox
 from core.errors import Refused
 from core.journal import record
@@ -164,8 +165,11 @@ def troubles_of(batch: Batch) -> list[Trouble]:
 def retry_batch(*, batch: Batch, at: datetime, actor: "User") -> int:
     """Asks the worker again, at once, for every convention of the batch that is not written. Returns how many.
 
-    Those being written are left alone: the message is delivered by one process at a time.
+    Those being written are left alone: the message is delivered by one process at a time. Refused to whoever is not
+    an officer on the batch's axis.
     """
+    if not may_retry(actor, batch):
+        raise Refused("Seul un gestionnaire du ministère sur cet axe relance la rédaction.")
     with transaction.atomic():
         keys = [
             message_key(pk)

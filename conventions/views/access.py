@@ -48,7 +48,12 @@ def repayment_of(convention: Convention, pk: Any) -> Repayment:
 
 def visible_batch(request: HttpRequest, pk: Any) -> Batch:
     """A batch with conventions of the agent's axes and territory."""
-    found = visible_batches(request.user).select_related("decision_list").filter(pk=pk).first()
+    found = (
+        visible_batches(request.user)
+        .select_related("decision_list__deliberation__jury__session__axis__call")
+        .filter(pk=pk)
+        .first()
+    )
     if found is None:
         raise Http404
     return found

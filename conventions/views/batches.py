@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from conventions.enums import ConventionState
 from conventions.models import Batch
-from conventions.permissions import agent_conventions, agent_scope, is_officer, visible_batches
+from conventions.permissions import agent_conventions, agent_scope, may_retry, visible_batches
 from conventions.services.batches import retry_batch, troubles_of
 from conventions.views.access import visible_batch
 from territories.people import person
@@ -49,7 +49,7 @@ def batch_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         **_context(request, batch),
         "conventions": rows.select_related("application__organisation").order_by("number"),
         "troubles": [trouble for trouble in troubles_of(batch) if trouble.convention.pk in seen],
-        "may_retry": is_officer(request.user),
+        "may_retry": may_retry(request.user, batch),
     }
     return render(request, "conventions/batch_detail.html", context)
 
@@ -63,9 +63,9 @@ def batch_progress(request: HttpRequest, pk: Any) -> HttpResponse:
 
 @require_POST
 def batch_retry(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Asks the worker again for what is not written."""
+    """Asks the worker again for what is not written; for an officer of the batch's own axis."""
     batch = visible_batch(request, pk)
-    if not is_officer(request.user):
+    if not may_retry(request.user, batch):
         raise Http404
     count = retry_batch(batch=batch, at=timezone.now(), actor=person(request))
     messages.success(request, f"La rédaction est relancée pour {count} convention{'s' if count > 1 else ''}.")

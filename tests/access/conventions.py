@@ -86,6 +86,7 @@ ROUTES: dict[str, Route] = {
     "repayment_decide": Route(frozenset({OFFICER}), _repayment),
     "repayment_receive": Route(frozenset({OFFICER}), _decided_repayment),
     "document_verify": Route(EVERYONE),
+    "document_verify_typed": Route(EVERYONE, method="post"),
     "document_verify_number": Route(EVERYONE, _signed),
     "open_data": Route(EVERYONE),
     "open_data_csv": Route(EVERYONE),

@@ -6,6 +6,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from calls.enums import MandateRole
+from calls.models import Axis
 from conventions.enums import BatchState, ConventionState
 from conventions.models import Batch, Convention
 from conventions.services import writing
@@ -17,6 +19,8 @@ from core.journal import JournalEntry
 from core.models import OutboxMessage
 from core.pdf.render import RenderError
 from jury import services as jury
+from tests.factories.accounts import sign_in
+from tests.factories.budget import make_mandate
 from tests.factories.conventions import ConventionWorld
 
 
@@ -155,6 +159,27 @@ def test_retry_leaves_alone_what_is_written(transactional_db, no_layout):
     outbox.deliver_all()
     assert troubles_of(world.batch) == []
     assert retry_batch(batch=world.batch, at=timezone.now(), actor=world.officer) == 0
+
+
+def test_officer_of_another_axis_does_not_retry(client, db):
+    """They read the batch, mandated to audit its axis: what they follow is elsewhere."""
+    world = ConventionWorld(1)
+    world.release()
+    other = Axis.objects.create(call=world.call, code="autre", title="Autre", position=9)
+    reader = world.agent(MandateRole.OFFICER, mandate={"axis": other})
+    make_mandate(reader, world.call, MandateRole.AUDITOR)
+    path = f"/conventions/lots/{world.batch.pk}/"
+    for user, status, offered in ((reader, 404, False), (world.officer, 302, True)):
+        sign_in(client, user)
+        page = client.get(path)
+        assert page.status_code == 200
+        assert page.context["may_retry"] is offered
+        entries = JournalEntry.objects.filter(action="conventions.batch_retried").count()
+        if not offered:
+            with pytest.raises(Refused):
+                retry_batch(batch=world.batch, at=timezone.now(), actor=user)
+        assert client.post(f"{path}reprise/").status_code == status
+        assert JournalEntry.objects.filter(action="conventions.batch_retried").count() == entries + offered
 
 
 def test_conventions_of_a_rolled_back_release_do_not_exist(transactional_db):

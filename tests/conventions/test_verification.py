@@ -20,6 +20,7 @@ from tests.factories.conventions import ConventionWorld, representative_of, sign
 pytestmark = pytest.mark.usefixtures("ready_bytes")
 
 URL = "/verifier/"
+TYPED = "/verifier/numero/"
 
 
 def upload(client, content, name="convention.pdf"):
@@ -65,11 +66,38 @@ def test_number_and_code_open_the_same_verdict(client, signed):
         assert signed.data["project"]["title"][:6] in text_of(response)
 
 
-def test_form_leads_to_the_address_of_the_document(client, signed):
-    response = client.get(URL, {"numero": signed.number.lower(), "code": signed.verification_code})
-    assert response.status_code == 302
-    assert response.url == f"/verifier/{signed.number}/?code={signed.verification_code}"
-    assert "Un numéro s’écrit" in text_of(client.get(URL, {"numero": "12", "code": "x"}))
+def test_typed_code_stays_in_no_address(client, signed):
+    """The forms are posted and answer at an address without the code; the printed one alone carries it."""
+    typed = {"numero": signed.number.lower(), "code": signed.verification_code}
+    response = client.post(TYPED, typed)
+    assert response.status_code == 200
+    assert "Document authentique" in text_of(response)
+    assert "Un numéro s’écrit" in text_of(client.post(TYPED, {"numero": "12", "code": "x"}))
+    by_number = f"/verifier/{signed.number}/"
+    assert "Document authentique" in text_of(client.post(f"{by_number}?code=AAAA", {"code": typed["code"]}))
+    assert client.get(TYPED, typed).url == URL
+    for page in (client.get(URL), client.get(by_number), client.get(by_number, {"code": "AAAA-BBBB-CCCC"})):
+        main = page.content.decode().split("<main")[1]
+        assert 'method="get"' not in main
+    # « ? » is this address with an empty query: the code that it held goes away.
+    assert 'action="?"' in main
+
+
+def test_typed_wrong_number_and_wrong_code_are_one_answer(client, signed):
+    asked = [(signed.number, "AAAA-BBBB-CCCC"), ("CONV-2021-99999", signed.verification_code)]
+    answers = [client.post(TYPED, {"numero": number, "code": code}) for number, code in asked]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert stable(answers[0]) == stable(answers[1])
+    assert "Aucun document ne correspond" in text_of(answers[0])
+    assert "AAAA-BBBB" not in text_of(answers[0])
+
+
+def test_guessing_by_the_form_is_throttled_too(client, signed, monkeypatch):
+    from conventions.views import verification
+
+    monkeypatch.setattr(verification, "WRONG_CODES", 2)
+    wrong = {"numero": signed.number, "code": "AAAA-BBBB-CCCC"}
+    assert [client.post(TYPED, wrong).status_code for _ in range(3)] == [404, 404, 429]
 
 
 def test_wrong_number_and_wrong_code_are_one_answer_byte_for_byte(client, signed):
