@@ -19,6 +19,10 @@ LIBRARIES = frozenset({"auth", "account", "mfa", "usersessions", "socialaccount"
 class Administration(AdminSite):
     """Staff with a second factor shown in this session; for anybody else signed in, these pages do not exist."""
 
+    site_header = "Guichet"
+    site_title = "Administration de Guichet"
+    index_title = "Mandats, règlement et référentiel"
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Our rooms alone: an authenticator or an address changed here would go around every rule of the sign-in."""
         models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)

@@ -60,7 +60,10 @@ def _credits(figures: Figures) -> str:
             f"Il reste {euros(left)} de crédits de paiement non consommés pour {year}{NNBSP}; "
             f"on veut en retirer {euros(-asked)}."
         )
-    return f"Il reste {euros(left)} de crédits de paiement pour {year}{NNBSP}; ce versement demande {euros(asked)}."
+    return (
+        f"Il reste {euros(left)} de crédits de paiement pour {year}{NNBSP}; ce versement demande {euros(asked)}. "
+        "Un gestionnaire de tout l’appel peut en ouvrir, dans « Budget »."
+    )
 
 
 def _reversal(figures: Figures) -> str:

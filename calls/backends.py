@@ -17,6 +17,8 @@ class MandateBackend(BaseBackend):
     """An administrator's mandate over a whole call opens the administration; it ends with the mandate."""
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        if perm == "core.view_journalentry":
+            return user_obj.is_active and once(user_obj, "calls.reads_journal", lambda: _reads_journal(user_obj))
         return self.has_module_perms(user_obj, perm.partition(".")[0])
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
@@ -24,8 +26,16 @@ class MandateBackend(BaseBackend):
 
 
 def _administers(user: Any) -> bool:
-    def whole_call() -> bool:
-        scope = territory_scope(user, [MandateRole.ADMINISTRATOR], timezone.now())
-        return any(reach.axis_id is None and reach.departements is None for reach in scope.reaches)
+    return once(user, "calls.administers", lambda: _holds_a_whole_call(user, MandateRole.ADMINISTRATOR))
 
-    return once(user, "calls.administers", whole_call)
+
+def _reads_journal(user: Any) -> bool:
+    """Auditors and administrators of a whole call; whoever also sits in a jury would read there what is hidden."""
+    if territory_scope(user, [MandateRole.JUROR, MandateRole.CHAIR], timezone.now()):
+        return False
+    return _holds_a_whole_call(user, MandateRole.AUDITOR, MandateRole.ADMINISTRATOR)
+
+
+def _holds_a_whole_call(user: Any, *roles: MandateRole) -> bool:
+    scope = territory_scope(user, roles, timezone.now())
+    return any(reach.axis_id is None and reach.departements is None for reach in scope.reaches)

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "core.middleware.PageOfAFormMiddleware",
     "core.middleware.ServerTroubleMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

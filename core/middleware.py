@@ -1,10 +1,26 @@
 """Trouble of the servers becomes a page in French that says what to do."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+
+class PageOfAFormMiddleware:
+    """The address of a form that was opened by hand, or loaded again after an error, says so instead of a blank page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET" and not response.content:
+            page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+            page["Allow"] = response.get("Allow", "")
+            return page
+        return response
 
 
 class ServerTroubleMiddleware:

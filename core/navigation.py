@@ -4,9 +4,10 @@ A room writes ``<room>/navigation.py``, imported at the first page::
 
     from core.navigation import register
 
-    register("Instruction", "Dossiers à instruire", "screening_list", visible=is_screener, order=30)
+    register("Instruction", "Dossiers à instruire", "screening_list", visible=is_screener, order=30, todo=to_screen)
 
-``visible`` receives the user of the request. What it has to look up goes through ``once(user, key, compute)``, so
+``todo`` says in a few words what waits there for this person (« 3 dossiers à instruire »), or nothing: the home page
+lists it. ``visible`` receives the user of the request. What it has to look up goes through ``once(user, key, compute)``, so
 that a page pays for it once however many entries ask.
 """
 
@@ -21,6 +22,7 @@ from django.utils.module_loading import autodiscover_modules
 
 T = TypeVar("T")
 Visible = Callable[[Any], bool]
+Todo = Callable[[Any], str]
 
 
 def everyone(user: Any) -> bool:
@@ -41,6 +43,11 @@ def once(user: Any, key: str, compute: Callable[[], T]) -> T:
     return known[key]
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """« 3 dossiers à instruire » from 3, « dossier à instruire », « dossiers à instruire »; nothing from 0."""
+    return f"{number}\u00a0{one if number == 1 else many}" if number else ""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One page of the menu, as registered by its room."""
@@ -50,6 +57,7 @@ class Entry:
     url_name: str
     visible: Visible
     order: int
+    todo: Todo | None = None
 
 
 @dataclass
@@ -80,9 +88,17 @@ class Section:
 _entries: list[Entry] = []
 
 
-def register(section: str, label: str, url_name: str, *, visible: Visible = signed_in, order: int = 50) -> None:
+def register(
+    section: str,
+    label: str,
+    url_name: str,
+    *,
+    visible: Visible = signed_in,
+    order: int = 50,
+    todo: Todo | None = None,
+) -> None:
     """Add a page to the menu. Smaller ``order`` comes first; a section stands where its first entry does."""
-    entry = Entry(section=section, label=label, url_name=url_name, visible=visible, order=order)
+    entry = Entry(section=section, label=label, url_name=url_name, visible=visible, order=order, todo=todo)
     if entry not in _entries:
         _entries.append(entry)
 
@@ -125,3 +141,14 @@ def sections(request: HttpRequest) -> list[Section]:
     for entry, link in shown:
         found.setdefault(entry.section, Section(label=entry.section)).links.append(link)
     return list(found.values())
+
+
+def waiting_for(user: Any) -> list[Link]:
+    """What waits for this person, page by page, in the order of the menu: « 3 dossiers à instruire »."""
+    _discover()
+    found = []
+    for entry, link in _links(sorted(_entries, key=lambda entry: entry.order), user):
+        text = entry.todo(user) if entry.todo is not None and user.is_authenticated else ""
+        if text:
+            found.append(Link(label=text, url=link.url))
+    return found

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from core.components import states
 from calls.enums import MandateRole
 from calls.permissions import territory_scope
+from core.components import states
 from core.navigation import counted, register
 from jury.enums import DecisionListState, EvaluationState
 from jury.permissions import follows_juries, is_juror, own_evaluations, reader_scope, visible_lists

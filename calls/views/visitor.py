@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from calls.links import application_start_url, verification_url
 from calls.presentation import axis_sheets, millions
 from calls.services import open_sessions, published_calls
+from core.navigation import waiting_for
 
 
 @login_not_required
@@ -21,6 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "call": call,
         "amount": millions(call.announced_amount) if call else "",
         "sessions": list(open_sessions(call, now)) if call else [],
+        "waiting": waiting_for(request.user),
         "start_url": application_start_url(),
         "verification_url": verification_url(),
     }

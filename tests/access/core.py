@@ -1,6 +1,6 @@
 """Public duties: open to all. Health checks too: they tell nothing but alive or not."""
 
-from tests.access.model import EVERYONE, Route
+from tests.access.model import ADMINISTRATOR, AUDITOR, EVERYONE, Route
 
 ROUTES = {
     "legal_notice": Route(EVERYONE),
@@ -11,4 +11,5 @@ ROUTES = {
     "robots_txt": Route(EVERYONE),
     "favicon": Route(EVERYONE),
     "site_map": Route(EVERYONE),
+    "journal": Route(frozenset({AUDITOR, ADMINISTRATOR})),
 }

@@ -273,7 +273,7 @@ def test_pages_cost_the_same_with_1_3_and_30_rows(client, db):
 
 
 def test_officer_opens_payment_credits_once(client, db):
-    tree = Tree("1000.00")
+    tree = Tree("20000.00", cp="1000.00")
     agent(client, tree)
     url = reverse("payment_credits_open", args=[tree.call.code])
     data = {"year": "2023", "amount": "12 500,50", "reason": "loi de finances", "idempotency_key": make_key()}
@@ -285,6 +285,26 @@ def test_officer_opens_payment_credits_once(client, db):
     again = client.post(url, {**data, "amount": "1,00"})
     assert "déjà été enregistrée avec un autre contenu" in again.content.decode()
     assert PaymentCredit.objects.get(year=2023).opened == D("12500.50")
+
+
+def test_payment_credits_stay_within_what_the_call_may_still_pay(client, db):
+    tree = Tree("20000.00", cp="5000.00")
+    application = tree.application()
+    award(tree, application, "4000.00")
+    services.commit(application=application, amount=D("4000.00"), at=AT, actor=tree.actor, key=make_key())
+    services.record_payment(application=application, amount=D("4000.00"), at=AT, actor=tree.actor, key=make_key())
+    agent(client, tree)
+    url = reverse("payment_credits_open", args=[tree.call.code])
+
+    def send(year, amount):
+        return client.post(url, {"year": year, "amount": amount, "reason": "report", "idempotency_key": make_key()})
+
+    # 20 000 were given, 4 000 paid in 2021: what was opened in 2021 and not paid may be opened again.
+    assert "Il reste au plus 16 000,00 € à ouvrir pour 2022" in send("2022", "16 000,01").content.decode()
+    assert not PaymentCredit.objects.filter(year=2022).exists()
+    assert send("2022", "16 000,00").status_code == 302
+    assert "Il reste au plus 0,00 € à ouvrir pour 2022" in send("2022", "0,01").content.decode()
+    assert PaymentCredit.objects.get(year=2022).opened == D("16000.00")
 
 
 @pytest.mark.parametrize("wrong", [{"amount": "-5"}, {"amount": "1,001"}, {"year": "1900"}, {"reason": ""}])

@@ -1,0 +1,41 @@
+"""The journal, to read: for those who control."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from core.models import JournalAnchor, JournalEntry
+
+PER_PAGE = 50
+
+
+@require_safe
+def journal(request: HttpRequest) -> HttpResponse:
+    """Every entry, the latest first: all of them, those of one chain, or those of one act."""
+    if not request.user.has_perm("core.view_journalentry"):
+        raise Http404
+    chain, act = request.GET.get("chaine", "").strip(), request.GET.get("acte", "").strip()
+    rows = JournalEntry.objects.order_by("-id")
+    if chain:
+        rows = rows.filter(Q(chain=chain) | Q(chain__endswith=f":{chain}"))
+    if act:
+        rows = rows.filter(action__startswith=act)
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    people = get_user_model().objects.in_bulk({row.actor_id for row in page if row.actor_id})
+    lines: list[dict[str, Any]] = [{"row": row, "actor": people.get(row.actor_id)} for row in page]
+    return render(
+        request,
+        "core/journal.html",
+        {
+            "page": page,
+            "lines": lines,
+            "chain": chain,
+            "act": act,
+            "anchor": JournalAnchor.objects.order_by("-number").first(),
+        },
+    )
