@@ -375,7 +375,7 @@ def _others(
         if juror.id in panel:
             continue
         if (juror.id, dossier.id) in problem.recusals:
-            counts["déporté(s)"] += 1
+            counts["en conflit d’intérêts"] += 1
         elif juror.house in houses:
             counts["du même organisme"] += 1
         elif loads[juror.id] >= juror.load_max:

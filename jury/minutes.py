@@ -10,11 +10,11 @@ from django.template.loader import render_to_string
 from core.pdf.render import Metadata, render_pdf
 from jury.enums import Attendance
 from jury.meeting import Quorum
-from jury.models import AttendanceRow, Deliberation, Opinion, Recusal
+from jury.models import AttendanceRow, Deliberation, Opinion
 from jury.queries import criteria_of
 from jury.ranking import tie_rule
 from jury.selection import RULES
-from jury.services.deliberation import quorums
+from jury.services.deliberation import quorums, set_apart
 
 KIND = "jury.minutes"
 
@@ -29,18 +29,20 @@ class MinutesItem:
 
 
 def items_of(deliberation: Deliberation) -> list[MinutesItem]:
-    """The dossiers in their final order. Four queries."""
+    """The dossiers in their final order. A fixed number of queries."""
     opinions = list(
         deliberation.opinions.select_related("application__organisation", "redirected_to").order_by("rank", "pk")
     )
     keys = [opinion.application_id for opinion in opinions]
     found = quorums(deliberation, keys)
-    recused: dict[object, list[str]] = {}
-    rows = Recusal.objects.filter(juror__jury=deliberation.jury_id, application__in=keys)
-    for row in rows.select_related("juror__user").order_by("juror__user__last_name", "pk"):
-        recused.setdefault(row.application_id, []).append(str(row.juror.user))
+    apart = set_apart(deliberation, keys)
+    members = list(deliberation.jury.jurors.select_related("user").order_by("user__last_name", "pk"))
     return [
-        MinutesItem(opinion, found[opinion.application_id], recused.get(opinion.application_id, []))
+        MinutesItem(
+            opinion,
+            found[opinion.application_id],
+            [str(member.user) for member in members if member.pk in apart[str(opinion.application_id)]],
+        )
         for opinion in opinions
     ]
 

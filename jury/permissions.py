@@ -16,6 +16,7 @@ from calls.enums import MandateRole
 from calls.models import Session
 from calls.permissions import Scope, territory_scope
 from core.navigation import once
+from jury.conflicts import applied_by, organisations_of
 from jury.enums import DeliberationState, EvaluationState
 from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury, Opinion
 
@@ -85,10 +86,18 @@ def _on_axis(scope: Scope, prefix: str) -> Q:
     return allowed
 
 
+def judgeable(user: Any) -> QuerySet[Application]:
+    """Dossiers that the person may see as a jury does: not those of the collectivités they act for."""
+    if not _signed_in(user):
+        return Application.objects.none()
+    own = once(user, "jury.own_organisations", lambda: organisations_of(user, timezone.now()))
+    return Application.objects.visible_to(user).exclude(applied_by(own))
+
+
 def dossiers_of(jury: Jury, user: Any) -> QuerySet[Application]:
     """Dossiers that this jury examines or has examined, as far as the person may see them."""
     return (
-        Application.objects.visible_to(user)
+        judgeable(user)
         .filter(session_id=jury.session_id)
         .filter(
             Q(state=ApplicationState.ADMISSIBLE)
@@ -116,9 +125,7 @@ def readable_evaluations(user: Any, jury: Jury | None = None) -> QuerySet[Evalua
     """
     if not _signed_in(user):
         return Evaluation.objects.none()
-    base = Evaluation.objects.exclude(state=EvaluationState.WITHDRAWN).filter(
-        application__in=Application.objects.visible_to(user)
-    )
+    base = Evaluation.objects.exclude(state=EvaluationState.WITHDRAWN).filter(application__in=judgeable(user))
     if jury is not None:
         base = base.filter(juror__jury=jury)
     mine = Evaluation.objects.filter(
@@ -164,7 +171,7 @@ def visible_deliberations(user: Any) -> QuerySet[Deliberation]:
 
 def visible_opinions(deliberation: Deliberation, user: Any) -> QuerySet[Opinion]:
     """Opinions on dossiers the person may see; the ministry reads them once the deliberation is closed."""
-    opinions = deliberation.opinions.filter(application__in=Application.objects.visible_to(user))
+    opinions = deliberation.opinions.filter(application__in=judgeable(user))
     if deliberation.state == DeliberationState.CLOSED or chaired(user).filter(pk=deliberation.jury_id).exists():
         return opinions
     return opinions.none()
@@ -174,7 +181,7 @@ def may_read_minutes(user: Any, deliberation: Deliberation) -> bool:
     """The minutes are one document: whoever may not see one of its dossiers (recusal, territory) does not get it."""
     if not visible_deliberations(user).filter(pk=deliberation.pk).exists():
         return False
-    hidden = deliberation.opinions.exclude(application__in=Application.objects.visible_to(user))
+    hidden = deliberation.opinions.exclude(application__in=judgeable(user))
     return not hidden.exists()
 
 

@@ -1,7 +1,7 @@
 """From a computed proposal to seats: propose, change, confirm, and fill the place a recusal leaves."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from calls.models import Theme
 from core.errors import Refused
 from jury import assignment
 from jury.assignment import DossierSpec, JurorSpec, Problem
+from jury.conflicts import AFFILIATED, affiliated_pairs
 from jury.enums import EvaluationState
 from jury.models import AssignmentRun, Evaluation, Juror, Jury, Recusal
 from jury.queries import ACTIVE, gaps_of, jury_dossiers
@@ -24,8 +25,11 @@ STALE = "Cette proposition a changé depuis que vous l’avez lue. Rechargez la 
 WORKING = (EvaluationState.DRAFT, EvaluationState.SUBMITTED)
 
 
-def build_problem(jury: Jury, *, least_change: bool) -> Problem:
-    """The jury's dossiers, members, recusals and present seats. ``least_change`` prices each seat that would move."""
+def build_problem(jury: Jury, *, least_change: bool, at: datetime) -> Problem:
+    """The jury's dossiers, members, conflicts and present seats. ``least_change`` prices each seat that would move.
+
+    A conflict is a recusal, or an affiliation to the applicant in force at ``at``.
+    """
     dossiers = list(jury_dossiers(jury).values_list("pk", "theme__code", "region_code"))
     gaps = gaps_of(jury, [row[0] for row in dossiers])
     seats = list(
@@ -33,9 +37,10 @@ def build_problem(jury: Jury, *, least_change: bool) -> Problem:
         .order_by("id")
         .values_list("application_id", "juror_id", "state", "no_conflict_declared_at")
     )
-    begun = {(str(dossier), juror) for dossier, juror, state, said in seats if state in WORKING or said}
-    present = {(str(dossier), juror) for dossier, juror, _, _ in seats}
-    recusals = Recusal.objects.filter(juror__jury=jury).values_list("juror_id", "application_id")
+    conflicts = _conflicts(jury, [row[0] for row in dossiers], at)
+    free = [row for row in seats if (str(row[0]), row[1]) not in conflicts]
+    begun = {(str(dossier), juror) for dossier, juror, state, said in free if state in WORKING or said}
+    present = {(str(dossier), juror) for dossier, juror, _, _ in free}
     return Problem(
         dossiers=tuple(
             DossierSpec(id=str(key), theme=theme or "", region=region, seats=gaps[key].wanted)
@@ -52,10 +57,20 @@ def build_problem(jury: Jury, *, least_change: bool) -> Problem:
             )
             for juror in jury.jurors.order_by("pk")
         ),
-        recusals=frozenset((juror, str(dossier)) for juror, dossier in recusals),
+        recusals=frozenset((juror, dossier) for dossier, juror in conflicts),
         kept=frozenset(begun),
         present=frozenset(present - begun) if least_change else frozenset(),
     )
+
+
+def _conflicts(jury: Jury, applications: Collection[Any], at: datetime) -> set[tuple[str, int]]:
+    """Pairs (dossier id, juror id) that may not meet: recused, or affiliated to an applicant at ``at``."""
+    recused = Recusal.objects.filter(juror__jury=jury).values_list("application_id", "juror_id")
+    jurors = dict(jury.jurors.values_list("user_id", "pk"))
+    affiliated = affiliated_pairs(list(jurors), applications, at)
+    return {(str(dossier), juror) for dossier, juror in recused} | {
+        (str(dossier), jurors[user]) for user, dossier in affiliated
+    }
 
 
 @transaction.atomic
@@ -69,7 +84,7 @@ def propose_assignment(*, jury: Jury, at: datetime, actor: User, least_change: b
     grant_chair(jury, dossiers, at)
     if not dossiers:
         raise Refused("Aucun dossier recevable n’attend ce jury.")
-    problem = build_problem(jury, least_change=least_change)
+    problem = build_problem(jury, least_change=least_change, at=at)
     replay = assignment.replay_of(problem, assignment.solve(problem))
     replay["warnings"] = _with_labels(jury, replay["warnings"])
     run = AssignmentRun.objects.create(
@@ -104,7 +119,7 @@ def change_seat(
     if [key, old.pk if old else None] in replay["inputs"]["kept"]:
         raise Refused("Ce juré a déjà commencé sa lecture : retirez son évaluation d’abord.", field="old")
     if new is not None:
-        _refuse_seat(locked.jury, key, new, panel - ({old.pk} if old else set()), replay["seats"])
+        _refuse_seat(locked.jury, key, new, panel - ({old.pk} if old else set()), replay["seats"], at)
     seats = [seat for seat in replay["seats"] if not (old and seat["dossier"] == key and seat["juror"] == old.pk)]
     if new is not None:
         seats.append({"dossier": key, "juror": new.pk, "stage": "changed"})
@@ -124,11 +139,15 @@ def change_seat(
     return locked
 
 
-def _refuse_seat(jury: Jury, key: str, juror: Juror, panel: set[int], seats: list[dict[str, Any]]) -> None:
+def _refuse_seat(
+    jury: Jury, key: str, juror: Juror, panel: set[int], seats: list[dict[str, Any]], at: datetime
+) -> None:
     if juror.jury_id != jury.pk:
         raise Refused("Cette personne ne siège pas dans ce jury.", field="new")
     if Recusal.objects.filter(juror=juror, application_id=key).exists():
         raise Refused("Ce juré s’est déporté de ce dossier.", field="new")
+    if affiliated_pairs([juror.user_id], [key], at):
+        raise Refused(AFFILIATED, field="new")
     if juror.pk in panel:
         raise Refused("Ce juré est déjà affecté à ce dossier.", field="new")
     house = juror.organisation_name.strip().casefold()
@@ -150,10 +169,11 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
     jury = locked.jury
     wanted = {(seat["dossier"], seat["juror"]) for seat in locked.replay["seats"]}
     jurors = {row.pk: row for row in jury.jurors.select_for_update(of=("self",))}
-    recused = Recusal.objects.filter(juror__jury=jury).values_list("application_id", "juror_id")
-    if wanted & {(str(dossier), juror) for dossier, juror in recused}:
-        raise Refused("Un juré s’est déporté depuis cette proposition : demandez-en une nouvelle.")
     admissible = {str(pk) for pk in jury_dossiers(jury).values_list("pk", flat=True)}
+    if wanted & _conflicts(jury, {dossier for dossier, _ in wanted}, at):
+        raise Refused(
+            "Depuis cette proposition, un juré s’est déporté ou a été rattaché à un porteur : demandez-en une nouvelle."
+        )
     wanted = {(dossier, juror) for dossier, juror in wanted if dossier in admissible}
     existing = {
         (str(row.application_id), row.juror_id): row
@@ -195,7 +215,7 @@ def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: dateti
     rows = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
     seats = [{"juror": pk} for pk in rows.values_list("juror_id", flat=True)]
     panel = set(rows.filter(application=application).values_list("juror_id", flat=True))
-    _refuse_seat(jury, str(application.pk), juror, panel, seats)
+    _refuse_seat(jury, str(application.pk), juror, panel, seats, at)
     evaluation = Evaluation.objects.filter(juror=juror, application=application).first()
     if evaluation is None:
         evaluation = Evaluation.objects.create(juror=juror, application=application, assigned_at=at)

@@ -11,6 +11,7 @@ from applications.permissions import is_denied
 from core.errors import Refused
 from core.journal import record
 from core.workflow import Workflow
+from jury.conflicts import OWN_AFFILIATION, is_affiliated
 from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury
 
 NOT_YOURS = "Vous n’avez pas, ou plus, le droit de faire cet acte."
@@ -22,10 +23,12 @@ def authorise(workflow: Workflow, user: User, thing: Any, name: str, at: datetim
         raise Refused(NOT_YOURS)
 
 
-def refuse_if_recused(user: User, application: Application) -> None:
-    """Whoever is recused gives no opinion on the dossier, in whatever capacity."""
+def refuse_if_tied(user: User, application: Application, at: datetime) -> None:
+    """Whoever is recused, or acts for the applicant, gives no opinion on the dossier, in whatever capacity."""
     if is_denied(user, application):
         raise Refused(NOT_YOURS)
+    if is_affiliated(user.pk, application, at):
+        raise Refused(OWN_AFFILIATION)
 
 
 def note(jury: Jury, action: str, *, at: datetime, actor: User | None, **fields: Any) -> None:

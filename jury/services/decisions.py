@@ -18,7 +18,7 @@ from core.series import take_number
 from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.queries import in_another_list, paris_year
-from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_list, note_list, refuse_if_recused
+from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_list, note_list, refuse_if_tied
 from jury.workflow import DECISION_LIST
 
 STALE = "Cette liste a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
@@ -158,7 +158,7 @@ def edit_decision(
     _refuse_unless_preparing(locked, version)
     current = Decision.objects.select_related("application").get(pk=decision.pk)
     current.decision_list = locked
-    refuse_if_recused(actor, current.application)
+    refuse_if_tied(actor, current.application, at)
     _refuse_content(current, outcome, amount, motive, redirected_to)
     before = {"outcome": current.outcome, "amount": str(current.amount_granted or "")}
     current.outcome = outcome

@@ -18,12 +18,13 @@ from core import outbox
 from core.errors import Refused
 from core.series import take_number
 from jury import notifications
+from jury.conflicts import affiliated_pairs, applied_by, organisations_of
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
 from jury.permissions import reads_every_mark
 from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
-from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_recused
+from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_tied
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
 NOTICE = timedelta(days=5)
@@ -107,17 +108,26 @@ def record_attendance(
 
 
 def quorums(deliberation: Deliberation, applications: Iterable[Any]) -> dict[Any, Quorum]:
-    """The quorum of each item (by dossier id): recused members excluded by themselves. Three queries."""
+    """The quorum of each item (by dossier id): members in conflict excluded by themselves. A fixed number of queries."""
     keys = list(applications)
     jurors = list(deliberation.jury.jurors.values_list("pk", flat=True))
     rows = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
-    recused: dict[Any, set[int]] = defaultdict(set)
-    for dossier, juror in Recusal.objects.filter(juror__jury=deliberation.jury_id, application__in=keys).values_list(
-        "application_id", "juror_id"
-    ):
-        recused[dossier].add(juror)
+    apart = set_apart(deliberation, keys)
     share = deliberation.jury.grid.quorum_share
-    return {key: quorum(jurors, rows, share, recused[key]) for key in keys}
+    return {key: quorum(jurors, rows, share, apart[str(key)]) for key in keys}
+
+
+def set_apart(deliberation: Deliberation, applications: Collection[Any]) -> dict[str, set[int]]:
+    """For each item (dossier id, as text), the members (ids) who take no part in it: recused, or affiliated to an
+    applicant on the day of the meeting."""
+    found: dict[str, set[int]] = defaultdict(set)
+    recused = Recusal.objects.filter(juror__jury=deliberation.jury_id, application__in=applications)
+    for dossier, juror in recused.values_list("application_id", "juror_id"):
+        found[str(dossier)].add(juror)
+    jurors = dict(deliberation.jury.jurors.values_list("user_id", "pk"))
+    for user, key in affiliated_pairs(list(jurors), applications, deliberation.held_at):
+        found[key].add(jurors[user])
+    return found
 
 
 @transaction.atomic
@@ -132,7 +142,7 @@ def record_opinion(
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
-    refuse_if_recused(actor, application)
+    refuse_if_tied(actor, application, at)
     if not jury_dossiers(locked.jury).filter(pk=application.pk).exists():
         raise Refused("Ce dossier n’attend pas l’avis de ce jury.")
     found = quorums(locked, [application.pk])[application.pk]
@@ -241,7 +251,8 @@ def confirm_block(
         raise Refused("Cet appel n’a pas de liste d’attente.", field="below")
     merit = full_merit(locked.jury)
     apart = merit.agenda() | {str(key) for key in called_up}
-    open_to_actor = jury_dossiers(locked.jury).exclude(denied(actor)).exclude(opinions__deliberation=locked)
+    tied = denied(actor) | applied_by(organisations_of(actor, at))
+    open_to_actor = jury_dossiers(locked.jury).exclude(tied).exclude(opinions__deliberation=locked)
     dossiers = {str(row.pk): row for row in open_to_actor if str(row.pk) not in apart}
     found = quorums(locked, [row.pk for row in dossiers.values()])
     chosen = set(merit.selection.chosen)

@@ -14,7 +14,7 @@ from jury.enums import EvaluationState
 from jury.models import Evaluation, Score
 from jury.queries import criteria_of
 from jury.scoring import Total, total_of
-from jury.services.base import NOT_YOURS, authorise, lock_evaluation, note, refuse_if_recused
+from jury.services.base import NOT_YOURS, authorise, lock_evaluation, note, refuse_if_tied
 from jury.workflow import EVALUATION
 
 STALE = (
@@ -36,7 +36,7 @@ def declare_no_conflict(*, evaluation: Evaluation, at: datetime, actor: User) ->
     """The juror states that nothing ties them to the dossier. Saying it twice changes nothing. Raises Refused."""
     locked = lock_evaluation(evaluation)
     authorise(EVALUATION, actor, locked, "submit", at)
-    refuse_if_recused(actor, locked.application)
+    refuse_if_tied(actor, locked.application, at)
     if locked.state == EvaluationState.WITHDRAWN:
         raise Refused(NOT_YOURS)
     if locked.no_conflict_declared_at is None:
@@ -122,7 +122,7 @@ def submit_evaluation(
 def _open(evaluation: Evaluation, name: str, version: int, at: datetime, actor: User) -> Evaluation:
     locked = lock_evaluation(evaluation)
     authorise(EVALUATION, actor, locked, name, at)
-    refuse_if_recused(actor, locked.application)
+    refuse_if_tied(actor, locked.application, at)
     EVALUATION.check(locked, name, at)
     if locked.version != version:
         raise Refused(STALE, field="version")

@@ -18,6 +18,7 @@ from core.journal import record
 from core.models import JournalEntry
 from core.money import amount_text
 from jury import notifications
+from jury.conflicts import affiliated_pairs
 from jury.enums import Outcome
 from jury.models import Decision, DecisionList
 from jury.queries import total_granted
@@ -38,6 +39,8 @@ CHANGED = (
 SAME_PERSON = (
     "Vous avez participé à la préparation de cette liste : au-dessus du seuil de l’appel, une autre personne la libère."
 )
+
+OWN_AWARD = "Vous êtes rattaché à une collectivité dont cette liste retient le dossier : une autre personne la libère."
 
 
 def list_content(decision_list: DecisionList) -> dict[str, Any]:
@@ -76,8 +79,9 @@ def release_list(
     mails with reasons and routes of appeal, and calls ``after_release``; all in this transaction.
 
     ``confirmation`` is the person's fresh second factor on ``ACT`` and :func:`list_digest`, spent here. Raises
-    Refused, having changed nothing: not prepared, same person above the threshold, list changed since, an envelope
-    too short (the sentence says how much is left in which one). The same ``key`` again gives the same list.
+    Refused, having changed nothing: not prepared, same person above the threshold, a person who acts for an awarded
+    collectivité, list changed since, an envelope too short (the sentence says how much is left in which one). The
+    same ``key`` again gives the same list.
     """
     content = {"list": decision_list.pk, "sha256": confirmation.content_sha256}
     with idempotent(key=key, act=ACT, actor=user, content=content) as command:
@@ -91,6 +95,7 @@ def release_list(
         )
         _refuse_own_work(locked, decisions, user)
         _refuse_hidden(decisions, user)
+        _refuse_affiliated(decisions, user, at)
         digest = list_digest(locked)
         if digest != confirmation.content_sha256:
             raise Refused(CHANGED, field="confirmation_code")
@@ -123,6 +128,13 @@ def _refuse_hidden(decisions: list[Decision], user: User) -> None:
     keys = [decision.application_id for decision in decisions]
     if Application.objects.visible_to(user).filter(pk__in=keys).count() != len(keys):
         raise Refused(NOT_YOURS)
+
+
+def _refuse_affiliated(decisions: list[Decision], user: User, at: datetime) -> None:
+    """Nobody releases an award to a collectivité they act for."""
+    awards = [decision.application_id for decision in decisions if decision.outcome == Outcome.AWARDED]
+    if affiliated_pairs([user.pk], awards, at):
+        raise Refused(OWN_AWARD)
 
 
 def _reserve(
