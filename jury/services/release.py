@@ -40,7 +40,9 @@ SAME_PERSON = (
     "Vous avez participé à la préparation de cette liste : au-dessus du seuil de l’appel, une autre personne la libère."
 )
 
-OWN_AWARD = "Vous êtes rattaché à une collectivité dont cette liste retient le dossier : une autre personne la libère."
+OWN_DOSSIER = (
+    "Vous êtes rattaché à une collectivité dont un dossier figure sur cette liste : une autre personne la libère."
+)
 
 
 def list_content(decision_list: DecisionList) -> dict[str, Any]:
@@ -79,8 +81,8 @@ def release_list(
     mails with reasons and routes of appeal, and calls ``after_release``; all in this transaction.
 
     ``confirmation`` is the person's fresh second factor on ``ACT`` and :func:`list_digest`, spent here. Raises
-    Refused, having changed nothing: not prepared, same person above the threshold, a person who acts for an awarded
-    collectivité, list changed since, an envelope too short (the sentence says how much is left in which one). The
+    Refused, having changed nothing: not prepared, same person above the threshold, a person who acts for an applicant
+    of the list, list changed since, an envelope too short (the sentence says how much is left in which one). The
     same ``key`` again gives the same list.
     """
     content = {"list": decision_list.pk, "sha256": confirmation.content_sha256}
@@ -131,10 +133,9 @@ def _refuse_hidden(decisions: list[Decision], user: User) -> None:
 
 
 def _refuse_affiliated(decisions: list[Decision], user: User, at: datetime) -> None:
-    """Nobody releases an award to a collectivité they act for."""
-    awards = [decision.application_id for decision in decisions if decision.outcome == Outcome.AWARDED]
-    if affiliated_pairs([user.pk], awards, at):
-        raise Refused(OWN_AWARD)
+    """Nobody decides, either way, on the dossier of a collectivité they act for."""
+    if affiliated_pairs([user.pk], [decision.application_id for decision in decisions], at):
+        raise Refused(OWN_DOSSIER)
 
 
 def _reserve(
