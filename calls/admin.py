@@ -136,6 +136,7 @@ class MandateForm(ModelForm):
             "starts_at",
             "ends_at",
         ]
+        labels = {"call": "Appel à projets", "axis": "Axe"}
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].strip().lower()

@@ -45,7 +45,8 @@
       list.hidden = count === 0;
       field.setAttribute("aria-expanded", count ? "true" : "false");
       if (typed < 2) status.textContent = "";
-      else if (count === 0) status.textContent = "Aucune collectivité trouvée.";
+      else if (count === 0) status.textContent = "Aucune collectivité trouvée : vérifiez l’orthographe, ou tapez le SIREN ou le code INSEE.";
+      else if (count >= 12) status.textContent = "Les " + count + " premières collectivités : précisez le nom si la vôtre n’y est pas.";
       else status.textContent = count + (count > 1 ? " collectivités proposées" : " collectivité proposée") +
         ", parcourez-les avec les flèches haut et bas.";
     }
