@@ -63,20 +63,6 @@ def test_answer_is_judged_again_and_its_content_kept_in_the_journal(db):
     assert (again.rules_version, again.evaluated_at) == (first.rules_version, LATER)
 
 
-def test_answer_whose_rule_fails_now_is_not_admissible(db):
-    """The prior authorisation that a completed dossier no longer claims: the verdict at filing does not hold."""
-    session = session_of(the_only_call(), "pack-franceconnect", "guichet-2021")
-    draft = fill(start(session=session), cost="5000.00", requested="5000.00")
-    user, screener = applicant_of(draft.organisation), screener_of(draft.call)
-    application = services.submit_application(application=draft, user=user, at=FIRST_RELEVE, key=str(uuid4()))
-    services.request_completion(
-        application=application, user=screener, at=FIRST_RELEVE, items=["X"], due_at=LATER + timedelta(days=5)
-    )
-    before = application.eligibility_records.count()
-    answer(application)
-    assert application.eligibility_records.count() == before + 1
-
-
 @pytest.mark.parametrize("amount", ["50000.01", "60000.00"])
 def test_amount_requested_does_not_rise_above_the_one_filed(db, amount):
     application = completion_requested_application()

@@ -18,7 +18,7 @@ from budget.services import release
 from calls.enums import MandateRole
 from conventions.enums import ConventionState, SigningState
 from conventions.models import Convention, Signing
-from conventions.permissions import awaiting_signature
+from conventions.permissions import agent_conventions, awaiting_signature
 from conventions.roles import is_signatory
 from conventions.services import signing as services
 from conventions.services import writing
@@ -38,6 +38,7 @@ from tests.factories.conventions import (
     representative_of,
     sign_as,
 )
+from tests.factories.territories import AffiliationFactory
 
 pytestmark = pytest.mark.usefixtures("ready_bytes")
 
@@ -143,6 +144,23 @@ def test_nobody_signs_for_both_parties(db):
     with pytest.raises(Refused, match="n’est pas la vôtre"):
         begin_signing(convention, both)
     assert counts(convention) == before
+
+
+def test_signatory_of_the_state_does_not_sign_for_their_own_organisation(db):
+    """Somebody else signed for it: what it receives is still not theirs to grant."""
+    world = ConventionWorld(1)
+    convention = world.sealed()
+    member = AffiliationFactory(organisation=convention.application.organisation).user
+    make_mandate(member, world.call, MandateRole.SIGNATORY)
+    sign_as(convention, representative_of(convention))
+    before = counts(convention)
+    assert not awaiting_signature(member).exists()
+    assert not agent_conventions(member).exists()
+    assert Convention.objects.visible_to(member).get() == convention
+    with pytest.raises(Refused, match="n’est pas la vôtre"):
+        begin_signing(convention, member)
+    assert counts(convention) == before
+    assert awaiting_signature(world.signatory).get() == convention
 
 
 def test_whoever_signed_for_the_beneficiary_and_left_it_does_not_sign_for_the_state(db):
