@@ -3,7 +3,7 @@
 from jury.forms.constitution import JuryForm, member_lines
 from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
-from jury.forms.evaluation import EvaluationForm, RecusalForm
+from jury.forms.evaluation import EvaluationForm, MemberRecusalForm, RecusalForm
 from jury.forms.panel import ChangeSeatForm, SeatForm
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "EvaluationForm",
     "JuryForm",
     "ListForm",
+    "MemberRecusalForm",
     "OpinionForm",
     "RecusalForm",
     "ReleaseForm",

@@ -6,8 +6,8 @@ from django import forms
 from django.forms import BoundField
 
 from core.forms import IdempotencyField, VersionField
-from jury.forms.base import RefusableForm, textarea
-from jury.models import Criterion, Evaluation
+from jury.forms.base import RefusableForm, choices_with_empty, textarea
+from jury.models import Criterion, Evaluation, Juror
 from jury.services import MarkInput
 
 NO_OPINION = "sans-avis"
@@ -75,6 +75,30 @@ def _eliminatory(criterion: Criterion) -> str:
     if criterion.eliminatory_below is None:
         return ""
     return f"Critère éliminatoire : une moyenne au-dessous de {criterion.eliminatory_below} écarte le dossier."
+
+
+class MemberRecusalForm(RefusableForm):
+    """A member who leaves a dossier, and why: one's own reason is one's own, another's is said."""
+
+    juror = forms.ChoiceField(label="Membre du jury qui se déporte")
+    reason = forms.CharField(
+        label="Motif",
+        help_text="Obligatoire si vous constatez le lien d’un autre membre. Exemple : « ancien employeur ». Seuls le "
+        "président et le secrétariat du jury le lisent.",
+        widget=textarea(3),
+        required=False,
+        max_length=1000,
+    )
+
+    def __init__(self, *args: Any, members: list[Juror], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.members = {str(member.pk): member for member in members}
+        self.fields["juror"].choices = choices_with_empty(  # type: ignore[attr-defined]
+            [(pk, str(member.user)) for pk, member in self.members.items()]
+        )
+
+    def member(self) -> Juror:
+        return self.members[self.cleaned_data["juror"]]
 
 
 class RecusalForm(RefusableForm):

@@ -18,7 +18,7 @@ from jury.enums import DeliberationState, EvaluationState
 from jury.models import Evaluation, Juror, Jury, Opinion, Recusal
 from jury.queries import jury_dossiers
 from jury.services.base import NOT_YOURS, grant_chair, note
-from jury.workflow import EVALUATION, is_chair
+from jury.workflow import EVALUATION, is_chair, is_officer
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,11 @@ def recuse(*, juror: Juror, application: Application, reason: str, at: datetime,
     """The juror leaves the dossier at once and for good (loi 2013-907, art. 2): access refused everywhere,
     evaluation withdrawn, and the missing reader shown to the chair.
 
-    By the juror, or by the chair who finds a conflict (then with a reason). Declaring twice changes nothing.
-    Raises Refused.
+    By the juror, or by the chair or the secretariat who find a conflict (then with a reason). Declaring twice
+    changes nothing. Raises Refused.
     """
     jury = Jury.objects.select_related("session__axis__call").get(pk=juror.jury_id)
-    by_chair = is_chair(actor, jury, at)
-    if actor.pk != juror.user_id and not by_chair:
+    if actor.pk != juror.user_id and not (is_chair(actor, jury, at) or is_officer(actor, jury, at)):
         raise Refused(NOT_YOURS)
     if application.session_id != jury.session_id:
         raise Refused("Ce dossier n’est pas soumis à ce jury.")

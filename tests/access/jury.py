@@ -91,6 +91,8 @@ ROUTES: dict[str, Route] = {
     "jury_index": Route(FOLLOWING | PRESIDING),
     "jury_constitute": Route(frozenset({OFFICER, ADMINISTRATOR}), _unseated),
     "jury_detail": Route(FOLLOWING | PRESIDING, _jury),
+    # Every member says what ties them to a dossier, and those who run the jury say it of a member.
+    "jury_recuse": Route(MANAGING | READING, _jury_dossier),
     "seat_add": Route(MANAGING, _jury_dossier),
     "assignment_propose": Route(MANAGING, _jury, method="post"),
     "assignment_run": Route(MANAGING, _run),

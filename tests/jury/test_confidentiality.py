@@ -44,6 +44,7 @@ def urls_of(world, hidden, evaluation, attachment, deliberation):
         ("jury_index", {}),
         ("jury_detail", {"pk": world.jury.pk}),
         ("seat_add", {"pk": world.jury.pk, "dossier": hidden.pk}),
+        ("jury_recuse", {"pk": world.jury.pk, "dossier": hidden.pk}),
         ("jury_ranking", {"pk": world.jury.pk}),
         ("ranking_export", {"pk": world.jury.pk}),
         ("deliberation_detail", {"pk": deliberation.pk}),

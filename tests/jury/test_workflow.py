@@ -72,9 +72,9 @@ def test_evaluation_every_state_transition_and_role(world, state, name):
     extra = {"submitted_at": AT, "total": Decimal("12.00")} if state == "submitted" else {}
     Evaluation.objects.filter(pk=evaluation.pk).update(state=state, **extra)
     row = EVALUATION.transition(name)
-    # Seating again is also the secretariat's; a draft is saved again without a transition.
+    # Seating again and noting a conflict are also the secretariat's; a draft is saved again without a transition.
     allowed = set().union(*(EVALUATION_ROLES[role] for role in row.roles)) | (
-        {"officer"} if name == "reassign" else set()
+        {"officer"} if name in {"reassign", "withdraw"} else set()
     )
     for who, user in people(world).items():
         fresh = Evaluation.objects.select_related("juror__jury", "application").get(pk=evaluation.pk)

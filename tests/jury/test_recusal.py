@@ -1,0 +1,119 @@
+"""A recusal by its own page: without having been asked to read the dossier, or on behalf of a member."""
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from applications.models import Access, Application
+from calls.enums import MandateRole
+from calls.models import Mandate
+from core.errors import Refused
+from core.models import JournalEntry
+from jury import services
+from jury.enums import EvaluationState
+from jury.models import Recusal
+from tests.factories.accounts import sign_in
+from tests.factories.jury import AT, HELD, JuryWorld
+
+
+def address(world, application, jury=None):
+    return reverse("jury_recuse", kwargs={"pk": (jury or world.jury).pk, "dossier": application.pk})
+
+
+def facts():
+    return Recusal.objects.count(), Access.objects.count(), JournalEntry.objects.count()
+
+
+def test_juror_leaves_a_dossier_they_were_not_asked_to_read(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    application, user = world.applications[0], world.users[0]
+    sign_in(client, user)
+    page = client.get(address(world, application)).content.decode()
+    assert application.number in page
+    assert str(world.users[1]) not in page
+    done = client.post(address(world, application), {"juror": world.juror(user).pk, "reason": ""}, follow=True)
+    assert "Le déport est enregistré" in done.content.decode()
+    assert Recusal.objects.get().juror == world.juror(user)
+    run = services.propose_assignment(jury=world.jury, at=AT, actor=world.chair_user)
+    assert world.juror(user).pk not in {seat["juror"] for seat in run.replay["seats"]}
+    assert client.get(address(world, application)).status_code == 404
+
+
+def test_juror_notes_nobody_elses_recusal(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    application, other = world.applications[0], world.juror(world.users[1])
+    sign_in(client, world.users[0])
+    before = facts()
+    page = client.post(address(world, application), {"juror": other.pk, "reason": "Ancien employeur"})
+    assert "juror" in page.context["form"].errors
+    with pytest.raises(Refused, match="droit"), transaction.atomic():
+        services.recuse(juror=other, application=application, reason="Lien", at=AT, actor=world.users[0])
+    assert facts() == before
+
+
+@pytest.mark.parametrize("who", ["chair_user", "officer"])
+def test_whoever_runs_the_jury_notes_a_members_conflict_with_a_reason(client, db, who):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    application, user = world.applications[0], world.users[0]
+    actor = getattr(world, who)
+    sign_in(client, actor)
+    detail = client.get(reverse("jury_detail", kwargs={"pk": world.jury.pk})).content.decode()
+    assert address(world, application) in detail
+    before = facts()
+    silent = client.post(address(world, application), {"juror": world.juror(user).pk, "reason": "  "})
+    assert "Indiquez le motif" in silent.context["form"].errors["reason"][0]
+    assert facts() == before
+    data = {"juror": world.juror(user).pk, "reason": "Ancien employeur"}
+    done = client.post(address(world, application), data, follow=True)
+    assert "Ancien employeur" in done.content.decode()
+    recusal = Recusal.objects.get()
+    assert (recusal.juror.user, recusal.declared_by) == (user, actor)
+    assert world.evaluation(application, user).state == EvaluationState.WITHDRAWN
+    assert not Application.objects.visible_to(user).filter(pk=application.pk).exists()
+
+
+def test_chair_leaves_a_dossier_of_their_own_jury(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    hidden = world.applications[0]
+    sign_in(client, world.chair_user)
+    done = client.post(address(world, hidden), {"juror": world.chair.pk, "reason": ""}, follow=True)
+    assert done.status_code == 200
+    assert Recusal.objects.get().juror == world.chair
+    assert hidden.number not in client.get(reverse("jury_detail", kwargs={"pk": world.jury.pk})).content.decode()
+    assert client.get(address(world, hidden)).status_code == 404
+
+
+def test_what_is_not_theirs_answers_like_what_does_not_exist(client, db):
+    world, other = JuryWorld(dossiers=1, jurors=1), JuryWorld(dossiers=1, jurors=1)
+    application = world.applications[0]
+    gone = world.users[0]
+    services.recuse(juror=world.juror(gone), application=application, reason="", at=AT, actor=gone)
+    left = world.agent(MandateRole.JUROR)
+    unknown = Application(pk="00000000-0000-4000-8000-000000000000")
+    before = facts()
+    asked = [(user, application, None) for user in (gone, other.users[0], other.chair_user, other.officer, left)]
+    asked += [(user, application, None) for user in (world.releaser, world.agent(MandateRole.AUDITOR))]
+    asked += [(world.chair_user, unknown, None), (world.chair_user, other.applications[0], None)]
+    asked += [(world.users[0], application, other.jury)]
+    bodies = set()
+    for user, dossier, jury in asked:
+        sign_in(client, user)
+        for send in (client.get, client.post):
+            assert send(address(world, dossier, jury)).status_code == 404
+    for dossier in (application, unknown):
+        sign_in(client, gone)
+        page = client.get(address(world, dossier)).content.decode()
+        bodies.add(len(page.replace(str(dossier.pk), "")))
+    assert len(bodies) == 1
+    assert facts() == before
+
+
+def test_an_ended_mandate_closes_the_page(client, db):
+    world = JuryWorld(dossiers=1, jurors=1)
+    user, application = world.users[0], world.applications[0]
+    sign_in(client, user)
+    assert client.get(address(world, application)).status_code == 200
+    Mandate.objects.filter(user=user).update(ends_at=HELD)
+    assert client.get(address(world, application)).status_code == 404
