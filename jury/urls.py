@@ -53,6 +53,7 @@ urlpatterns = [
     path("decisions/<uuid:pk>/", decisions.decision_list_detail, name="decision_list_detail"),
     path("decisions/<uuid:pk>/export.csv", decisions.decision_list_export, name="decision_list_export"),
     path("decisions/<uuid:pk>/dossiers/<int:decision>/", decisions.decision_edit, name="decision_edit"),
+    path("decisions/<uuid:pk>/dossiers/<int:decision>/retirer/", decisions.decision_remove, name="decision_remove"),
     path("decisions/<uuid:pk>/proposer/", decisions.decision_list_propose, name="decision_list_propose"),
     path("decisions/<uuid:pk>/reprendre/", decisions.decision_list_reopen, name="decision_list_reopen"),
     path("decisions/<uuid:pk>/annuler/", decisions.decision_list_cancel, name="decision_list_cancel"),

@@ -1,7 +1,7 @@
 """Forms of the jury: they validate and convert, services decide."""
 
 from jury.forms.constitution import JuryForm, member_lines
-from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
+from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.forms.evaluation import EvaluationForm, MemberRecusalForm, RecusalForm
 from jury.forms.panel import ChangeSeatForm, SeatForm
@@ -19,6 +19,7 @@ __all__ = [
     "OpinionForm",
     "RecusalForm",
     "ReleaseForm",
+    "RemoveForm",
     "SeatForm",
     "SummonForm",
     "WaitingListForm",

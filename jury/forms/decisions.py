@@ -84,6 +84,13 @@ class DecisionForm(RefusableForm):
         )
 
 
+class RemoveForm(RefusableForm):
+    reason = forms.CharField(
+        label="Motif", help_text="Exemple : « retiré par la collectivité ».", widget=textarea(3), max_length=1000
+    )
+    version = VersionField()
+
+
 class CancelForm(RefusableForm):
     reason = forms.CharField(label="Motif de l’annulation", widget=textarea(3), max_length=1000)
 

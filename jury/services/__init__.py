@@ -17,6 +17,7 @@ from jury.services.decisions import (
     edit_decision,
     mark_prepared,
     prepare_list,
+    remove_decision,
     reopen_list,
 )
 from jury.services.deliberation import (
@@ -56,6 +57,7 @@ __all__ = [
     "record_opinion",
     "recuse",
     "release_list",
+    "remove_decision",
     "reopen_list",
     "save_evaluation",
     "seat_juror",

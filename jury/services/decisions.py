@@ -10,6 +10,8 @@ from django.db import transaction
 from accounts.models import User
 from applications.enums import ApplicationState
 from applications.models import Application
+from applications.workflow import DECISIONS
+from applications.workflow import WORKFLOW as APPLICATION
 from calls.enums import MandateRole
 from calls.models import Axis
 from calls.permissions import territory_scope
@@ -208,12 +210,50 @@ def _refuse_content(
 
 
 @transaction.atomic
+def remove_decision(*, decision: Decision, reason: str, version: int, at: datetime, actor: User) -> DecisionList:
+    """Takes a dossier out of a list in preparation (withdrawn, or to be decided later); ``version`` as shown.
+
+    The dossier may go into another list. Raises Refused without a reason.
+    """
+    locked = lock_list(decision.decision_list)
+    authorise(DECISION_LIST, actor, locked, "mark_prepared", at)
+    _refuse_unless_preparing(locked, version)
+    current = locked.decisions.select_related("application").get(pk=decision.pk)
+    refuse_if_tied(actor, current.application, at)
+    if not reason.strip():
+        raise Refused("Indiquez pourquoi ce dossier sort de la liste.", field="reason")
+    data = {
+        "application": str(current.application_id),
+        "outcome": current.outcome,
+        "amount": str(current.amount_granted or ""),
+    }
+    current.delete()
+    _next_version(locked)
+    note_list(locked, "decision_removed", at=at, actor=actor, reason=reason.strip(), data=data)
+    return locked
+
+
+def refuse_undecidable(decisions: Iterable[Decision], at: datetime) -> None:
+    """Names the dossiers that no longer await the decision written for them (withdrawn, decided elsewhere)."""
+    gone = [
+        f"{decision.application.number} ({decision.application.get_state_display()})"
+        for decision in decisions
+        if APPLICATION.obstacle(decision.application, DECISIONS[decision.outcome], at)
+    ]
+    if gone:
+        raise Refused(
+            f"N’attendent plus cette décision : {', '.join(gone)}. Le gestionnaire reprend la liste et les en retire."
+        )
+
+
+@transaction.atomic
 def mark_prepared(*, decision_list: DecisionList, version: int, at: datetime, actor: User) -> DecisionList:
     """Proposes the list for release; from then on it does not change unless taken back. Raises Refused."""
     locked = lock_list(decision_list)
     authorise(DECISION_LIST, actor, locked, "mark_prepared", at)
     DECISION_LIST.check(locked, "mark_prepared", at)
     _refuse_unless_preparing(locked, version)
+    refuse_undecidable(locked.decisions.select_related("application").order_by("position", "pk"), at)
     locked.mark_prepared()
     locked.prepared_at = at
     locked.prepared_by = actor

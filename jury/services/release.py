@@ -23,6 +23,7 @@ from jury.enums import Outcome
 from jury.models import Decision, DecisionList
 from jury.queries import total_granted
 from jury.services.base import NOT_YOURS, authorise, lock_list, note_list
+from jury.services.decisions import refuse_undecidable
 from jury.workflow import DECISION_LIST, needs_second_person
 
 ACT = "jury.release_list"
@@ -98,6 +99,7 @@ def release_list(
         _refuse_own_work(locked, decisions, user)
         _refuse_hidden(decisions, user)
         _refuse_affiliated(decisions, user, at)
+        refuse_undecidable(decisions, at)
         digest = list_digest(locked)
         if digest != confirmation.content_sha256:
             raise Refused(CHANGED, field="confirmation_code")

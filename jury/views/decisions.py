@@ -17,7 +17,7 @@ from core.errors import Refused
 from core.exports import csv_response
 from jury import services
 from jury.enums import DecisionListState, DeliberationState
-from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, WaitingListForm
+from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
 from jury.queries import envelope_left, total_granted
@@ -187,6 +187,26 @@ def decision_edit(request: HttpRequest, pk: Any, decision: int) -> HttpResponse:
     opinion = row.application.opinions.filter(deliberation=decision_list.deliberation).first()
     context = {"list": decision_list, "decision": row, "dossier": row.application, "form": form, "opinion": opinion}
     return render(request, "jury/decision_edit.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_remove(request: HttpRequest, pk: Any, decision: int) -> HttpResponse:
+    """Take a dossier out of the list while it is in preparation, with a reason."""
+    decision_list = _acting_list(request, pk, "mark_prepared")
+    row = get_object_or_404(
+        Decision.objects.select_related("application__organisation"), pk=decision, decision_list=decision_list
+    )
+    form = RemoveForm(request.POST or None, initial={"version": decision_list.version})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.remove_decision(decision=row, at=timezone.now(), actor=person(request), **form.cleaned_data)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Le dossier {row.application.number} est sorti de la liste.")
+            return redirect("decision_list_detail", pk=pk)
+    context = {"list": decision_list, "dossier": row.application, "form": form}
+    return render(request, "jury/decision_remove.html", context)
 
 
 @require_POST

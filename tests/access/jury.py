@@ -114,6 +114,7 @@ ROUTES: dict[str, Route] = {
     "decision_list_detail": Route(FOLLOWING, _preparing),
     "decision_list_export": Route(FOLLOWING, _released),
     "decision_edit": Route(PREPARING, _decision),
+    "decision_remove": Route(PREPARING, _decision),
     "decision_list_propose": Route(PREPARING, _preparing, method="post"),
     "decision_list_reopen": Route(PREPARING, _prepared, method="post"),
     "decision_list_cancel": Route(PREPARING, _prepared),

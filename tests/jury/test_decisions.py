@@ -7,7 +7,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from applications.enums import AccessEffect, AccessSource
-from applications.models import Access
+from applications.models import Access, Application
 from core.errors import Refused
 from core.models import JournalEntry
 from jury import services
@@ -163,3 +163,65 @@ def test_count_of_dossiers_awaiting_a_list_is_of_those_the_reader_sees(client, d
     assert "2 dossiers sans décision" in client.get(url).content.decode()
     type(hidden).objects.filter(pk=hidden.pk).update(state="admissible")
     assert "3 dossiers sans décision" in client.get(url).content.decode()
+
+
+def withdrawn(application):
+    """The applicant takes the dossier back."""
+    Application.objects.filter(pk=application.pk).update(state="withdrawn")
+
+
+def test_withdrawal_during_a_prepared_list_names_the_dossier_and_lets_it_out(client, db):
+    world = JuryWorld(dossiers=2)
+    prepared = world.prepared()
+    gone, kept = world.applications
+    withdrawn(gone)
+    before = facts()
+    with pytest.raises(Refused) as refusal, transaction.atomic():
+        world.release(prepared)
+    assert f"{gone.number} (retiré" in refusal.value.message
+    assert kept.number not in refusal.value.message
+    assert facts() == before
+    reopened = services.reopen_list(decision_list=prepared, at=DECIDED, actor=world.officer)
+    with pytest.raises(Refused, match=gone.number), transaction.atomic():
+        services.mark_prepared(decision_list=reopened, version=reopened.version, at=DECIDED, actor=world.officer)
+    sign_in(client, world.officer)
+    url = reverse(
+        "decision_remove", kwargs={"pk": prepared.pk, "decision": prepared.decisions.get(application=gone).pk}
+    )
+    assert url in client.get(reverse("decision_list_detail", kwargs={"pk": prepared.pk})).content.decode()
+    assert gone.number in client.get(url).content.decode()
+    done = client.post(url, {"reason": "Retiré par la collectivité.", "version": reopened.version}, follow=True)
+    assert "est sorti de la liste" in done.content.decode()
+    assert [row.application for row in prepared.decisions.all()] == [kept]
+    assert JournalEntry.objects.filter(action="decision_list.decision_removed", actor_id=world.officer.pk).count() == 1
+    reopened.refresh_from_db()
+    again = services.mark_prepared(decision_list=reopened, version=reopened.version, at=DECIDED, actor=world.officer)
+    assert world.release(again).state == "released"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"reason": "  "}, "pourquoi"),
+        ({"version": 0}, "a changé"),
+        ({"actor": "releaser"}, "droit"),
+        ({"actor": "chair_user"}, "droit"),
+        ({"state": "prepared"}, "plus en préparation"),
+    ],
+)
+def test_taking_a_dossier_out_of_a_list_is_refused(db, changes, sentence):
+    world = JuryWorld(dossiers=1, jurors=2)
+    created = preparing(world)
+    row = created.decisions.get()
+    version = changes.get("version", created.version)
+    DecisionList.objects.filter(pk=created.pk).update(state=changes.get("state", "preparing"))
+    before = facts()
+    with pytest.raises(Refused, match=sentence), transaction.atomic():
+        services.remove_decision(
+            decision=row,
+            reason=changes.get("reason", "Retiré."),
+            version=version,
+            at=DECIDED,
+            actor=getattr(world, changes.get("actor", "officer")),
+        )
+    assert facts() == before
