@@ -14,6 +14,7 @@ from calls.models import RulesVersion
 # Columns that must be filled, with the section that holds them (décret 2018-514, art. 3; arrêté du 21 août 2018).
 REQUIRED: tuple[tuple[str, str, str], ...] = (
     ("siret", "collectivite", "le SIRET de votre collectivité"),
+    ("seat_address", "collectivite", "l’adresse du siège"),
     ("representative_name", "collectivite", "le nom du représentant légal"),
     ("representative_title", "collectivite", "la qualité du représentant légal (maire, président…)"),
     ("representative_email", "collectivite", "le courriel du représentant légal"),

@@ -22,6 +22,7 @@ COLUMNS = (
     "contact_email",
     "contact_phone",
     "siret",
+    "seat_address",
     "bank_holder",
     "iban",
     "bic",

@@ -84,6 +84,7 @@ class Application(FSMModelMixin, models.Model):
     contact_email = models.EmailField("courriel de contact", blank=True)
     contact_phone = models.CharField("téléphone de contact", max_length=30, blank=True)
     siret = models.CharField("SIRET", max_length=14, blank=True)
+    seat_address = models.CharField("adresse du siège", max_length=300, blank=True)
     bank_holder = models.CharField("titulaire du compte", max_length=160, blank=True)
     iban = models.CharField("IBAN", max_length=34, blank=True)
     bic = models.CharField("BIC", max_length=11, blank=True)
@@ -234,7 +235,8 @@ class Application(FSMModelMixin, models.Model):
     def is_overdue(self, at: datetime) -> bool:
         """Nobody decided in time: the request is deemed rejected (décret 2018-514, art. 7)."""
         is_late = self.decision_due_at is not None and self.decision_due_at < at
-        return is_late and self.decided_at is None and not self.clock_is_suspended
+        awaits = self.state in {ApplicationState.SUBMITTED, ApplicationState.ADMISSIBLE}
+        return is_late and self.decided_at is None and awaits
 
     def is_deemed_complete(self, at: datetime) -> bool:
         """Complete by silence at ``at``: nobody asked for anything in time (décret 2018-514, art. 4)."""

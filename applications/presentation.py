@@ -143,10 +143,10 @@ def _row(term: str, description: Any) -> dict[str, Any]:
 
 def _organisation(application: Application, shows_bank: bool) -> Group:
     organisation = application.organisation
-    address = " ".join(part for part in (organisation.address, organisation.postal_code, organisation.city) if part)
     rows = [
         _row("Collectivité", f"{organisation.name} ({organisation.get_kind_display()})"),
         _row("SIRET", application.siret),
+        _row("Adresse", application.seat_address),
         _row("Représentant légal", _person(application.representative_name, application.representative_title)),
         _row("Courriel du représentant", application.representative_email),
         _row("Personne à contacter", _person(application.contact_name, application.contact_phone)),
@@ -154,8 +154,6 @@ def _organisation(application: Application, shows_bank: bool) -> Group:
         _row("Titulaire du compte", application.bank_holder),
         _row("IBAN", shown_iban(application.iban, masked=not shows_bank)),
     ]
-    if address:
-        rows.insert(2, _row("Adresse", address))
     if application.grouping:
         rows.insert(1, _row("Groupement", application.grouping.name))
     return Group("collectivite", "Collectivité et contacts", rows)

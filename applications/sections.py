@@ -23,6 +23,7 @@ SECTIONS = (
         "Qui dépose, qui signera, qui appeler en cas de question, et sur quel compte verser l’aide.",
         fields=(
             "siret",
+            "seat_address",
             "representative_name",
             "representative_title",
             "representative_email",

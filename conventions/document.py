@@ -136,7 +136,7 @@ def field_values(convention: Convention) -> dict[str, str]:
         "liste": f"n° {decision['list']} du {_day(decision['released_at'])}",
         "beneficiaire": beneficiary["name"],
         "siret": data["siret"],
-        "adresse": beneficiary["address"] or "adresse du siège",
+        "adresse": beneficiary["address"],
         "representant": representative,
         "mandat_groupement": _grouping_sentence(data),
         "repartition": _split_sentence(data),

@@ -187,8 +187,8 @@ CONCLUSIONS = {
 }
 LABELS = {
     Verdict.PASSED: "Valide",
-    Verdict.INDETERMINATE: "Indéterminé",
-    Verdict.FAILED: "Refusé",
+    Verdict.INDETERMINATE: "À confirmer",
+    Verdict.FAILED: "Non valable",
 }
 KINDS = {
     SignatureKind.SEAL: "Cachet électronique",
@@ -246,7 +246,7 @@ def _still_to_sign(verdict: DocumentVerdict) -> list[str]:
 
 def _signature(item: SignatureReport) -> dict[str, Any]:
     tone = {Verdict.PASSED: "success", Verdict.INDETERMINATE: "warning", Verdict.FAILED: "error"}[item.verdict]
-    who = ", ".join(dict.fromkeys(filter(None, [item.signer_name, item.organisation])))
+    who = ", ".join(dict.fromkeys(filter(None, [item.signer_name, item.unit or item.organisation])))
     if item.signed_at is None:
         when = "Date non indiquée"
     elif item.is_time_proved:
@@ -258,8 +258,11 @@ def _signature(item: SignatureReport) -> dict[str, Any]:
         ("Par" if item.kind != SignatureKind.SEAL else "Au nom de", who or "Inconnu"),
         ("Le", when),
         ("Niveau", f"{level}. {item.level_evidence}".strip() if item.level else level),
-        ("Contenu", "Inchangé depuis" if item.is_intact else "Modifié depuis"),
-        ("Certificat", f"délivré par {item.issuer}, {'reconnu' if item.is_trusted else 'non reconnu'}"),
+        ("Contenu", f"{'inchangé' if item.is_intact else 'modifié'} depuis cette date"),
+        (
+            "Certificat",
+            f"délivré par {item.issuer or 'une autorité inconnue'}, {'reconnu' if item.is_trusted else 'non reconnu'}",
+        ),
     ]
     return {
         "title": KINDS[item.kind],

@@ -64,6 +64,7 @@ class OrganisationForm(SectionForm):
     class Meta(SectionForm.Meta):
         fields = [
             "siret",
+            "seat_address",
             "representative_name",
             "representative_title",
             "representative_email",
@@ -83,6 +84,7 @@ class OrganisationForm(SectionForm):
             "contact_phone": "Son téléphone",
         }
         help_texts = {
+            "seat_address": "Numéro, voie, code postal et commune, comme elle paraîtra dans la convention.",
             "representative_title": "Maire, présidente, directeur général…",
             "representative_email": "La convention lui sera envoyée à cette adresse pour signature.",
             "contact_name": "La personne que nous appellerons en cas de question.",

@@ -74,6 +74,7 @@ def start_application(
         departement_code=organisation.departement_code,
         region_code=organisation.region_code,
         siret=organisation.siret,
+        seat_address=_seat(organisation),
         place=organisation.name,
         bank_holder=organisation.name,
         contact_name=user.get_full_name(),
@@ -102,6 +103,12 @@ def start_application(
         data={"axis": axis.pk, "session": session.pk, "organisation": organisation.pk},
     )
     return application
+
+
+def _seat(organisation: Organisation) -> str:
+    """The address known of the organisation, on one line; the referential gives none."""
+    city = " ".join(filter(None, [organisation.postal_code, organisation.city]))
+    return ", ".join(filter(None, [organisation.address, city]))
 
 
 def _representative(organisation: Organisation, at: datetime) -> dict[str, str]:

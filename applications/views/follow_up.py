@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from applications.completeness import missing_items
 from applications.forms.filing import MessageForm
+from applications.hooks import follow_up_of
 from applications.models import Acknowledgement, Application
 from applications.permissions import possible_actions, reads_bank_details
 from applications.presentation import APPLICANT, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
@@ -32,6 +33,7 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
     context = {
         "application": application,
         "step": step_of(application),
+        "follow_up": follow_up_of(application, request.user),
         "actions": actions,
         "missing": missing_items(application, at) if application.is_draft else [],
         "pending": application.open_completion_request() if application.clock_is_suspended else None,

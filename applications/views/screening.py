@@ -14,6 +14,7 @@ from applications.completeness import missing_items
 from applications.enums import ApplicationState
 from applications.forms.filing import MessageForm
 from applications.forms.screening import ScreeningFilters
+from applications.hooks import follow_up_of
 from applications.models import Acknowledgement, Application, ApplicationQuerySet
 from applications.permissions import possible_actions, screening_scope
 from applications.presentation import SERVICE, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
@@ -134,6 +135,7 @@ def render_screening(request: HttpRequest, application: Application, form: Messa
     context = {
         "application": application,
         "step": step_of(application, SERVICE),
+        "follow_up": follow_up_of(application, request.user),
         "actions": {row.name for row in actions},
         "may_write": is_screener(request.user, application, at),
         "missing": missing_items(application, at),

@@ -57,7 +57,7 @@ def record_payment(
         CONVENTION.check(locked, "pay", at)
         if not CONVENTION.holds(user, locked, "pay", at):
             raise Refused("Seul un gestionnaire du ministère enregistre un versement.")
-        _check_dates(locked, service_done_on, paid_on, at)
+        check_dates(convention=locked, service_done_on=service_done_on, paid_on=paid_on, at=at)
         consume(user=user, act=PAY_ACT, content_sha256=digest, at=at)
         entry = record_ledger_payment(
             application=locked.application,
@@ -104,7 +104,7 @@ def _journal(convention: Convention, payment: Payment, user: "User", at: datetim
     )
 
 
-def _check_dates(convention: Convention, service_done_on: date, paid_on: date, at: datetime) -> None:
+def check_dates(*, convention: Convention, service_done_on: date, paid_on: date, at: datetime) -> None:
     today = timezone.localtime(at).date()
     if convention.signed_at and service_done_on < timezone.localtime(convention.signed_at).date():
         raise Refused("Le service fait ne peut pas précéder la signature de la convention.", field="service_done_on")

@@ -13,6 +13,7 @@ from typing import Any
 from conventions.enums import RevisionKind
 from conventions.models import Convention, Revision
 from core import files, keyring
+from core.models import StoredFile
 from core.signing.report import FINDINGS, Verdict, VerificationReport
 from core.signing.verify import verify_pdf
 
@@ -23,6 +24,12 @@ STAGES = {
     RevisionKind.BENEFICIARY: "Version signée par le bénéficiaire, avant la signature de l’État.",
     RevisionKind.STATE: "Version définitive, signée par les deux parties.",
 }
+# What this site writes without seal nor signature.
+UNSIGNED_KINDS = ("acknowledgement", "jury.minutes")
+OURS_UNSIGNED = (
+    "Ce fichier est bien celui que ce site a établi et il n’a pas été modifié. Ce n’est pas une convention : il ne porte ni "
+    "cachet ni signature."
+)
 UNKNOWN = "Ce fichier ne correspond à aucun document enregistré sur ce site."
 CHANGED = (
     "Ce fichier commence comme un document de ce site, mais ce n’est pas le fichier enregistré : il a été modifié."
@@ -83,6 +90,8 @@ def verify_upload(content: bytes) -> DocumentVerdict:
     known = Revision.objects.select_related("convention").filter(sha256=sha256).first()
     if known is not None:
         return _judge_known(known, content)
+    if StoredFile.objects.filter(sha256=sha256, kind__in=UNSIGNED_KINDS).exists():
+        return DocumentVerdict(Verdict.INDETERMINATE, sha256, sentences=(OURS_UNSIGNED,))
     report = verify_pdf(content, trust=keyring.trust_material())
     said = tuple(text for text in report.sentences if text != FINDINGS["not_compared"][1])
     covered = [item.revision_sha256 for item in report.signatures if item.revision_sha256]

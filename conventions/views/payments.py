@@ -1,5 +1,7 @@
 """Recording the single payment: what the payment's own system says, shown again, then confirmed."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,7 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from conventions.enums import ConventionState
 from conventions.forms import ConfirmPaymentForm, PaymentForm
-from conventions.services.payments import PAY_ACT, record_payment, what_is_paid
+from conventions.models import Convention
+from conventions.services.payments import PAY_ACT, check_dates, record_payment, what_is_paid
 from conventions.views.access import officer_convention
 from conventions.workflow import CONVENTION
 from core.errors import Refused
@@ -30,7 +33,7 @@ def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
         return redirect("convention_detail", number=convention.number)
     form = PaymentForm(request.GET or None)
     context = {"convention": convention, "form": form}
-    if not form.is_bound or not form.is_valid():
+    if not form.is_bound or not form.is_valid() or not _dates_are_possible(form, convention, at):
         return render(request, "conventions/convention_pay.html", context)
     facts = form.cleaned_data
     confirmation = ConfirmPaymentForm(
@@ -60,3 +63,14 @@ def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
     ]
     context["cancel_url"] = reverse("convention_detail", args=[convention.number])
     return render(request, "conventions/convention_pay.html", context)
+
+
+def _dates_are_possible(form: PaymentForm, convention: Convention, at: datetime) -> bool:
+    """Said at the field before anything is to be confirmed; the service says it again under its lock."""
+    dates = {name: form.cleaned_data[name] for name in ("service_done_on", "paid_on")}
+    try:
+        check_dates(convention=convention, at=at, **dates)
+    except Refused as refusal:
+        form.add_error(refusal.field, refusal.message)
+        return False
+    return True

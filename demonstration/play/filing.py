@@ -136,6 +136,7 @@ def _identity(organisation: Organisation, head: User) -> dict[str, Any]:
     iban = IBAN.generate("FR", bank_code="30001", branch_code="00794", account_code=f"{organisation.siret[:9]:0>11}")
     return {
         "siret": organisation.siret,
+        "seat_address": f"1 place de la Mairie, {organisation.name} (adresse fictive)",
         "representative_name": head.get_full_name(),
         "representative_title": head.job_title,
         "representative_email": head.email,

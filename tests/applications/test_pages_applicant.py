@@ -90,6 +90,7 @@ def test_whole_way_from_start_to_acknowledgement(client, db, travel):
         "collectivite",
         {
             "siret": organisation.siret,
+            "seat_address": "1 place de la Mairie, 35000 Rennes",
             "representative_name": "Dominique Moreau",
             "representative_title": "maire",
             "representative_email": "maire@example.fr",

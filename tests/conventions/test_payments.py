@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from budget.models import AwardBalance, PaymentCredit
 from conventions.enums import ConventionState
@@ -11,7 +12,7 @@ from conventions.models import Convention, Payment
 from conventions.services.payments import PAY_ACT, record_payment, what_is_paid
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
-from tests.factories.accounts import confirmed
+from tests.factories.accounts import confirmed, sign_in
 from tests.factories.conventions import PAID, SIGNED, ConventionWorld, pay_as
 
 FACTS = {"service_done_on": date(2021, 11, 20), "paid_on": date(2021, 11, 22), "reference": "DP-1"}
@@ -117,3 +118,20 @@ def test_convention_not_signed_is_not_paid(db):
     with pytest.raises(Refused, match="à signer par l'État"):
         pay_as(convention, world.officer)
     assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("service_done_on", "paid_on", "sentence"),
+    [
+        ("2020-01-01", "2022-03-01", "ne peut pas précéder la signature"),
+        ("2022-03-01", "2099-01-01", "est dans le futur"),
+    ],
+)
+def test_impossible_dates_are_told_before_anything_is_confirmed(client, db, service_done_on, paid_on, sentence):
+    world = ConventionWorld(1)
+    convention = world.signed()
+    sign_in(client, world.officer)
+    dates = {"service_done_on": service_done_on, "paid_on": paid_on, "reference": "DP-1"}
+    page = client.get(reverse("convention_pay", args=[convention.number]), dates).content.decode()
+    assert sentence in page
+    assert "Code de confirmation" not in page

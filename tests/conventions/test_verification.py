@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from conventions.models import Convention
-from conventions.services.verification import find_by_number, verify_stored, verify_upload
+from conventions.services.verification import OURS_UNSIGNED, find_by_number, verify_stored, verify_upload
 from core import files, keyring
 from core.signing.report import Verdict
 from tests.core.signing import tampering
@@ -53,7 +53,7 @@ def test_signed_document_is_authentic_and_says_who_when_and_how(client, signed, 
     assert "Dominique Moreau" in text and "Claude Lefèvre" in text
     assert text.count("date prouvée par l’horodatage de") == 3
     assert text.count("PAdES B-LT") == 3
-    assert text.count("Inchangé depuis") == 3
+    assert text.count("inchangé depuis cette date") == 3
     assert signed.number in text and "10 000,00 €" in text
     assert signed.data["bank"]["iban"] not in text.replace(" ", "")
 
@@ -306,3 +306,13 @@ def test_find_by_number_needs_both(signed):
     assert find_by_number(signed.number, "") is None
     assert find_by_number("", signed.verification_code) is None
     assert Convention.objects.count() == 1
+
+
+@pytest.mark.parametrize(("kind", "said"), [("acknowledgement", True), ("attachment", False)])
+def test_file_of_ours_that_nobody_signs_is_recognised_and_a_filed_one_is_not_told(db, kind, said):
+    content = b"%PDF-1.7 accuse " + kind.encode()
+    files.store(content=content, name="accuse.pdf", kind=kind, media_type="application/pdf", actor_id=None)
+    found = verify_upload(content)
+    assert (OURS_UNSIGNED in found.sentences) == said
+    assert (found.verdict == Verdict.INDETERMINATE) == said
+    assert verify_upload(content + b" ").verdict == Verdict.FAILED

@@ -143,6 +143,7 @@ def _sections(
         "collectivite": {
             "values": {
                 "siret": application.organisation.siret,
+                "seat_address": "1 place de la Mairie, 35000 Rennes",
                 "representative_name": "Dominique Moreau",
                 "representative_title": "maire",
                 "representative_email": "maire@example.fr",

@@ -117,6 +117,7 @@ class ConventionWorld:
             "vintage": self.rules.vintage,
             "population": 1234,
             "siret": organisation.siret,
+            "seat_address": "1 place de la Mairie, 35000 Rennes",
             "title": "Un guichet numérique pour les démarches des habitants",
             "summary": "Les habitants feront leurs démarches en ligne, avec un agent pour les aider.",
             "place": organisation.city,

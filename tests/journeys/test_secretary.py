@@ -50,6 +50,7 @@ def save(page):
 
 def fill_identity(page):
     fill(page, representative_name="Dominique Moreau", representative_title="maire")
+    fill(page, seat_address="1 place de la République, 48000 Mende")
     fill(page, representative_email="maire@example.fr", bank_holder="Trésorerie de Mende", iban=IBAN)
 
 
