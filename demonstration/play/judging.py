@@ -10,6 +10,7 @@ from accounts.confirmations import confirm_act
 from accounts.demonstration import current_code, next_free_moment
 from accounts.models import User
 from applications.models import Application
+from applications.rules import candidate_for
 from applications.services.screening import (
     answer_completion,
     declare_admissible,
@@ -18,6 +19,7 @@ from applications.services.screening import (
 )
 from applications.services.submission import withdraw
 from budget.envelopes import envelope_for
+from calls.eligibility import evaluate_axes
 from calls.models import Axis, Session
 from core.errors import Refused
 from demonstration.play import subjects
@@ -179,12 +181,11 @@ def deliberate(*, jury: Jury, fates: dict[UUID, str], cast: Cast, at: datetime) 
     dossiers = {row.pk: row for row in jury_dossiers(jury)}
     special = {pk: fate for pk, fate in fates.items() if pk in dossiers and fate in {"deferred", "redirected"}}
     special |= {pk: "refused" for pk in _weakest(jury, dossiers.values()) if pk not in special}
-    territorial = Axis.objects.get(call=jury.session.axis.call, code="axe-3")
     for pk, fate in special.items():
         record_opinion(
             deliberation=deliberation,
             application=dossiers[pk],
-            opinion=_special(fate, territorial),
+            opinion=_special(fate, dossiers[pk]),
             at=held_at,
             actor=chair,
         )
@@ -219,12 +220,32 @@ def _weakest(jury: Jury, dossiers: Iterable[Application]) -> list[UUID]:
     return [row.pk for row in dossiers if ranks.get(str(row.pk), 0) > last]
 
 
-def _special(fate: str, territorial: Axis) -> OpinionInput:
+def _special(fate: str, application: Application) -> OpinionInput:
     if fate == "refused":
         return OpinionInput(outcome=Outcome.REFUSED, motive=subjects.REFUSAL)
     if fate == "deferred":
         return OpinionInput(outcome=Outcome.DEFERRED, motive=subjects.DEFERRAL)
-    return OpinionInput(outcome=Outcome.REDIRECTED, motive=subjects.REDIRECTION, redirected_to=territorial)
+    axis = axis_to_ask_instead(application)
+    return OpinionInput(outcome=Outcome.REDIRECTED, motive=subjects.REDIRECTIONS[axis.code], redirected_to=axis)
+
+
+def axis_to_ask_instead(application: Application) -> Axis:
+    """Another axis to which the dossier's authority is eligible on the day it filed; never a flat-rate pack."""
+    filed_at = application.submitted_at
+    assert filed_at is not None
+    asking = candidate_for(
+        call=application.call,
+        organisation=application.organisation,
+        grouping=application.grouping,
+        excluding=application,
+    )
+    others = Axis.objects.filter(call=application.call, funded_from=None).exclude(pk=application.axis_id)
+    # The nearest counter first: axis 3, then axis 2, then axis 1, which is open to all.
+    verdicts = evaluate_axes(
+        call=application.call, axes=list(others.order_by("-position")), on=filed_at, candidate=asking
+    )
+    code = next(verdict.axis for verdict in verdicts if verdict.is_eligible)
+    return others.get(code=code)
 
 
 def _discuss(deliberation: Deliberation, dossiers: Iterable[Application], chair: User, at: datetime) -> None:

@@ -176,7 +176,11 @@ REFUSAL = "Le dossier ne décrit pas assez les usagers concernés ni la façon d
 DEFERRAL = (
     "Le projet est utile, mais son calendrier et son équipe restent à préciser : il peut être présenté de nouveau."
 )
-REDIRECTION = "Le projet relève du guichet de proximité : il y sera examiné sans nouvelle démarche."
+REDIRECTIONS = {
+    "axe-1": "Le projet peut servir à d’autres collectivités : il relève des outils partagés de l’axe 1.",
+    "axe-2": "Par son ampleur, le projet relève des appels à projets nationaux de l’axe 2.",
+    "axe-3": "Le projet répond à un besoin local : il relève du guichet territorial de l’axe 3.",
+}
 WAITING = "Le projet est de qualité ; il sera retenu si des crédits se libèrent, dans l’ordre de la liste."
 INADMISSIBLE = "Le projet porte sur l’achat de matériel seul, que le règlement de l’appel exclut."
 COMPLETION = "Délibération signée et datée (celle jointe est un projet)."

@@ -7,11 +7,36 @@ from pathlib import Path
 import pikepdf
 import pytest
 
+from budget.envelopes import DEPARTEMENT_SHARE
 from core.signing.pki import DemonstrationPki
 from core.signing.report import Verdict
 from core.signing.verify import verify_pdf
 from tests.core.signing.referees import make_nss_database, openssl_cms, pdfsig
 from tests.demonstration.conftest import DOSSIERS, play
+
+DRAWS = """
+import json
+from calls.models import Call
+from demonstration.play.draw import draw
+from demonstration.play.story import _sessions
+
+sessions = _sessions(Call.objects.get(code="transformation-numerique"))
+found = {}
+for count in (40, 80, 300, 600):
+    rows = draw(sessions=sessions, count=count, seed=88)
+    rivals = [row for row in rows if row.fate == "acclaimed"]
+    found[count] = {
+        "count": len(rows),
+        "is_repeated": rows == draw(sessions=sessions, count=count, seed=88),
+        "fates": sorted({row.fate for row in rows}),
+        "packs": sorted({row.fate for row in rows if row.axis == "pack-franceconnect"}),
+        "rivals": {
+            "departements": sorted({row.territory.departement_code for row in rivals}),
+            "requested": [str(row.requested) for row in rivals],
+        },
+    }
+print(json.dumps(found))
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("played")]
 OUTCOMES = ("inadmissible", "awarded", "refused", "waitlisted", "redirected", "deferred", "withdrawn")
@@ -26,6 +51,42 @@ def test_play_meets_every_outcome_and_counts_each_dossier_once(played):
     assert figures["overspend_refused"] >= 1
     assert figures["awarded"] >= figures["conventions_signed"] >= figures["paid"] > 0
     assert len(figures["documents"]) == figures["conventions_signed"]
+
+
+def test_play_redirects_to_another_axis_and_never_a_pack(played):
+    with played.superuser() as connection:
+        rows = connection.execute(
+            "SELECT axis.code, other.code FROM jury_decision decision"
+            " JOIN applications_application application ON application.id = decision.application_id"
+            " JOIN calls_axis axis ON axis.id = application.axis_id"
+            " JOIN calls_axis other ON other.id = decision.redirected_to_id"
+        ).fetchall()
+    assert len(rows) == played.figures["redirected"] > 0
+    for axis, other in rows:
+        assert axis != other
+        assert "pack-franceconnect" not in (axis, other)
+
+
+def test_draw_has_every_fate_at_each_size(played):
+    run = played.manage("shell", "--no-imports", "-c", DRAWS)
+    assert run.returncode == 0, run.stderr[-3000:]
+    for count, draw in json.loads(run.stdout).items():
+        assert draw["count"] == int(count)
+        assert draw["is_repeated"]
+        assert set(draw["fates"]) == {
+            "acclaimed",
+            "completion",
+            "deferred",
+            "inadmissible",
+            "ordinary",
+            "redirected",
+            "withdrawn",
+        }
+        assert "redirected" not in draw["packs"]
+        # One département, whose share pays half of them at most: two wait at least, whatever their marks.
+        assert len(draw["rivals"]["departements"]) == 1
+        requests = sorted(map(int, draw["rivals"]["requested"]))
+        assert sum(requests[:-1]) > DEPARTEMENT_SHARE
 
 
 def test_play_begins_on_a_base_that_nobody_prepared(played):
