@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from random import Random
 
 from accounts.models import User
+from applications.enums import ApplicationState
 from applications.services.drafts import save_section, start_application
 from applications.services.screening import declare_admissible
+from budget.models import Envelope
 from calls.models import Call, Session
 from conventions.enums import ConventionState
 from conventions.models import Convention
+from demonstration.credits import add_missing_credits, open_credits_of_the_year
 from demonstration.play import judging
 from demonstration.play.cast import Cast
 from demonstration.play.contracting import write_documents
@@ -22,6 +25,7 @@ from territories.models import Organisation
 TO_SCREEN = 5
 TO_JUDGE = 10
 EXPERTS = 4
+TO_AWARD = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def stage_today(*, call: Call, cast: Cast, password: str, at: datetime) -> list[
     _dossiers_to_screen(sessions["axe-3"], at)
     _dossiers_to_judge(sessions["axe-1"], cast, at)
     _list_to_release(call, cast, at)
+    open_credits_of_the_year(call=call, actor=cast.officer, at=at - timedelta(hours=1))
     organisation = _someone_who_must_sign(call)
     secretary, head = people_of(organisation, at, password=password)
     _draft_in_progress(organisation, sessions["axe-3"], secretary, at)
@@ -93,25 +98,34 @@ def _dossiers_to_judge(session: Session, cast: Cast, at: datetime) -> None:
 
 
 def _list_to_release(call: Call, cast: Cast, at: datetime) -> None:
-    """The first of a waiting list, proposed by the officer and waiting for a second person."""
+    """The first of a waiting list with the credits they lacked, proposed by the officer to a second person."""
     rows = Deliberation.objects.filter(
-        jury__session__axis__call=call, opinions__application__state="waitlisted"
-    ).select_related("jury__session__axis")
+        jury__session__axis__call=call,
+        jury__session__axis__is_territorial=True,
+        opinions__application__state=ApplicationState.WAITLISTED,
+    )
     deliberation = rows.order_by("pk").first()
     if deliberation is None:
         return
-    first = deliberation.opinions.filter(application__state="waitlisted").order_by("rank").first()
-    assert first is not None
+    waiting = deliberation.opinions.filter(application__state=ApplicationState.WAITLISTED)
+    first = [row.application for row in waiting.select_related("application__axis").order_by("rank")[:TO_AWARD]]
+    enriched = add_missing_credits(applications=first, actor=cast.officer, at=at - timedelta(hours=4))
     decision_list = award_from_waiting_list(
         deliberation=deliberation,
-        title="Crédits libérés : premier de la liste d’attente",
-        applications=[first.application_id],
+        title=_title(enriched),
+        applications=[application.pk for application in first],
         at=at - timedelta(hours=3),
         actor=cast.officer,
     )
     mark_prepared(
         decision_list=decision_list, version=decision_list.version, at=at - timedelta(hours=2), actor=cast.officer
     )
+
+
+def _title(enriched: list[Envelope]) -> str:
+    """What the list is, with the envelopes that have just received credits."""
+    names = ", ".join(f"«\u00a0{envelope.name}\u00a0»" for envelope in enriched)
+    return f"Liste d’attente\u00a0: crédits ajoutés à {names}"[:200] if names else "Premiers de la liste d’attente"
 
 
 def _someone_who_must_sign(call: Call) -> Organisation:

@@ -34,6 +34,8 @@ from demonstration.play.filing import file_candidate
 from jury.models import DecisionList, Recusal
 
 Say = Callable[[str], None]
+# In euros, by year. A quarter of the call is kept for the years after: the present day opens its own.
+PAYMENT_CREDITS = {2021: Decimal("22000000.00"), 2022: Decimal("44000000.00")}
 OUTCOMES = (
     ApplicationState.INADMISSIBLE,
     ApplicationState.AWARDED,
@@ -65,7 +67,7 @@ def prepare_stage(*, code: str = CODE, title: str = "") -> Call:
     """The call with its envelopes and the text of its conventions, on the dates of 2021."""
     # The sessions of 2021 come with the call; the one open today depends on the real day.
     call = install_call(timezone.now(), code=code, title=title)
-    install_envelopes(call=call, at=OPENING, actor=None)
+    install_envelopes(call=call, at=OPENING, actor=None, payment_credits=PAYMENT_CREDITS)
     install_template(call=call, at=OPENING)
     return call
 
