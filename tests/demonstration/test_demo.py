@@ -1,5 +1,6 @@
 """``manage.py demo`` as a person types it: first start, accounts, second start, and every way of ending."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -26,6 +28,39 @@ from tests.core.embedded_fixtures import alive, eventually
 ROOT = Path(__file__).resolve().parents[2]
 # A second start takes a few seconds alone on two cores; other tests run beside this one.
 SECOND_START_SECONDS = 60
+CONTACT = "equipe@metropole.example"
+# What the releaser and the officer do on their first page, by the services that it calls.
+FIRST_ACTS = """
+import json
+from django.utils import timezone
+from accounts.confirmations import confirm_act
+from accounts.demonstration import current_code, next_free_moment
+from accounts.models import User
+from budget.models import Envelope, PaymentCredit
+from conventions.models import Convention
+from demonstration.play.contracting import pay
+from jury.models import DecisionList
+from jury.services.release import ACT, list_digest, release_list
+
+prepared = DecisionList.objects.get(state="prepared")
+releaser = User.objects.get(email="ordonnateur@guichet.example")
+at = next_free_moment(releaser, at=timezone.now())
+digest = list_digest(prepared)
+code = current_code(releaser, at=at)
+confirmation = confirm_act(user=releaser, act=ACT, content_sha256=digest, code=code, at=at)
+released = release_list(decision_list=prepared, user=releaser, at=at, key="first", confirmation=confirmation)
+batch = Convention.objects.filter(decision__decision_list=released)
+envelopes = {row.application.ledger_entries.get().envelope.name for row in batch}
+signed = Convention.objects.filter(state="signed").select_related("application").order_by("number").first()
+pay(signed, User.objects.get(email="gestion@guichet.example"), at)
+root = Envelope.objects.get(parent=None)
+opened = {row.year: row.opened for row in PaymentCredit.objects.filter(envelope=root)}
+print(json.dumps({
+    "title": released.title, "state": released.state, "envelopes": sorted(envelopes), "batch": batch.count(),
+    "paid": Convention.objects.get(pk=signed.pk).state, "this_year": str(opened[timezone.localtime(at).year]),
+    "left": str(root.balance.allocated - sum(opened.values())),
+}))
+"""
 ROLES = {
     "Secrétaire de mairie",
     "Représentant légal",
@@ -94,7 +129,7 @@ def demo(data_dir: Path, *arguments: str) -> Iterator[Demo]:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--dossiers", "40", *arguments],
             cwd=ROOT,
-            env=environment(data_dir),
+            env=environment(data_dir, GUICHET_CONTACT_EMAIL=CONTACT),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -206,7 +241,11 @@ def test_demonstration_from_its_first_start_to_kill_9(played, tmp_path: Path) ->
             assert account["task"] in text
         assert_served(address)
         assert_weak_role_alone(first)
-        assert_accounts_open(data_dir, address, record)
+        assert_operator_is_fictitious(address)
+        administrator = assert_accounts_open(data_dir, address, record)
+        assert administrator.get(f"{address}{reverse('admin:calls_mandate_changelist')}", timeout=60).status_code == 200
+        assert_first_acts_succeed(data_dir)
+        assert_logs_are_in_files(first, data_dir, address)
         second = manage(data_dir, "demo")
         assert second.returncode == 1
         assert f"processus {first.process.pid}" in second.stderr
@@ -214,6 +253,7 @@ def test_demonstration_from_its_first_start_to_kill_9(played, tmp_path: Path) ->
         rest = first.end(signal.SIGINT)
         assert first.process.returncode == 0
         assert "Tout est arrêté." in rest
+        assert '{"' not in first.text
 
     started = time.monotonic()
     with demo(data_dir, "--port", str(port)) as again:
@@ -250,13 +290,52 @@ def assert_weak_role_alone(running: Demo) -> None:
         assert not {"OWNER_DATABASE_URL", "SUPERUSER_DATABASE_URL"} & set(names)
 
 
-def assert_accounts_open(data_dir: Path, address: str, record: Record) -> None:
-    """Someone without a second factor is in; someone with one is asked for the code, which the command prints."""
-    by_code = {account["needs_code"]: account for account in record.accounts}
-    session = sign_in(address, by_code[False]["email"], record.password)
+def assert_operator_is_fictitious(address: str) -> None:
+    """The public pages are complete, say that what they say is invented, and keep what the person has set."""
+    for name in ("legal_notice", "privacy", "accessibility_statement", "security_contact"):
+        page = requests.get(f"{address}{reverse(name)}", timeout=60).text
+        assert "à compléter" not in page.lower(), name
+        assert "(démonstration)" in page or "@guichet.example" in page, name
+    assert CONTACT in requests.get(f"{address}{reverse('legal_notice')}", timeout=60).text
+
+
+def assert_first_acts_succeed(data_dir: Path) -> None:
+    """The list that waits is released with its conventions, and a signed convention is paid, within the call's money."""
+    done = manage(data_dir, "shell", "--no-imports", "-c", FIRST_ACTS)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert (found["state"], found["paid"]) == ("released", "paid")
+    assert 2 <= found["batch"] <= 3
+    assert found["envelopes"]
+    assert all(f"«\u00a0{name}\u00a0»" in found["title"] for name in found["envelopes"])
+    assert Decimal(found["this_year"]) > 0
+    assert Decimal(found["left"]) >= 0
+    proof = manage(data_dir, "verify_ledger")
+    assert proof.returncode == 0, proof.stderr
+
+
+def assert_logs_are_in_files(running: Demo, data_dir: Path, address: str) -> None:
+    """What the processes say in English and in JSON is kept for whoever asks; the terminal says where."""
+    assert requests.get(f"{address}/page-inconnue/", timeout=60).status_code == 404
+    for name in ("web", "worker", "beat"):
+        path = data_dir / "log" / f"{name}.log"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert eventually(lambda: "page-inconnue" in (data_dir / "log" / "web.log").read_text(), 30)
+    assert "page-inconnue" not in running.text
+    assert '{"' not in running.text
+    assert str(data_dir / "log") in running.text
+
+
+def assert_accounts_open(data_dir: Path, address: str, record: Record) -> requests.Session:
+    """Someone without a second factor is in; someone with one is asked for the code, which the command prints.
+
+    The second is the administrator: their session.
+    """
+    without_code = next(account["email"] for account in record.accounts if not account["needs_code"])
+    session = sign_in(address, without_code, record.password)
     assert "sessionid" in session.cookies
     assert reverse("account_logout") in session.get(f"{address}/", timeout=60).text
-    email = by_code[True]["email"]
+    email = next(account["email"] for account in record.accounts if account["role"] == "Administratrice")
     session = sign_in(address, email, record.password)
     page = session.last  # type: ignore[attr-defined]
     assert page.url.startswith(f"{address}{reverse('mfa_authenticate')}")
@@ -271,3 +350,4 @@ def assert_accounts_open(data_dir: Path, address: str, record: Record) -> None:
         timeout=60,
     )
     assert reverse("account_logout") in session.get(f"{address}/", timeout=60).text
+    return session

@@ -18,8 +18,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from core.embedded import AlreadyRunning, EmbeddedError, Servers
-from core.embedded.processes import Program, run_to_end, supervise
+from core.embedded.processes import Program, run_to_end
 from core.management.commands.serve import command_line
+from demonstration.processes import serve
 from demonstration.record import Record, read_record
 from demonstration.stamp import preparation_stamp
 
@@ -30,6 +31,18 @@ PORTS_TRIED = 50
 QUIET_ROOT = "ignore:You're running the worker with superuser privileges"
 # Two processes of four threads serve a room full of people on two cores; the worker writes two documents at a time.
 PROCESSES = 2
+# What the public pages say of the operator, where the person has said nothing: all of it invented, and says so.
+FICTITIOUS_OPERATOR = {
+    "GUICHET_PUBLISHER": "Ministère fictif des projets locaux (démonstration)",
+    "GUICHET_PUBLISHER_ADDRESS": "1 place de l’Exemple, 75000 Paris (démonstration)",
+    "GUICHET_PUBLICATION_DIRECTOR": "Camille Exemple, personne fictive (démonstration)",
+    "GUICHET_HOST": "Hébergeur fictif (démonstration)",
+    "GUICHET_HOST_ADDRESS": "2 place de l’Exemple, 75000 Paris, 01 99 00 88 88 (démonstration)",
+    "GUICHET_CONTACT_EMAIL": "contact@guichet.example",
+    "GUICHET_PRIVACY_EMAIL": "donnees-personnelles@guichet.example",
+    "GUICHET_SECURITY_EMAIL": "securite@guichet.example",
+    "GUICHET_ACCESSIBILITY_EMAIL": "accessibilite@guichet.example",
+}
 
 
 class Command(BaseCommand):
@@ -43,6 +56,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.since = time.monotonic()
         self.data_dir = Path(settings.DATA_DIR).resolve()
+        self.log_dir = self.data_dir / "log"
         os.chdir(settings.BASE_DIR)
         try:
             self.step("Serveurs PostgreSQL et Redis")
@@ -66,6 +80,7 @@ class Command(BaseCommand):
             "GUICHET_DATA_DIR": str(self.data_dir),
             "GUICHET_DEMONSTRATION": "1",
             "GUICHET_SITE_URL": f"http://{HOST}:{port}",
+            **{name: value for name, value in FICTITIOUS_OPERATOR.items() if not os.environ.get(name)},
         }
         record = read_record(self.data_dir)
         if record is None or not is_prepared(record, servers):
@@ -89,7 +104,12 @@ class Command(BaseCommand):
             )
             for name in ("web", "worker", "beat")
         ]
-        return supervise(programs, ready=lambda: is_served(port), on_ready=lambda: self.welcome(record))
+        return serve(
+            programs,
+            folder=self.log_dir,
+            ready=lambda: is_served(port),
+            on_ready=lambda: self.welcome(record),
+        )
 
     def step(self, sentence: str) -> None:
         """One line of progress, with the seconds since the beginning."""
@@ -128,6 +148,7 @@ class Command(BaseCommand):
             "  Code à 6 chiffres .venv/bin/python manage.py totp ADRESSE   (comptes marqués « code »)",
             f"  Courriels         {shown(Path(settings.EMAIL_FILE_PATH), here)}",
             f"  PDF signés        {shown(Path(record.documents), here)}",
+            f"  Journaux          {shown(self.log_dir, here)}   (web.log, worker.log, beat.log)",
             "",
             *accounts,
             "",
