@@ -36,4 +36,12 @@ def to_screen(user: Any) -> str:
 
 
 register("Mes dossiers", "Mes dossiers", "application_list", visible=has_organisation, order=15, todo=to_finish)
-register("Instruction", "Dossiers à instruire", "screening_list", visible=is_screening_agent, order=30, todo=to_screen)
+register(
+    "Instruction",
+    "Dossiers à instruire",
+    "screening_list",
+    visible=is_screening_agent,
+    order=30,
+    todo=to_screen,
+    todo_query=f"?etat={ApplicationState.SUBMITTED.value}",
+)

@@ -58,6 +58,7 @@ class Entry:
     visible: Visible
     order: int
     todo: Todo | None = None
+    todo_query: str = ""
 
 
 @dataclass
@@ -96,9 +97,13 @@ def register(
     visible: Visible = signed_in,
     order: int = 50,
     todo: Todo | None = None,
+    todo_query: str = "",
 ) -> None:
-    """Add a page to the menu. Smaller ``order`` comes first; a section stands where its first entry does."""
-    entry = Entry(section=section, label=label, url_name=url_name, visible=visible, order=order, todo=todo)
+    """Add a page to the menu. Smaller ``order`` comes first; a section stands where its first entry does.
+
+    ``todo_query`` opens the page on what waits there (« ?etat=submitted »).
+    """
+    entry = Entry(section, label, url_name, visible, order, todo, todo_query)
     if entry not in _entries:
         _entries.append(entry)
 
@@ -150,5 +155,5 @@ def waiting_for(user: Any) -> list[Link]:
     for entry, link in _links(sorted(_entries, key=lambda entry: entry.order), user):
         text = entry.todo(user) if entry.todo is not None and user.is_authenticated else ""
         if text:
-            found.append(Link(label=text, url=link.url))
+            found.append(Link(label=text, url=f"{link.url}{entry.todo_query}"))
     return found

@@ -434,4 +434,4 @@ def test_draft_page_tells_the_closing_hour_in_paris(client, db):
     sign_in(client, applicant_of(application.organisation))
     with time_machine.travel(datetime(2021, 5, 1, 12, tzinfo=PARIS), tick=True):
         page = client.get(section_url(application, "projet")).content.decode()
-    assert "15 juin 2021 à 12 h 00" in page
+    assert "15 juin 2021 à 12\u00a0h\u00a000" in page
