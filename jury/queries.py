@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
-from budget.models import Balance
+from budget.models import Balance, Envelope
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import EvaluationState, Outcome
@@ -71,6 +71,39 @@ def envelope_left(jury: Jury) -> Decimal:
     return (sums["allocated"] or Decimal(0)) - sum(
         (sums[name] or Decimal(0) for name in ("delegated", "reserved", "committed")), Decimal(0)
     )
+
+
+def _left(balance: Balance) -> Decimal:
+    return balance.allocated - balance.delegated - balance.reserved - balance.committed
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """An envelope that does not hold what a list asks of it, in euros."""
+
+    name: str
+    asked: Decimal
+    left: Decimal
+
+
+def shortfalls_of(jury: Jury, decisions: Iterable[Decision]) -> list[Shortfall]:
+    """The leaves that these awards would overdraw, by name: each dossier asks that of its département, or the rest."""
+    axis = jury.session.axis
+    leaves = Envelope.objects.filter(
+        call_id=axis.call_id, axis_id=axis.funded_from_id or axis.pk, children__isnull=True
+    ).select_related("balance")
+    by_place = {leaf.departement_code: leaf for leaf in leaves.order_by("-pk")}
+    asked: dict[str, Decimal] = defaultdict(Decimal)
+    for row in decisions:
+        place = row.application.departement_code
+        asked[place if place in by_place else ""] += row.amount_granted or Decimal(0)
+    found = []
+    for place, amount in asked.items():
+        leaf = by_place.get(place)
+        left = _left(leaf.balance) if leaf is not None else Decimal(0)
+        if amount > left:
+            found.append(Shortfall(leaf.name if leaf is not None else "Aucune enveloppe", amount, left))
+    return sorted(found, key=lambda row: row.name)
 
 
 @dataclass(frozen=True)

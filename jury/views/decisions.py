@@ -1,6 +1,5 @@
 """The ministry: prepare a list, correct it, propose it; another person reads and releases it."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -20,7 +19,7 @@ from jury.enums import DecisionListState, DeliberationState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
-from jury.queries import envelope_left, total_granted
+from jury.queries import envelope_left, shortfalls_of, total_granted
 from jury.services.release import ACT, CHANGED
 from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
@@ -140,6 +139,9 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "total": total,
         "awards": sum(row.amount_granted is not None for row in rows),
         "available": envelope_left(decision_list.deliberation.jury),
+        "shortfalls": []
+        if decision_list.state == DecisionListState.RELEASED
+        else shortfalls_of(decision_list.deliberation.jury, rows),
         "actions": {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())},
         "next_step": DECISION_LIST.next_step(decision_list.state, "service"),
         "two_persons": needs_second_person(decision_list, rows),
@@ -150,10 +152,7 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
 def decision_list_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """The list as it stands."""
     decision_list = visible_list(request, pk)
-    context = _list_context(request, decision_list)
-    if decision_list.state != DecisionListState.RELEASED:
-        context["short"] = max(context["total"] - context["available"], Decimal(0))
-    return render(request, "jury/decision_list.html", context)
+    return render(request, "jury/decision_list.html", _list_context(request, decision_list))
 
 
 def _acting_list(request: HttpRequest, pk: Any, name: str) -> DecisionList:

@@ -28,7 +28,7 @@ def test_officer_prepares_and_another_person_releases(stage, arrive):
     press_button(page, "Créer la liste")
     check_page(page, "ministere-liste")
     award_the_rest(page)
-    reads(page, "L’enveloppe ne suffit pas", "Il manque 602 000,00 €")
+    reads(page, "L’enveloppe ne suffit pas", "il reste 30 000 000,00 €, la liste demande 30 602 000,00 €")
     check_page(page, "ministere-liste-trop-longue")
     press_button(page, "Proposer à la libération")
     check_page(page, "ministere-liste-proposee")
