@@ -24,6 +24,7 @@ from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
 from jury.permissions import reads_every_mark
 from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
+from jury.ranking import Ranked
 from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_tied
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
@@ -249,32 +250,19 @@ def confirm_block(
         raise Refused("Au-dessous de la ligne, un dossier est non retenu ou en liste d’attente.", field="below")
     if below == Outcome.WAITLISTED and not locked.jury.session.axis.call.has_waiting_list:
         raise Refused("Cet appel n’a pas de liste d’attente.", field="below")
-    merit = full_merit(locked.jury)
-    apart = merit.agenda() | {str(key) for key in called_up}
-    tied = denied(actor) | applied_by(organisations_of(actor, at))
-    open_to_actor = jury_dossiers(locked.jury).exclude(tied).exclude(opinions__deliberation=locked)
-    dossiers = {str(row.pk): row for row in open_to_actor if str(row.pk) not in apart}
-    found = quorums(locked, [row.pk for row in dossiers.values()])
-    chosen = set(merit.selection.chosen)
-    written = []
-    for row in merit.ranked:
-        dossier = dossiers.get(row.key)
-        if dossier is None or not found[dossier.pk].is_reached:
-            continue
-        is_above = row.key in chosen
-        if shown is not None and shown.get(row.key) is not is_above:
-            continue
-        written.append(
-            Opinion(
-                deliberation=locked,
-                application=dossier,
-                merit_rank=row.rank,
-                average=row.mean,
-                outcome=Outcome.AWARDED if is_above else below,
-                amount_proposed=row.candidate.amount if is_above else None,
-                motive="" if is_above else motive.strip(),
-            )
+    written = [
+        Opinion(
+            deliberation=locked,
+            application=dossier,
+            merit_rank=row.rank,
+            average=row.mean,
+            outcome=Outcome.AWARDED if is_above else below,
+            amount_proposed=row.candidate.amount if is_above else None,
+            motive="" if is_above else motive.strip(),
         )
+        for row, dossier, is_above in _firm(locked, actor, at, called_up)
+        if shown is None or shown.get(row.key) is is_above
+    ]
     if not motive.strip() and any(row.outcome == below for row in written):
         raise Refused("Indiquez le motif qui vaut pour les dossiers non retenus.", field="motive")
     Opinion.objects.bulk_create(written)
@@ -286,6 +274,24 @@ def confirm_block(
         data={"deliberation": locked.pk, "applications": [str(opinion.application_id) for opinion in written]},
     )
     return written
+
+
+def _firm(
+    deliberation: Deliberation, actor: User, at: datetime, called_up: Collection[Any]
+) -> list[tuple[Ranked, Application, bool]]:
+    """Dossiers open to the actor whose place no single mark can change, with whether they stand above the line."""
+    merit = full_merit(deliberation.jury)
+    apart = merit.agenda() | {str(key) for key in called_up}
+    tied = denied(actor) | applied_by(organisations_of(actor, at))
+    open_to_actor = jury_dossiers(deliberation.jury).exclude(tied).exclude(opinions__deliberation=deliberation)
+    dossiers = {str(row.pk): row for row in open_to_actor if str(row.pk) not in apart}
+    found = quorums(deliberation, [row.pk for row in dossiers.values()])
+    chosen = set(merit.selection.chosen)
+    return [
+        (row, dossiers[row.key], row.key in chosen)
+        for row in merit.ranked
+        if row.key in dossiers and found[dossiers[row.key].pk].is_reached
+    ]
 
 
 @transaction.atomic
