@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from celery.schedules import crontab
-from kombu import Queue
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
 
 from config.environment import BASE_DIR, data_dir, database, flag, listed, secret, server_addresses
 

@@ -279,7 +279,12 @@ def _lists(world: World) -> None:
     later = DECIDED + timedelta(days=2)
     for state, pk in zip((DecisionListState.PREPARING, DecisionListState.PREPARED), waiting, strict=True):
         made = judging.award_from_waiting_list(
-            deliberation=world.closed_deliberation, title="Crédits libérés", applications=[pk], at=later, actor=officer
+            deliberation=world.closed_deliberation,
+            title="Crédits libérés",
+            applications=[pk],
+            at=later,
+            actor=officer,
+            motive="Projet prêt à commencer.",
         )
         if state == DecisionListState.PREPARED:
             made = judging.mark_prepared(decision_list=made, version=made.version, at=later, actor=officer)
