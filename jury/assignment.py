@@ -381,5 +381,5 @@ def _others(
         elif loads[juror.id] >= juror.load_max:
             counts["à leur charge maximale"] += 1
         else:
-            counts["plus chargé(s) ou moins indiqué(s)"] += 1
+            counts["moins disponibles ou moins indiqués"] += 1
     return tuple(f"{count} {label}" for label, count in sorted(counts.items()))

@@ -51,7 +51,7 @@ class WithdrawForm(forms.Form):
         help_text="Facultatif.",
     )
     confirmed = forms.BooleanField(
-        label="Je confirme le retrait. Il est définitif.",
+        label="Je confirme. C’est définitif.",
         error_messages={"required": "Cochez la case pour confirmer le retrait."},
     )
 

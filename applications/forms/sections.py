@@ -1,5 +1,6 @@
 """One page per section of the dossier: its form and its sets of lines."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -18,6 +19,8 @@ from core.widgets import DateInput, MoneyInput
 from territories.sirets import compact, validate_siret
 
 MOST_ROWS = 100
+# Nine digits at least, with what people write around them.
+PHONE = re.compile(r"[+(]?(?:[\d][\s().\u00a0/-]*){9,20}")
 YES_NO = [("oui", "Oui"), ("non", "Non")]
 
 
@@ -96,6 +99,12 @@ class OrganisationForm(SectionForm):
         if digits:
             validate_siret(digits)
         return digits
+
+    def clean_contact_phone(self) -> str:
+        typed: str = self.cleaned_data["contact_phone"].strip()
+        if typed and not PHONE.fullmatch(typed):
+            raise forms.ValidationError("Indiquez un numéro de téléphone, par exemple 01 23 45 67 89.")
+        return typed
 
     def clean_iban(self) -> str:
         return _checked(read_iban, self.cleaned_data["iban"])
@@ -205,7 +214,7 @@ def _question_field(question: Question) -> forms.Field:
     if question.kind == QuestionKind.YES_NO:
         return forms.ChoiceField(choices=YES_NO, widget=forms.RadioSelect, **common)
     if question.kind == QuestionKind.NUMBER:
-        return forms.DecimalField(max_digits=15, decimal_places=2, localize=True, **common)
+        return forms.DecimalField(max_digits=15, decimal_places=2, min_value=0, localize=True, **common)
     widget: forms.Widget = (
         forms.Textarea(attrs={"rows": 6}) if question.kind == QuestionKind.TEXT else forms.TextInput()
     )

@@ -188,6 +188,7 @@ BAD_FIELDS = [
     ("collectivite", {"iban": "FR76"}, "IBAN"),
     ("collectivite", {"bic": "XX"}, "Un BIC compte 8 ou 11 caractères"),
     ("collectivite", {"contact_email": "pas une adresse"}, "adresse"),
+    ("collectivite", {"contact_phone": "abc"}, "Indiquez un numéro de téléphone"),
     ("financement", {"amount_requested": "-5"}, "supérieur à zéro"),
     ("financement", {"amount_requested": "10,005"}, "deux décimales au plus"),
     ("financement", {"amount_requested": "beaucoup"}, "Indiquez un montant en chiffres"),
