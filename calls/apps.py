@@ -5,3 +5,10 @@ class CallsConfig(AppConfig):
     name = "calls"
     verbose_name = "Appels à projets"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts import hooks
+        from calls.backends import approves_recoveries
+
+        # Read from the mandate each time: who administered once, or administers one département, agrees to nothing.
+        hooks.recovery_approver = approves_recoveries

@@ -6,10 +6,13 @@ from django.contrib.auth.backends import BaseBackend
 from django.utils import timezone
 
 from calls.enums import MandateRole
+from calls.models import Call, Mandate
 from calls.permissions import territory_scope
 from core.navigation import once
+from territories.models import Affiliation
 
 # The rooms whose pages of administration exist; each page says itself what it lets one do.
+SEATS = (MandateRole.JUROR, MandateRole.CHAIR)
 ROOMS = frozenset({"calls", "territories", "budget"})
 
 
@@ -29,11 +32,20 @@ def _administers(user: Any) -> bool:
     return once(user, "calls.administers", lambda: _holds_a_whole_call(user, MandateRole.ADMINISTRATOR))
 
 
+def approves_recoveries(user: Any) -> bool:
+    """Whether the agreement of this person counts when a second factor is lost."""
+    return user.is_active and (user.is_superuser or _holds_a_whole_call(user, MandateRole.ADMINISTRATOR))
+
+
 def _reads_journal(user: Any) -> bool:
-    """Auditors and administrators of a whole call; whoever also sits in a jury would read there what is hidden."""
-    if territory_scope(user, [MandateRole.JUROR, MandateRole.CHAIR], timezone.now()):
+    """Auditors and administrators of every call. Whoever sits in a jury, or acts for an organisation that may apply,
+    would read there what is hidden from them elsewhere."""
+    scope = territory_scope(user, [MandateRole.AUDITOR, MandateRole.ADMINISTRATOR], timezone.now())
+    whole = {reach.call_id for reach in scope.reaches if reach.axis_id is None and reach.departements is None}
+    if not whole or Call.objects.exclude(pk__in=whole).exists():
         return False
-    return _holds_a_whole_call(user, MandateRole.AUDITOR, MandateRole.ADMINISTRATOR)
+    is_seated = Mandate.objects.filter(user=user, role__in=SEATS).exists()
+    return not is_seated and not Affiliation.objects.filter(user=user).exists()
 
 
 def _holds_a_whole_call(user: Any, *roles: MandateRole) -> bool:

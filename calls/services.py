@@ -60,9 +60,11 @@ def grant_mandate(
             appointed_by=appointed_by,
         )
         user.requires_second_factor = True
-        # The door of the administration; what is behind it is asked of the mandate each time.
-        user.is_staff = user.is_staff or role == MandateRole.ADMINISTRATOR
-        User.objects.filter(pk=user.pk).update(requires_second_factor=True, is_staff=user.is_staff)
+        User.objects.filter(pk=user.pk).update(requires_second_factor=True)
+        if role == MandateRole.ADMINISTRATOR:
+            # The door of the administration; what is behind it is asked of the mandate each time.
+            user.is_staff = True
+            User.objects.filter(pk=user.pk).update(is_staff=True)
         _journal(mandate, "mandate.granted", appointed_by, at)
     return mandate
 

@@ -129,7 +129,7 @@ def _beneficiary(application: Application) -> dict[str, Any]:
         "kind": organisation.get_kind_display(),
         "siret": application.siret,
         "siret_is_fictitious": organisation.siret_is_fictitious,
-        "address": application.seat_address,
+        "address": application.seat_address or organisation.address,
         "representative": application.representative_name,
         "representative_title": application.representative_title,
         "grouping": application.grouping.name if application.grouping else None,

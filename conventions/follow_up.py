@@ -15,7 +15,7 @@ def convention_of(application: Application, user: Any) -> FollowUp | None:
     if convention is None:
         return None
     return FollowUp(
-        text=f"La convention {convention.number} est {convention.get_state_display()}.".replace("'", "’"),
+        text=f"Convention {convention.number} : {convention.get_state_display()}.".replace("'", "’"),
         label="Ouvrir la convention",
         url=reverse("convention_detail", args=[convention.number]),
     )

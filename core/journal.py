@@ -1,5 +1,6 @@
 """Writing one decision to the journal. Numbering and hashing happen in the database, inside the chain's lock."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,3 +34,7 @@ def record(
         reason=reason,
         data=data or {},
     )
+
+
+# Rooms above name the chains that no page shows yet (what a meeting says before it is closed). Asked at each reading.
+hidden_chains: list[Callable[[], Iterable[str]]] = []

@@ -1,7 +1,27 @@
+from collections.abc import Iterable
+
 from django.apps import AppConfig
+
+
+def chains_of_open_juries() -> Iterable[str]:
+    """What a jury says stays with it until a deliberation is closed and none is open."""
+    from jury.enums import DeliberationState
+    from jury.models import Deliberation, Jury
+
+    states = Deliberation.objects.values("jury")
+    closed = Jury.objects.filter(pk__in=states.filter(state=DeliberationState.CLOSED)).exclude(
+        pk__in=states.filter(state=DeliberationState.OPEN)
+    )
+    return [f"jury:{pk}" for pk in Jury.objects.exclude(pk__in=closed.values("pk")).values_list("pk", flat=True)]
 
 
 class JuryConfig(AppConfig):
     name = "jury"
     verbose_name = "Jury"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from core.journal import hidden_chains
+
+        if chains_of_open_juries not in hidden_chains:
+            hidden_chains.append(chains_of_open_juries)

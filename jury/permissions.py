@@ -186,14 +186,12 @@ def may_read_minutes(user: Any, deliberation: Deliberation) -> bool:
 
 
 def visible_lists(user: Any) -> QuerySet[DecisionList]:
-    """Lists of decisions of the ministry's axes, every dossier of which the person may see."""
+    """Lists of decisions of the ministry's axes, every dossier of which the person may see and does not apply for."""
     if not _signed_in(user):
         return DecisionList.objects.none()
     from jury.models import Decision
 
-    hidden = Decision.objects.filter(decision_list=OuterRef("pk")).exclude(
-        application__in=Application.objects.visible_to(user)
-    )
+    hidden = Decision.objects.filter(decision_list=OuterRef("pk")).exclude(application__in=judgeable(user))
     scope = reader_scope(user)
     return DecisionList.objects.filter(_on_axis(scope, "deliberation__jury__session__axis")).exclude(Exists(hidden))
 

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from core.journal import hidden_chains
 from core.models import JournalAnchor, JournalEntry
 
 PER_PAGE = 50
@@ -20,7 +21,8 @@ def journal(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("core.view_journalentry"):
         raise Http404
     chain, act = request.GET.get("chaine", "").strip(), request.GET.get("acte", "").strip()
-    rows = JournalEntry.objects.order_by("-id")
+    hidden = [name for ask in hidden_chains for name in ask()]
+    rows = JournalEntry.objects.exclude(chain__in=hidden).order_by("-id")
     if chain:
         rows = rows.filter(Q(chain=chain) | Q(chain__endswith=f":{chain}"))
     if act:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal as D
 from random import Random
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import Sum
 
 from budget import services
@@ -22,13 +22,23 @@ from tests.factories.budget import AT, Tree, make_key
 pytestmark = pytest.mark.xdist_group("crowd")
 
 
+def _connect() -> None:
+    """The server may still be closing the connections of the test before this one."""
+    for _ in range(100):
+        try:
+            return connection.ensure_connection()
+        except OperationalError:
+            Event().wait(0.1)
+    return connection.ensure_connection()
+
+
 def at_once(calls: list[Callable[[], object]]) -> list[object]:
     """Runs all the calls in threads that start together; each result or the exception it raised."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], object]) -> object:
         try:
-            connection.ensure_connection()
+            _connect()
             barrier.wait(timeout=60)
             return call()
         except Exception as error:

@@ -12,7 +12,7 @@ def test_dossier_leads_to_its_convention_for_whoever_may_read_it(client, db):
     sign_in(client, representative_of(convention))
     page = client.get(reverse("application_detail", args=[convention.application_id])).content.decode()
     assert f'href="{reverse("convention_detail", args=[convention.number])}"' in page
-    assert f"La convention {convention.number} est" in page
+    assert f"Convention {convention.number} :" in page
     sign_in(client, world.officer)
     page = client.get(reverse("screening_detail", args=[convention.application_id])).content.decode()
     assert f'href="{reverse("convention_detail", args=[convention.number])}"' in page

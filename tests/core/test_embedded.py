@@ -275,8 +275,8 @@ def test_parent_killed_leaves_no_process_and_starts_again(data_dir: Path, how: s
         sockets = Path(first.addresses["DATABASE_URL"].split("host=")[1])
         with psycopg.connect(first.addresses["DATABASE_URL"]):
             first.process.send_signal(how)
-            first.process.wait(10)
-            assert eventually(lambda: not alive(processes), 10), alive(processes)
+            first.process.wait(30)
+            assert eventually(lambda: not alive(processes), 30), alive(processes)
         assert not sockets.parent.exists()
         assert read_running(data_dir) is None
     with Servers(data_dir) as again:
@@ -288,7 +288,7 @@ def test_parent_killed_while_a_forked_copy_holds_its_pipes(data_dir: Path) -> No
         copy = psutil.Process(first.addresses["copy"])
         servers = [process for process in first.family() if process != copy]
         first.process.kill()
-        assert eventually(lambda: not alive(servers), 10), alive(servers)
+        assert eventually(lambda: not alive(servers), 30), alive(servers)
         copy.kill()
 
 
@@ -298,7 +298,7 @@ def test_lock_is_held_until_the_last_guard_has_finished(data_dir: Path, monkeypa
         for guard in guards:
             guard.suspend()
         first.process.kill()
-        first.process.wait(10)
+        first.process.wait(30)
         monkeypatch.setattr("core.embedded.lock.PATIENCE_SECONDS", 0.2)
         with pytest.raises(EmbeddedError, match="tenu par un processus inconnu"):
             Servers(data_dir).start()
@@ -309,7 +309,7 @@ def test_lock_is_held_until_the_last_guard_has_finished(data_dir: Path, monkeypa
 def test_start_right_after_a_kill_waits_for_the_guards(data_dir: Path) -> None:
     with driver(data_dir) as first:
         first.process.kill()
-        first.process.wait(10)
+        first.process.wait(30)
         with Servers(data_dir) as again:
             assert value(again.database_url, "select 1") == 1
 
@@ -321,7 +321,7 @@ def test_guard_killed_ends_its_server(data_dir: Path) -> None:
         assert len(guards) == 2
         for guard in guards:
             guard.kill()
-        assert eventually(lambda: not alive(processes), 10), alive(processes)
+        assert eventually(lambda: not alive(processes), 30), alive(processes)
         assert first.end() == 0
 
 
@@ -333,7 +333,7 @@ def test_frozen_remains_of_a_crash_are_cleared(data_dir: Path) -> None:
         for process in psutil.Process(first.process.pid).children():
             process.kill()
         first.process.kill()
-        first.process.wait(10)
+        first.process.wait(30)
         assert alive([postmaster])
         with Servers(data_dir) as again:
             assert alive([postmaster]) == []
@@ -450,4 +450,4 @@ def test_an_ordinary_account_runs_them_too(open_dir: Path) -> None:
         assert stat.S_IMODE((mine / "data").stat().st_mode) == 0o700
         assert (mine / "data" / "postgres").is_dir()
         first.process.kill()
-        assert eventually(lambda: not alive(processes), 10), alive(processes)
+        assert eventually(lambda: not alive(processes), 30), alive(processes)
