@@ -169,12 +169,3 @@ def entries_of(envelope: Envelope) -> QuerySet[LedgerEntry]:
     return (
         LedgerEntry.objects.filter(envelope=envelope) | LedgerEntry.objects.filter(counterpart=envelope)
     ).select_related("envelope", "counterpart", "application", "actor", "reverses")
-
-
-def payable_in(root: Envelope, year: int) -> Decimal:
-    """Payment credits that may still be opened for ``year`` on a whole call, in euros: what it was given in
-    commitment authorisations, less what the other years paid and what this year has opened."""
-    rows = PaymentCredit.objects.filter(envelope=root)
-    paid = sum((row.paid for row in rows if row.year != year), Decimal(0))
-    opened = sum((row.opened for row in rows if row.year == year), Decimal(0))
-    return root.balance.allocated - paid - opened

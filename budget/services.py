@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import transaction
 from django.db.models import Sum
 
 from accounts.models import User
 from applications.models import Application
 from budget.enums import CreditKind, Movement
 from budget.envelopes import envelope_for
-from budget.models import AwardBalance, Envelope, LedgerEntry
-from budget.posting import Posting, positive, post
+from budget.models import AwardBalance, Balance, Envelope, LedgerEntry, PaymentCredit
+from budget.posting import Posting, lock_balances, positive, post
 from core.errors import Refused
+from core.money import euros
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ def open_payment_credits(
     reference: str = "",
     reason: str = "",
 ) -> LedgerEntry:
-    """Opens payment credits (CP) of one year on the envelope of a whole call."""
+    """Opens payment credits (CP) of one year on the envelope of a whole call.
+
+    Never more than what the call may still pay in that year: its commitment authorisations, less what other years paid
+    and what this year has opened. Unpaid credits of a past year may so be opened again (LOLF, art. 8).
+    """
     posting = Posting(
         envelope,
         Movement.ALLOCATE,
@@ -70,7 +76,24 @@ def open_payment_credits(
         reference=reference,
         reason=reason,
     )
-    return post(postings=[posting], at=at, actor=actor)[0]
+    with transaction.atomic():
+        lock_balances([envelope.pk])
+        # The same command sent twice is answered by the ledger, which knows its key.
+        if not LedgerEntry.objects.filter(idempotency_key=key).exists():
+            _refuse_credits_beyond_the_call(envelope, year, posting.amount)
+        return post(postings=[posting], at=at, actor=actor)[0]
+
+
+def _refuse_credits_beyond_the_call(root: Envelope, year: int, amount: Decimal) -> None:
+    room = Balance.objects.get(envelope=root).allocated
+    for row in PaymentCredit.objects.filter(envelope=root):
+        room -= row.opened if row.year == year else row.paid
+    if amount > room:
+        raise Refused(
+            f"Il reste au plus {euros(max(room, Decimal(0)))} à ouvrir pour {year} : les crédits de paiement ne dépassent "
+            "pas l’enveloppe de l’appel, moins ce qui est déjà versé ou déjà ouvert.",
+            field="amount",
+        )
 
 
 def delegate(

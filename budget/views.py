@@ -182,7 +182,7 @@ def payment_credits_open(request: HttpRequest, call: str) -> HttpResponse:
     if not may_open_credits(request.user, opened, at):
         raise Http404
     root = get_object_or_404(Envelope, call=opened, parent=None)
-    form = PaymentCreditsForm(request.POST or None, root=root, year=timezone.localtime(at).year)
+    form = PaymentCreditsForm(request.POST or None, year=timezone.localtime(at).year)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -192,7 +192,7 @@ def payment_credits_open(request: HttpRequest, call: str) -> HttpResponse:
                 amount=data["amount"],
                 at=at,
                 actor=request.user,  # type: ignore[arg-type]
-                key=form.key,
+                key=f"credits:{data['idempotency_key']}",
                 reason=data["reason"],
             )
         except Refused as refusal:

@@ -239,3 +239,18 @@ def test_award_on_a_parent_or_another_call_is_refused(db):
     with pytest.raises(Refused, match="l’appel entier"):
         services.allocate(envelope=tree.leaf, amount=D(1), at=AT, actor=None, key=make_key())
     assert LedgerEntry.objects.filter(movement="reserve").count() == 0
+
+
+def test_payment_credits_beyond_what_the_call_may_pay_are_refused_whoever_asks(db):
+    tree = Tree("1000.00", cp="400.00")
+    with pytest.raises(Refused, match="Il reste au plus 600,00"):
+        services.open_payment_credits(
+            envelope=tree.root, year=2021, amount=D("600.01"), at=AT, actor=tree.actor, key=make_key()
+        )
+    assert PaymentCredit.objects.get(year=2021).opened == D("400.00")
+    key = make_key()
+    for _ in range(2):  # the same command again is answered, although nothing is left
+        services.open_payment_credits(
+            envelope=tree.root, year=2021, amount=D("600.00"), at=AT, actor=tree.actor, key=key
+        )
+    assert PaymentCredit.objects.get(year=2021).opened == D("1000.00")

@@ -108,9 +108,9 @@ def make_key() -> str:
 
 
 class Tree:
-    """A call with a root, one leaf per axis, and credits of payment for 2021."""
+    """A call with a root, one leaf per axis, and credits of payment for 2021 (all that was given, unless ``cp`` says)."""
 
-    def __init__(self, *leaves: str, cp: str = "1000000.00") -> None:
+    def __init__(self, *leaves: str, cp: str = "") -> None:
         self.call = make_call(announced_amount=sum((Decimal(each) for each in leaves), Decimal(0)))
         self.actor = make_person()
         self.root = Envelope.objects.create(call=self.call, code="racine", name="Appel")
@@ -118,7 +118,9 @@ class Tree:
         assert total is not None
         common = {"at": AT, "actor": self.actor}
         services.allocate(envelope=self.root, amount=total, key=make_key(), **common)
-        services.open_payment_credits(envelope=self.root, year=2021, amount=Decimal(cp), key=make_key(), **common)
+        services.open_payment_credits(
+            envelope=self.root, year=2021, amount=Decimal(cp or total), key=make_key(), **common
+        )
         self.leaves = []
         self.axes = []
         for position, amount in enumerate(leaves, start=1):
