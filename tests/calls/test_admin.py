@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.contrib import admin
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.hooks import may_approve_recovery
+from accounts.models import User
 from calls.enums import MandateRole
 from calls.models import AxisTerms, Criterion, EligibilityRule, Mandate, Question, RulesVersion, ScoringGrid
 from calls.services import end_mandate, grant_mandate
@@ -87,6 +90,23 @@ def test_administration_closes_with_the_mandate_and_opens_to_no_other_role(clien
     assert {client.get(url).status_code for url in lists} == {403}
 
 
+def test_agreement_to_a_lost_factor_ends_with_the_mandate_and_is_not_local(client, call, administrator):
+    assert may_approve_recovery(administrator)
+    end_mandate(mandate_id=Mandate.objects.get(user=administrator).pk, by=None, at=timezone.now())
+    assert not may_approve_recovery(User.objects.get(pk=administrator.pk))
+    local = AgentFactory()
+    grant_mandate(
+        user=local,
+        call=call,
+        role=MandateRole.ADMINISTRATOR,
+        at=timezone.now(),
+        appointed_by=None,
+        departement_code="35",
+    )
+    assert local.is_staff
+    assert not may_approve_recovery(local)
+
+
 def test_no_library_shows_its_tables_in_the_administration(db):
     assert {model._meta.app_label for model in admin.site._registry} == {"budget", "calls", "territories"}
 
@@ -116,6 +136,14 @@ def test_database_refuses_to_rewrite_what_dossiers_are_judged_by(call, model):
         with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
             connection.cursor().execute(statement)
     assert model.objects.count() == before
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {0} SET id = id", "DELETE FROM {0}", "TRUNCATE {0} CASCADE"])
+@pytest.mark.parametrize("model", WRITTEN_ONCE)
+def test_not_even_a_superuser_rewrites_them_by_accident(superuser_connection, model, statement):
+    the_call(timezone.now())
+    with pytest.raises(psycopg.errors.RestrictViolation, match="never changed nor removed"):
+        superuser_connection.execute(statement.format(model._meta.db_table))
 
 
 def test_organisation_added_by_hand_is_found_by_its_name(client, administrator):
