@@ -26,7 +26,7 @@ def to_release(user: Any) -> str:
     """Lists that another person prepared, for whoever releases."""
     if not territory_scope(user, [MandateRole.RELEASER], timezone.now()):
         return ""
-    rows = visible_lists(user).filter(state=DecisionListState.PREPARED)
+    rows = visible_lists(user).filter(state=DecisionListState.PREPARED).exclude(prepared_by=user)
     return counted(rows.count(), "liste de décisions à libérer", "listes de décisions à libérer")
 
 

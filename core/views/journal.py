@@ -17,7 +17,7 @@ PER_PAGE = 50
 
 @require_safe
 def journal(request: HttpRequest) -> HttpResponse:
-    """Every entry, the latest first: all of them, those of one chain, or those of one act."""
+    """The entries, the latest first: all, those of one chain, or those of one act; none of a chain still hidden."""
     if not request.user.has_perm("core.view_journalentry"):
         raise Http404
     chain, act = request.GET.get("chaine", "").strip(), request.GET.get("acte", "").strip()

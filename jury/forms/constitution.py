@@ -18,7 +18,7 @@ CHAIR, JUROR = "chair", "juror"
 
 
 class JuryForm(RefusableForm):
-    """``members`` holds nothing: it is where refusals about the set of members are shown."""
+    """The name of a jury and the rule it publishes; a refusal about its members is shown above the form."""
 
     name = forms.CharField(label="Nom du jury", max_length=200)
     selection_rule = forms.ChoiceField(

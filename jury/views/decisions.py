@@ -139,9 +139,9 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "total": total,
         "awards": sum(row.amount_granted is not None for row in rows),
         "available": envelope_left(decision_list.deliberation.jury),
-        "shortfalls": []
-        if decision_list.state == DecisionListState.RELEASED
-        else shortfalls_of(decision_list.deliberation.jury, rows),
+        "shortfalls": shortfalls_of(decision_list.deliberation.jury, rows)
+        if decision_list.state in {DecisionListState.PREPARING, DecisionListState.PREPARED}
+        else [],
         "actions": {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())},
         "next_step": DECISION_LIST.next_step(decision_list.state, "service"),
         "two_persons": needs_second_person(decision_list, rows),

@@ -11,8 +11,12 @@ from django.utils import timezone
 from calls.enums import MandateRole
 from calls.services import grant_mandate
 from core.journal import record
+from core.models import JournalEntry
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.budget import make_call
 from tests.factories.calls import the_call
+from tests.factories.jury import JuryWorld
+from tests.factories.territories import AffiliationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +67,41 @@ def test_journal_is_not_found_for_a_local_auditor_a_juror_and_an_officer(client,
         assert reverse("journal") not in client.get("/").content.decode()
     sign_in(client, auditor)
     assert reverse("journal") in client.get("/").content.decode()
+
+
+def test_journal_is_not_found_for_whoever_applies_sat_in_a_jury_or_controls_one_call_of_two(client, auditor):
+    call = the_call(timezone.now())
+    applying, sat = AgentFactory(), AgentFactory()
+    for user in (applying, sat):
+        mandate(user, call, MandateRole.AUDITOR)
+    AffiliationFactory(user=applying)
+    ended = {"starts_at": timezone.now() - timedelta(days=9), "ends_at": timezone.now() - timedelta(days=2)}
+    mandate(sat, call, MandateRole.JUROR, **ended)
+    for user in (applying, sat):
+        sign_in(client, user)
+        assert client.get(reverse("journal")).status_code == 404
+    sign_in(client, auditor)
+    assert client.get(reverse("journal")).status_code == 200
+    other = make_call()
+    assert client.get(reverse("journal")).status_code == 404
+    mandate(auditor, other, MandateRole.AUDITOR)
+    assert client.get(reverse("journal")).status_code == 200
+
+
+def test_what_a_jury_says_is_read_once_its_deliberation_is_closed(client, db):
+    world = JuryWorld(dossiers=1)
+    reader = world.agent(MandateRole.AUDITOR)
+    world.assign()
+    world.submit_all()
+    deliberation = world.meet()
+    world.opine(deliberation, world.applications[0])
+    sign_in(client, reader)
+    chain = f"jury:{world.jury.pk}"
+    assert JournalEntry.objects.filter(chain=chain, action="jury.opinion").exists()
+    assert chain not in client.get(reverse("journal")).content.decode()
+    assert "Aucune écriture ne correspond" in client.get(reverse("journal"), {"chaine": chain}).content.decode()
+    world.close(deliberation)
+    assert "jury.opinion" in client.get(reverse("journal"), {"chaine": chain}).content.decode()
 
 
 def test_journal_costs_the_same_with_1_3_and_30_rows(client, auditor):
