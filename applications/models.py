@@ -234,17 +234,13 @@ class Application(FSMModelMixin, models.Model):
 
     def is_overdue(self, at: datetime) -> bool:
         """Nobody decided in time: the request is deemed rejected (décret 2018-514, art. 7)."""
-        is_late = self.decision_due_at is not None and self.decision_due_at < at
-        awaits = self.state in {ApplicationState.SUBMITTED, ApplicationState.ADMISSIBLE}
-        return is_late and self.decided_at is None and awaits
+        awaits = self.decided_at is None and self.state in {ApplicationState.SUBMITTED, ApplicationState.ADMISSIBLE}
+        return awaits and self.decision_due_at is not None and self.decision_due_at < at
 
     def is_deemed_complete(self, at: datetime) -> bool:
         """Complete by silence at ``at``: nobody asked for anything in time (décret 2018-514, art. 4)."""
-        return (
-            self.state == ApplicationState.SUBMITTED
-            and self.completeness_due_at is not None
-            and at >= self.completeness_due_at
-        )
+        due_at = self.completeness_due_at
+        return self.state == ApplicationState.SUBMITTED and due_at is not None and at >= due_at
 
 
 class CostLine(models.Model):

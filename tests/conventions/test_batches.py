@@ -9,14 +9,14 @@ from django.utils import timezone
 from calls.enums import MandateRole
 from calls.models import Axis
 from conventions.enums import BatchState, ConventionState
-from conventions.models import Batch, Convention
+from conventions.models import Batch, Convention, Revision
 from conventions.services import writing
 from conventions.services.batches import ALPHABET, new_verification_code, open_batch, retry_batch, troubles_of
 from conventions.services.writing import write_convention
 from core import outbox
 from core.errors import Refused
 from core.journal import JournalEntry
-from core.models import OutboxMessage
+from core.models import OutboxMessage, StoredFile
 from core.pdf.render import RenderError
 from jury import services as jury
 from tests.factories.accounts import sign_in
@@ -114,6 +114,8 @@ def test_write_convention_resumes_after_the_layout(db, no_layout, monkeypatch):
 
 def test_write_convention_of_what_is_gone_stops_quietly(db):
     write_convention(convention_id=str(uuid4()))
+    assert not Revision.objects.exists()
+    assert not StoredFile.objects.exists()
 
 
 def test_batch_ends_with_its_last_convention(db, no_layout):
