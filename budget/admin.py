@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from budget.models import AwardBalance, Balance, Envelope, LedgerEntry, PaymentCredit
+from calls.scoped_admin import CallScopedAdmin
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(CallScopedAdmin):
     """No adding, changing or deleting, whatever rights the person holds; the database would refuse anyway."""
 
     show_full_result_count = False
@@ -25,6 +26,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Envelope)
 class EnvelopeAdmin(ReadOnlyAdmin):
+    call_path = "call"
     list_display = ["code", "name", "call", "parent"]
     list_select_related = ["call", "parent"]
     search_fields = ["code", "name"]
@@ -32,6 +34,7 @@ class EnvelopeAdmin(ReadOnlyAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
+    call_path = "envelope__call"
     list_display = ["envelope", "sequence", "movement", "credit_kind", "year", "amount", "occurred_at"]
     list_select_related = ["envelope"]
     list_filter = ["movement", "credit_kind"]
@@ -39,17 +42,20 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Balance)
 class BalanceAdmin(ReadOnlyAdmin):
+    call_path = "envelope__call"
     list_display = ["envelope", "allocated", "delegated", "reserved", "committed", "paid"]
     list_select_related = ["envelope"]
 
 
 @admin.register(AwardBalance)
 class AwardBalanceAdmin(ReadOnlyAdmin):
+    call_path = "envelope__call"
     list_display = ["application", "envelope", "reserved", "committed", "paid"]
     list_select_related = ["application", "envelope"]
 
 
 @admin.register(PaymentCredit)
 class PaymentCreditAdmin(ReadOnlyAdmin):
+    call_path = "envelope__call"
     list_display = ["envelope", "year", "opened", "paid"]
     list_select_related = ["envelope"]

@@ -1,5 +1,6 @@
 """The call in the site's administration: what a version of the rules holds is shown with it."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -22,34 +23,34 @@ from calls.models import (
     Session,
     Theme,
 )
+from calls.scoped_admin import CallScopedAdmin, OwnChoices
 from calls.services import end_mandate, grant_mandate
-from core.journal import record
+from core.journaled_admin import JournaledAdmin
+
+OWN_CALLS = ("call", admin.RelatedOnlyFieldListFilter)
+IN_FORCE = "Cette version est déjà en vigueur : ses questions ne changent plus. Ajoutez une version à venir."
 
 
-class WrittenOnceAdmin(admin.ModelAdmin):
+class NeverDeleted:
+    """What papers and dossiers name is not removed."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class WrittenOnceAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
     """Added whole, then read: what a dossier was judged by never changes, a change is a new version."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """In the call's journal too, with the lines that came with it."""
-        axis = getattr(obj, "axis", None)
-        call = axis.call if axis is not None else obj.call
-        record(
-            chain=f"call:{call.code}",
-            action=f"{obj._meta.model_name}.added",
-            at=timezone.now(),
-            actor=request.user,  # type: ignore[arg-type]
-            data={"id": obj.pk, "text": str(obj)},
-        )
-        return super().log_addition(request, obj, message)
+    def journal_chain(self, obj: Any) -> str:
+        """That of the call, found through the axis where the row has no call of its own."""
+        call = getattr(obj, "call", None) or obj.axis.call
+        return f"call:{call.code}"
 
 
-class AxisInline(admin.TabularInline):
+class AxisInline(NeverDeleted, admin.TabularInline):
     model = Axis
     fields = ["position", "code", "title", "rhythm", "announced_amount"]
     extra = 0
@@ -57,52 +58,91 @@ class AxisInline(admin.TabularInline):
 
 
 @admin.register(Call)
-class CallAdmin(admin.ModelAdmin):
+class CallAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
+    """A call is opened by the superuser; its administrators settle it, the publication and what it promised excepted."""
+
+    call_path = "pk"
     list_display = ["title", "code", "opens_at", "published_at", "announced_amount"]
     search_fields = ["title", "code"]
     inlines = [AxisInline]
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_superuser
 
-class ThemeInline(admin.TabularInline):
+    def get_readonly_fields(self, request: HttpRequest, obj: Call | None = None) -> list[str]:
+        """Once published: neither taken back nor renamed, and two persons stay two persons."""
+        return ["code", "published_at", "two_person_threshold"] if obj is not None and obj.published_at else []
+
+    def journal_chain(self, obj: Call) -> str:
+        return f"call:{obj.code}"
+
+
+class ThemeInline(NeverDeleted, admin.TabularInline):
     model = Theme
     extra = 0
 
 
-class SessionInline(admin.TabularInline):
+class SessionInline(NeverDeleted, admin.TabularInline):
     model = Session
     extra = 0
 
 
 @admin.register(Axis)
-class AxisAdmin(admin.ModelAdmin):
+class AxisAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
+    call_path = "call"
     list_display = ["title", "code", "call", "rhythm", "announced_amount"]
-    list_filter = ["call"]
+    list_filter = [OWN_CALLS]
     list_select_related = ["call"]
     inlines = [ThemeInline, SessionInline]
 
+    def journal_chain(self, obj: Axis) -> str:
+        return f"call:{obj.call.code}"
 
-class AxisTermsInline(admin.StackedInline):
+
+class AxisTermsInline(OwnChoices, admin.StackedInline):
     model = AxisTerms
     extra = 0
 
 
-class EligibilityRuleInline(admin.TabularInline):
+class EligibilityRuleInline(OwnChoices, admin.TabularInline):
     model = EligibilityRule
     extra = 0
 
 
+class RulesVersionForm(ModelForm):
+    """A version applies from an instant to come: no dossier already filed falls under it."""
+
+    def clean_effective_at(self) -> datetime:
+        effective_at: datetime = self.cleaned_data["effective_at"]
+        if effective_at <= timezone.now():
+            raise forms.ValidationError("Une version entre en vigueur à une date à venir, jamais rétroactivement.")
+        return effective_at
+
+
 @admin.register(RulesVersion)
 class RulesVersionAdmin(WrittenOnceAdmin):
+    call_path = "call"
+    form = RulesVersionForm
     list_display = ["call", "number", "effective_at", "vintage"]
-    list_filter = ["call"]
+    list_filter = [OWN_CALLS]
     list_select_related = ["call", "vintage"]
     inlines = [AxisTermsInline, EligibilityRuleInline]
 
 
+class QuestionForm(ModelForm):
+    def clean_rules_version(self) -> RulesVersion:
+        version: RulesVersion = self.cleaned_data["rules_version"]
+        if version.effective_at <= timezone.now():
+            raise forms.ValidationError(IN_FORCE)
+        return version
+
+
 @admin.register(Question)
 class QuestionAdmin(WrittenOnceAdmin):
+    call_path = "axis__call"
+    form = QuestionForm
     list_display = ["label", "axis", "rules_version", "position", "kind", "is_required"]
-    list_filter = ["axis", "rules_version"]
+    list_filter = [("axis", admin.RelatedOnlyFieldListFilter), ("rules_version", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["axis", "rules_version"]
     search_fields = ["label", "code"]
 
@@ -114,14 +154,16 @@ class CriterionInline(admin.StackedInline):
 
 @admin.register(ScoringGrid)
 class ScoringGridAdmin(WrittenOnceAdmin):
+    call_path = "axis__call"
     list_display = ["axis", "version", "maximum", "jurors_per_dossier", "third_juror_gap"]
     list_select_related = ["axis"]
     inlines = [CriterionInline]
 
 
 class MandateForm(ModelForm):
-    """A mandate for the person who has this address."""
+    """A mandate for the person who has this address. ``granted_by`` is whoever fills the form."""
 
+    granted_by: User
     email = forms.EmailField(label="Adresse électronique de la personne")
 
     class Meta:
@@ -143,6 +185,8 @@ class MandateForm(ModelForm):
         user = User.objects.filter(email=email, is_active=True).first()
         if user is None:
             raise forms.ValidationError("Aucun compte n’a cette adresse : la personne crée d’abord le sien.")
+        if user == self.granted_by:
+            raise forms.ValidationError("Nul ne se donne un mandat : une autre personne vous le confie.")
         self.instance.user = user
         return email
 
@@ -155,11 +199,12 @@ class MandateForm(ModelForm):
 
 
 @admin.register(Mandate)
-class MandateAdmin(admin.ModelAdmin):
+class MandateAdmin(NeverDeleted, CallScopedAdmin):
     """Mandates are granted and ended by the services, which write the journal; never edited nor deleted."""
 
+    call_path = "call"
     list_display = ["user", "role", "call", "axis", "departement_code", "region_code", "starts_at", "ends_at"]
-    list_filter = ["role", "call"]
+    list_filter = ["role", OWN_CALLS]
     list_select_related = ["user", "call", "axis"]
     search_fields = ["user__email", "user__last_name"]
     form = MandateForm
@@ -169,8 +214,9 @@ class MandateAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Mandate | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Mandate | None = None) -> bool:
-        return False
+    def get_form(self, request: HttpRequest, obj: Mandate | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"granted_by": request.user})
 
     def get_fields(self, request: HttpRequest, obj: Mandate | None = None) -> Any:
         """The address is typed once; afterwards the person is shown."""

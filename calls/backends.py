@@ -25,29 +25,29 @@ class MandateBackend(BaseBackend):
         return self.has_module_perms(user_obj, perm.partition(".")[0])
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        return app_label in ROOMS and user_obj.is_active and user_obj.is_staff and _administers(user_obj)
+        return app_label in ROOMS and user_obj.is_active and user_obj.is_staff and bool(administered_calls(user_obj))
 
 
-def _administers(user: Any) -> bool:
-    return once(user, "calls.administers", lambda: _holds_a_whole_call(user, MandateRole.ADMINISTRATOR))
+def administered_calls(user: Any) -> frozenset[int]:
+    """The ids of the calls that a person administers whole, now."""
+    return once(user, "calls.administers", lambda: _whole_calls(user, MandateRole.ADMINISTRATOR))
 
 
 def approves_recoveries(user: Any) -> bool:
     """Whether the agreement of this person counts when a second factor is lost."""
-    return user.is_active and (user.is_superuser or _holds_a_whole_call(user, MandateRole.ADMINISTRATOR))
+    return user.is_active and (user.is_superuser or bool(_whole_calls(user, MandateRole.ADMINISTRATOR)))
 
 
 def _reads_journal(user: Any) -> bool:
     """Auditors and administrators of every call. Whoever sits in a jury, or acts for an organisation that may apply,
     would read there what is hidden from them elsewhere."""
-    scope = territory_scope(user, [MandateRole.AUDITOR, MandateRole.ADMINISTRATOR], timezone.now())
-    whole = {reach.call_id for reach in scope.reaches if reach.axis_id is None and reach.departements is None}
+    whole = _whole_calls(user, MandateRole.AUDITOR, MandateRole.ADMINISTRATOR)
     if not whole or Call.objects.exclude(pk__in=whole).exists():
         return False
     is_seated = Mandate.objects.filter(user=user, role__in=SEATS).exists()
     return not is_seated and not Affiliation.objects.filter(user=user).exists()
 
 
-def _holds_a_whole_call(user: Any, *roles: MandateRole) -> bool:
+def _whole_calls(user: Any, *roles: MandateRole) -> frozenset[int]:
     scope = territory_scope(user, roles, timezone.now())
-    return any(reach.axis_id is None and reach.departements is None for reach in scope.reaches)
+    return frozenset(reach.call_id for reach in scope.reaches if reach.axis_id is None and reach.departements is None)

@@ -149,6 +149,13 @@ class RulesVersion(models.Model):
         return f"version {self.number}"
 
 
+def same_call(row: "AxisTerms | EligibilityRule | Question") -> None:
+    """Raises ValidationError when the axis of a row is not of the call whose rules the row belongs to."""
+    axis, version = getattr(row, "axis", None), getattr(row, "rules_version", None)
+    if axis is not None and version is not None and axis.call_id != version.call_id:
+        raise ValidationError({"axis": "Cet axe n’est pas celui de l’appel dont cette version est le règlement."})
+
+
 class AxisTerms(models.Model):
     """The money terms of an axis in one version of the rules."""
 
@@ -181,6 +188,10 @@ class AxisTerms(models.Model):
     def __str__(self) -> str:
         return f"{self.axis_id} v{self.rules_version_id}"
 
+    def clean(self) -> None:
+        """The axis and the version are of one call."""
+        same_call(self)
+
     def excluded_labels(self) -> list[str]:
         """French labels of the cost categories that the axis does not pay."""
         return [str(CostCategory(code).label) for code in self.excluded_categories]
@@ -210,13 +221,14 @@ class EligibilityRule(models.Model):
         return f"{self.kind}"
 
     def clean(self) -> None:
-        """Parameters that the rule's class refuses are refused here, in French."""
+        """Parameters that the rule's class refuses are refused here, in French; so is the axis of another call."""
         from calls.eligibility.rules import InvalidParameters, build
 
         try:
             build(self.kind, self.parameters)
         except InvalidParameters as error:
             raise ValidationError({"parameters": str(error)}) from error
+        same_call(self)
 
 
 class Question(models.Model):
@@ -243,6 +255,10 @@ class Question(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def clean(self) -> None:
+        """The axis and the version are of one call."""
+        same_call(self)
 
 
 class ScoringGrid(models.Model):

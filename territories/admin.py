@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from core.journaled_admin import JournaledAdmin
 from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
 from territories.names import normalise
 
@@ -42,7 +43,7 @@ class StructureMemberInline(admin.TabularInline):
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(admin.ModelAdmin):
+class OrganisationAdmin(JournaledAdmin):
     list_display = ["name", "kind", "siren", "siret", "siret_is_fictitious", "departement_code"]
     list_filter = ["kind", "siret_is_fictitious"]
     search_fields = ["search_name", "siren", "siret"]
@@ -58,13 +59,17 @@ class OrganisationAdmin(admin.ModelAdmin):
         obj.siren = obj.siren or obj.siret[:9]
         super().save_model(request, obj, form, change)
 
+    def journal_chain(self, obj: Organisation) -> str:
+        return f"organisation:{obj.pk}"
+
 
 @admin.register(Grouping)
-class GroupingAdmin(admin.ModelAdmin):
+class GroupingAdmin(ReadOnlyAdmin):
+    """Composed on the site by those who apply; dossiers were judged on its members."""
+
     list_display = ["name", "lead"]
     list_select_related = ["lead"]
     search_fields = ["name"]
-    raw_id_fields = ["lead", "members"]
 
 
 @admin.register(Affiliation)

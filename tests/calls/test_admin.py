@@ -5,6 +5,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -12,11 +14,12 @@ from django.utils import timezone
 from accounts.hooks import may_approve_recovery
 from accounts.models import User
 from calls.enums import MandateRole
-from calls.models import AxisTerms, Criterion, EligibilityRule, Mandate, Question, RulesVersion, ScoringGrid
+from calls.models import Axis, AxisTerms, Criterion, EligibilityRule, Mandate, Question, RulesVersion, ScoringGrid
 from calls.services import end_mandate, grant_mandate
 from core.models import JournalEntry
 from territories.models import Organisation
-from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.accounts import AgentFactory, UserFactory, enrol, sign_in
+from tests.factories.budget import make_call
 from tests.factories.calls import the_call
 
 WRITTEN_ONCE = [RulesVersion, AxisTerms, EligibilityRule, Question, ScoringGrid, Criterion]
@@ -35,6 +38,20 @@ def administrator(client, call):
     )
     sign_in(client, user)
     return user
+
+
+def test_first_person_is_made_by_a_command_and_names_the_administrators(client, call):
+    call_command("createsuperuser", email="Exploitant@example.fr", interactive=False, verbosity=0)
+    first = User.objects.get(email="exploitant@example.fr")
+    assert first.requires_second_factor
+    person = UserFactory(email="agente@example.fr")
+    enrol(first)
+    sign_in(client, first)
+    url = reverse("admin:calls_mandate_add")
+    assert client.post(url, mandate_of(call, email=person.email, role="administrator")).status_code == 302
+    assert Mandate.objects.get(user=person).role == MandateRole.ADMINISTRATOR
+    refused = client.post(url, mandate_of(call, email=first.email, role="administrator"))
+    assert "Nul ne se donne un mandat" in refused.content.decode()
 
 
 def mandate_of(call, **fields):
@@ -159,4 +176,130 @@ def test_organisation_added_by_hand_is_found_by_its_name(client, administrator):
     lines = {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
     answer = client.post(reverse("admin:territories_organisation_add"), {**fields, **lines})
     assert answer.status_code == 302, answer.content.decode()[-2000:]
-    assert Organisation.objects.get(search_name__contains="energie du leman").kind == "syndicat"
+    added = Organisation.objects.get(search_name__contains="energie du leman")
+    assert added.kind == "syndicat"
+    assert JournalEntry.objects.filter(chain=f"organisation:{added.pk}", action="organisation.added").count() == 1
+
+
+def fields_shown(answer):
+    """What the form of an administration page would send back unchanged."""
+    form = answer.context["adminform"].form
+    sent = {}
+    for each in [form, *(row for inline in answer.context["inline_admin_formsets"] for row in inline.formset.forms)]:
+        for bound in each:
+            value = bound.value()
+            if hasattr(bound.field.widget, "widgets"):
+                for index, part in enumerate(bound.field.widget.decompress(value)):
+                    sent[f"{bound.html_name}_{index}"] = "" if part is None else str(part)
+            elif value not in (None, False):
+                sent[bound.html_name] = str(getattr(value, "pk", value))
+    for inline in answer.context["inline_admin_formsets"]:
+        management = inline.formset.management_form
+        sent.update({bound.html_name: bound.value() for bound in management})
+    return sent
+
+
+def test_administrator_of_one_call_sees_and_chooses_nothing_of_another(client, call, administrator):
+    other = make_call()
+    axis = Axis.objects.create(
+        call=other, code="ailleurs", position=1, title="Axe d’ailleurs", rhythm="sessions", steward="X"
+    )
+    for model, row in (("call", other), ("axis", axis)):
+        url = reverse(f"admin:calls_{model}_change", args=[row.pk])
+        assert client.get(url).status_code == 302
+        assert str(row) not in client.get(reverse(f"admin:calls_{model}_changelist")).content.decode()
+    person = UserFactory(email="agente@example.fr")
+    page = client.get(reverse("admin:calls_mandate_add"))
+    assert "Axe d’ailleurs" not in page.content.decode()
+    for fields in ({"call": other.pk}, {"axis": axis.pk}):
+        answer = client.post(reverse("admin:calls_mandate_add"), {**mandate_of(call, email=person.email), **fields})
+        assert answer.status_code == 200
+    assert not Mandate.objects.filter(user=person).exists()
+    grant_mandate(user=person, call=other, role=MandateRole.AUDITOR, at=timezone.now(), appointed_by=None)
+    theirs = Mandate.objects.get(user=person)
+    client.post(reverse("admin:calls_mandate_changelist"), {"action": "end_now", "_selected_action": [str(theirs.pk)]})
+    theirs.refresh_from_db()
+    assert theirs.ends_at is None
+    assert client.get(reverse("admin:calls_call_add")).status_code == 403
+
+
+def test_nobody_gives_themselves_a_mandate(client, call, administrator):
+    fields = mandate_of(call, email=administrator.email, role="officer")
+    answer = client.post(reverse("admin:calls_mandate_add"), fields)
+    assert "Nul ne se donne un mandat" in answer.content.decode()
+    assert Mandate.objects.filter(user=administrator).count() == 1
+
+
+def test_change_of_a_session_is_journaled_and_a_published_call_keeps_its_threshold(client, call, administrator):
+    axis = call.axes.filter(sessions__isnull=False).earliest("pk")
+    url = reverse("admin:calls_axis_change", args=[axis.pk])
+    sent = fields_shown(client.get(url))
+    name = next(key for key in sent if key.startswith("sessions-0-closes_at_0"))
+    later = (timezone.localdate() + timedelta(days=900)).isoformat()
+    assert client.post(url, {**sent, name: later}).status_code == 302
+    entry = JournalEntry.objects.get(chain=f"call:{call.code}", action="axis.changed")
+    assert entry.actor_id == administrator.pk
+    (line,) = entry.data["lines"]
+    assert line["model"] == "session"
+    assert line["fields"]["closes_at"][1].startswith(later)
+    assert set(line["fields"]) == {"closes_at"}
+    client.post(url, fields_shown(client.get(url)))
+    assert JournalEntry.objects.filter(action="axis.changed").count() == 1
+
+    url = reverse("admin:calls_call_change", args=[call.pk])
+    before = (call.two_person_threshold, call.published_at, call.code)
+    sent = {
+        **fields_shown(client.get(url)),
+        "two_person_threshold": "99999999",
+        "code": "autre",
+        "summary": "Autre texte",
+    }
+    assert client.post(url, {**sent, "published_at_0": "", "published_at_1": ""}).status_code == 302
+    call.refresh_from_db()
+    assert (call.two_person_threshold, call.published_at, call.code) == before
+    entry = JournalEntry.objects.get(chain=f"call:{call.code}", action="call.changed")
+    assert entry.data["fields"] == {"summary": ["…", "…"]}
+    assert client.post(reverse("admin:calls_call_delete", args=[call.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator):
+    version = call.rules_versions.earliest("number")
+    axis = call.axes.earliest("pk")
+    question = {
+        "rules_version": version.pk,
+        "axis": axis.pk,
+        "position": 99,
+        "code": "de-plus",
+        "label": "Une question de plus ?",
+        "kind": "text",
+        "choices": "[]",
+        "max_length": 500,
+    }
+    answer = client.post(reverse("admin:calls_question_add"), question)
+    assert "Cette version est déjà en vigueur" in answer.content.decode()
+    lines = {}
+    for inline in client.get(reverse("admin:calls_rulesversion_add")).context["inline_admin_formsets"]:
+        lines.update({bound.html_name: bound.value() for bound in inline.formset.management_form})
+    new = {"call": call.pk, "number": 9, "vintage": version.vintage_id, "effective_at_1": "00:00", **lines}
+    url = reverse("admin:calls_rulesversion_add")
+    answer = client.post(url, {**new, "effective_at_0": "2021-01-01"})
+    assert "jamais rétroactivement" in answer.content.decode()
+    assert not Question.objects.filter(code="de-plus").exists()
+    assert not RulesVersion.objects.filter(number=9).exists()
+    later = (timezone.localdate() + timedelta(days=30)).isoformat()
+    assert client.post(url, {**new, "effective_at_0": later}).status_code == 302
+    coming = RulesVersion.objects.get(number=9)
+    other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
+    wrong = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk, "axis": other.pk})
+    assert wrong.status_code == 200
+    right = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk})
+    assert right.status_code == 302
+    assert JournalEntry.objects.filter(action__in=["rulesversion.added", "question.added"]).count() == 2
+
+
+def test_axis_of_another_call_is_refused_by_the_rows_of_a_version(call):
+    other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
+    version = call.rules_versions.earliest("number")
+    for model in (AxisTerms, Question):
+        with pytest.raises(ValidationError, match="Cet axe n’est pas celui"):
+            model(rules_version=version, axis=other).clean()

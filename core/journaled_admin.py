@@ -1,0 +1,60 @@
+"""What is changed in the site's administration is written to the journal."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.forms import BaseInlineFormSet, ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+
+from core.journal import record
+
+
+class JournaledAdmin(admin.ModelAdmin):
+    """Each addition or change is a row of the journal: which fields, from what to what; of texts, the field alone."""
+
+    def journal_chain(self, obj: Any) -> str:
+        """The chain of the journal in which a change of ``obj`` is written."""
+        raise NotImplementedError
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        lines = [line for formset in formsets for line in _lines(formset)]
+        if not change or form.changed_data or lines:
+            record(
+                chain=self.journal_chain(form.instance),
+                action=f"{form.instance._meta.model_name}.{'changed' if change else 'added'}",
+                at=timezone.now(),
+                actor=request.user,  # type: ignore[arg-type]
+                data={"id": form.instance.pk, "fields": _fields(form), "lines": lines},
+            )
+
+
+def _fields(form: ModelForm) -> dict[str, Any]:
+    return {name: [_plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))] for name in form.changed_data}
+
+
+def _lines(formset: BaseInlineFormSet) -> Iterator[dict[str, Any]]:
+    for form in formset.forms:
+        is_deleted = form in formset.deleted_forms
+        if form.instance.pk is not None and (form.has_changed() or is_deleted):
+            yield {
+                "model": form.instance._meta.model_name,
+                "id": form.instance.pk,
+                **({"deleted": True} if is_deleted else {"fields": _fields(form)}),
+            }
+
+
+def _plain(value: Any) -> Any:
+    """Ids, figures and instants as they are; a text is not copied where it could never be erased."""
+    if isinstance(value, Model):
+        return value.pk
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int) else "…"
