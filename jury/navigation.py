@@ -8,8 +8,8 @@ from calls.enums import MandateRole
 from calls.permissions import territory_scope
 from core.components import states
 from core.navigation import counted, register
-from jury.enums import DecisionListState, EvaluationState
-from jury.permissions import follows_juries, is_juror, own_evaluations, reader_scope, visible_lists
+from jury.enums import DecisionListState
+from jury.permissions import due_evaluations, follows_juries, is_juror, reader_scope, visible_lists
 
 
 def _reads_decisions(user: Any) -> bool:
@@ -17,9 +17,8 @@ def _reads_decisions(user: Any) -> bool:
 
 
 def to_evaluate(user: Any) -> str:
-    """Seats of the person that are not handed in."""
-    rows = own_evaluations(user).exclude(state=EvaluationState.SUBMITTED)
-    return counted(rows.count(), "dossier à évaluer", "dossiers à évaluer")
+    """What the person has still to hand in."""
+    return counted(due_evaluations(user).count(), "dossier à évaluer", "dossiers à évaluer")
 
 
 def to_release(user: Any) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from applications.enums import ApplicationState
 from applications.models import Application
+from applications.permissions import denied
 from calls.enums import MandateRole
 from calls.models import Session
 from calls.permissions import Scope, territory_scope
@@ -53,6 +54,13 @@ def seats_of(user: Any, at: datetime | None = None) -> QuerySet[Juror]:
 def chaired(user: Any) -> QuerySet[Jury]:
     """Juries that the person presides."""
     return Jury.objects.filter(pk__in=seats_of(user).filter(is_chair=True).values("jury"))
+
+
+def juries_at_work(user: Any) -> QuerySet[Jury]:
+    """Juries in which the person sits and where a dossier that they have not left awaits an opinion."""
+    dossiers = Application.objects.filter(session_id=OuterRef("session"), state=ApplicationState.ADMISSIBLE)
+    seated = Jury.objects.filter(pk__in=seats_of(user).values("jury"))
+    return seated.filter(Exists(dossiers.exclude(denied(user)))).order_by("pk")
 
 
 def supervised(user: Any) -> QuerySet[Jury]:
@@ -116,6 +124,12 @@ def own_evaluations(user: Any) -> QuerySet[Evaluation]:
     )
 
 
+def due_evaluations(user: Any) -> QuerySet[Evaluation]:
+    """What the person has still to hand in: the jury has not spoken for good on those dossiers."""
+    spoken = Opinion.objects.filter(application=OuterRef("application"), deliberation__state=DeliberationState.CLOSED)
+    return own_evaluations(user).exclude(state=EvaluationState.SUBMITTED).exclude(Exists(spoken))
+
+
 def readable_evaluations(user: Any, jury: Jury | None = None) -> QuerySet[Evaluation]:
     """Evaluations whose marks the person may read now.
 
@@ -145,11 +159,25 @@ def readable_evaluations(user: Any, jury: Jury | None = None) -> QuerySet[Evalua
     return base.filter(Q(juror__in=seats_of(user)) | others)
 
 
+def hides_dossiers(user: Any, jury: Jury) -> bool:
+    """Whether a dossier of this jury is out of the person's sight: what ranks all of them would tell of that one.
+
+    A recusal or an affiliation counts whatever became of the dossier, else the answer itself would tell it.
+    """
+    filed = Application.objects.filter(session_id=jury.session_id).exclude(state=ApplicationState.DRAFT)
+    examined = Q(state=ApplicationState.ADMISSIBLE) | Exists(
+        Opinion.objects.filter(application=OuterRef("pk"), deliberation__jury=jury)
+    )
+    out_of_reach = examined & ~Q(pk__in=judgeable(user).values("pk"))
+    tied = applied_by(organisations_of(user, timezone.now()))
+    return filed.filter(denied(user) | tied | out_of_reach).exists()
+
+
 def reads_every_mark(user: Any, jury: Jury) -> bool:
     """Whether the person reads all that the ranking of this jury stands on: each dossier, each mark handed in."""
-    dossiers = Application.objects.filter(session_id=jury.session_id, state=ApplicationState.ADMISSIBLE)
-    if dossiers.exclude(pk__in=dossiers_of(jury, user).values("pk")).exists():
+    if hides_dossiers(user, jury):
         return False
+    dossiers = Application.objects.filter(session_id=jury.session_id, state=ApplicationState.ADMISSIBLE)
     given = Evaluation.objects.filter(juror__jury=jury, application__in=dossiers, state=EvaluationState.SUBMITTED)
     return not given.exclude(pk__in=readable_evaluations(user, jury).values("pk")).exists() and not _owes(user, jury)
 

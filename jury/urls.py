@@ -16,6 +16,7 @@ urlpatterns = [
     path("jury/<int:pk>/", panel.jury_detail, name="jury_detail"),
     path("jury/<int:pk>/dossiers/<uuid:dossier>/jure/", panel.seat_add, name="seat_add"),
     path("jury/<int:pk>/dossiers/<uuid:dossier>/deport/", recusal.jury_recuse, name="jury_recuse"),
+    path("jury/<int:pk>/deports/", recusal.jury_conflicts, name="jury_conflicts"),
     path("jury/<int:pk>/affectation/", panel.assignment_propose, name="assignment_propose"),
     path("jury/affectations/<int:pk>/", panel.assignment_run, name="assignment_run"),
     path("jury/affectations/<int:pk>/rejeu.json", panel.assignment_replay, name="assignment_replay"),

@@ -9,7 +9,6 @@ from django.db import transaction
 
 from accounts.models import User
 from applications.enums import ApplicationState
-from applications.models import Application
 from applications.workflow import DECISIONS
 from applications.workflow import WORKFLOW as APPLICATION
 from calls.enums import MandateRole
@@ -19,6 +18,7 @@ from core.errors import Refused
 from core.series import take_number
 from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
+from jury.permissions import judgeable
 from jury.queries import in_another_list, paris_year
 from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_list, note_list, refuse_if_tied
 from jury.workflow import DECISION_LIST
@@ -87,8 +87,8 @@ def award_from_waiting_list(
 
 
 def _hides_some(deliberation: Deliberation, user: User) -> bool:
-    """Whether a dossier of this deliberation is out of the person's sight (recusal, territory)."""
-    return deliberation.opinions.exclude(application__in=Application.objects.visible_to(user)).exists()
+    """Whether a dossier of this deliberation is out of the person's sight (recusal, affiliation, territory)."""
+    return deliberation.opinions.exclude(application__in=judgeable(user)).exists()
 
 
 def _create_list(
@@ -103,9 +103,7 @@ def _create_list(
     if not title.strip():
         raise Refused("Donnez un intitulé à la liste.", field="title")
     visible = set(
-        Application.objects.visible_to(actor)
-        .filter(pk__in=[opinion.application_id for opinion in opinions])
-        .values_list("pk", flat=True)
+        judgeable(actor).filter(pk__in=[opinion.application_id for opinion in opinions]).values_list("pk", flat=True)
     )
     busy = set(in_another_list(visible).values_list("application_id", flat=True))
     kept = [

@@ -12,13 +12,12 @@ from django.db.models import Max
 
 from accounts.models import User
 from applications.models import Application
-from applications.permissions import denied
 from calls.models import Axis
 from core import outbox
 from core.errors import Refused
 from core.series import take_number
 from jury import notifications
-from jury.conflicts import affiliated_pairs, applied_by, organisations_of
+from jury.conflicts import affiliated_pairs
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
@@ -29,6 +28,9 @@ from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, re
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
 NOTICE = timedelta(days=5)
+ONE_BY_ONE = (
+    "Un dossier ou une note de cette relève vous est fermé : les avis s’enregistrent alors un par un, chacun motivé."
+)
 
 
 @dataclass(frozen=True)
@@ -241,11 +243,14 @@ def confirm_block(
     """Confirms at once the dossiers whose place no single mark can change; ``called_up`` ids are left for discussion.
 
     Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``, needed then. Dossiers
-    the actor is recused from, without quorum, or already spoken of are left out. ``shown``, what the person read
-    (dossier id → above the line), leaves to the discussion whatever stands otherwise now. Returns the opinions.
+    without quorum or already spoken of are left out. ``shown``, what the person read (dossier id → above the line),
+    leaves to the discussion whatever stands otherwise now. Returns the opinions. Refused to whoever does not read
+    every dossier and mark: which dossiers stand firm would tell them of the others.
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
+    if not reads_every_mark(actor, locked.jury):
+        raise Refused(ONE_BY_ONE)
     if below not in (Outcome.REFUSED, Outcome.WAITLISTED):
         raise Refused("Au-dessous de la ligne, un dossier est non retenu ou en liste d’attente.", field="below")
     if below == Outcome.WAITLISTED and not locked.jury.session.axis.call.has_waiting_list:
@@ -260,7 +265,7 @@ def confirm_block(
             amount_proposed=row.candidate.amount if is_above else None,
             motive="" if is_above else motive.strip(),
         )
-        for row, dossier, is_above in _firm(locked, actor, at, called_up)
+        for row, dossier, is_above in _firm(locked, called_up)
         if shown is None or shown.get(row.key) is is_above
     ]
     if not motive.strip() and any(row.outcome == below for row in written):
@@ -276,15 +281,12 @@ def confirm_block(
     return written
 
 
-def _firm(
-    deliberation: Deliberation, actor: User, at: datetime, called_up: Collection[Any]
-) -> list[tuple[Ranked, Application, bool]]:
-    """Dossiers open to the actor whose place no single mark can change, with whether they stand above the line."""
+def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[Ranked, Application, bool]]:
+    """Dossiers whose place no single mark can change, with whether they stand above the line."""
     merit = full_merit(deliberation.jury)
     apart = merit.agenda() | {str(key) for key in called_up}
-    tied = denied(actor) | applied_by(organisations_of(actor, at))
-    open_to_actor = jury_dossiers(deliberation.jury).exclude(tied).exclude(opinions__deliberation=deliberation)
-    dossiers = {str(row.pk): row for row in open_to_actor if str(row.pk) not in apart}
+    unspoken = jury_dossiers(deliberation.jury).exclude(opinions__deliberation=deliberation)
+    dossiers = {str(row.pk): row for row in unspoken if str(row.pk) not in apart}
     found = quorums(deliberation, [row.pk for row in dossiers.values()])
     chosen = set(merit.selection.chosen)
     return [

@@ -59,6 +59,8 @@ def constitute_jury(
         raise Refused("Un jury a un président, et un seul.", field="members")
     if len({member.user.pk for member in members}) != len(members):
         raise Refused("Une personne ne siège qu’une fois.", field="members")
+    # Two people who seat the same jury wait for one another: the second is told, rather than stopped by the database.
+    Session.objects.select_for_update(of=("self",)).get(pk=session.pk)
     if Jury.objects.filter(session=session).exists():
         raise Refused("Cette relève a déjà son jury.", field="session")
     jury = Jury.objects.create(session=session, grid=grid, name=name, selection_rule=selection_rule, created_at=at)

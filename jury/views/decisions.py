@@ -11,14 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from applications.enums import ApplicationState
-from applications.models import Application
 from core.errors import Refused
 from core.exports import csv_response
 from jury import services
 from jury.enums import DecisionListState, DeliberationState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.models import Decision, DecisionList, Deliberation, Opinion
-from jury.permissions import reader_scope, visible_deliberations, visible_lists, visible_opinions
+from jury.permissions import judgeable, reader_scope, visible_deliberations, visible_lists, visible_opinions
 from jury.queries import envelope_left, shortfalls_of, total_granted
 from jury.services.release import ACT, CHANGED
 from jury.views.found import followed_deliberation, person, visible_list
@@ -52,9 +51,7 @@ def decision_index(request: HttpRequest) -> HttpResponse:
         visible_deliberations(request.user)
         .filter(
             state=DeliberationState.CLOSED,
-            opinions__application__in=Application.objects.visible_to(request.user).filter(
-                state=ApplicationState.ADMISSIBLE
-            ),
+            opinions__application__in=judgeable(request.user).filter(state=ApplicationState.ADMISSIBLE),
         )
         .select_related("jury__session__axis")
         .annotate(count=Count("opinions"))

@@ -19,7 +19,14 @@ from jury.forms import AttendanceForm, BlockForm, ListForm, OpinionForm, SummonF
 from jury.meeting import Presence, quorum
 from jury.minutes import attendance_of
 from jury.models import Deliberation
-from jury.permissions import dossiers_of, may_read_minutes, readable_evaluations, reads_every_mark, visible_opinions
+from jury.permissions import (
+    dossiers_of,
+    hides_dossiers,
+    may_read_minutes,
+    readable_evaluations,
+    reads_every_mark,
+    visible_opinions,
+)
 from jury.queries import Merit, jury_dossiers, merit_of
 from jury.ranking import Ranked
 from jury.services.deliberation import quorums
@@ -104,6 +111,8 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "quorum": quorum(members, presences, deliberation.jury.grid.quorum_share),
             "manages": manager,
             "is_open": is_open,
+            "shows_ranks": not hides_dossiers(request.user, deliberation.jury),
+            "may_block": bool(lines) and reads_every_mark(request.user, deliberation.jury),
             "may_close": is_open and is_chair(request.user, deliberation.jury, timezone.now()),
             # Not whether opinions exist: some may be on a dossier that the chair recused from.
             "close_obstacle": guard_held(deliberation, timezone.now()),
@@ -195,7 +204,8 @@ def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
 def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     """Confirm at once what no single mark can change."""
     deliberation = chaired_deliberation(request, pk)
-    lines = _firm(request, deliberation)
+    reads_all = reads_every_mark(request.user, deliberation.jury)
+    lines = _firm(request, deliberation) if reads_all else []
     shown = {str(line.dossier.pk): line.is_in for line in lines}
     asked = {str(line.dossier.pk): line.dossier.amount_requested for line in lines}
     form = BlockForm(
@@ -218,7 +228,8 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
         else:
             messages.success(request, f"{len(written)} avis confirmés en bloc.")
             return redirect("deliberation_detail", pk=pk)
-    return render(request, "jury/block.html", {"deliberation": deliberation, "form": form, "lines": lines})
+    context = {"deliberation": deliberation, "form": form, "lines": lines, "reads_all": reads_all}
+    return render(request, "jury/block.html", context)
 
 
 @require_POST

@@ -14,7 +14,7 @@ from jury import services
 from jury.enums import DeliberationState, EvaluationState
 from jury.forms import EvaluationForm, RecusalForm
 from jury.models import Deliberation, Evaluation
-from jury.permissions import is_juror, own_evaluations, readable_evaluations, seats_of
+from jury.permissions import due_evaluations, is_juror, juries_at_work, own_evaluations, readable_evaluations, seats_of
 from jury.queries import criteria_of
 from jury.scoring import CriterionSpec, total_of
 from jury.views.found import own_evaluation, person
@@ -25,7 +25,7 @@ ORDER = {EvaluationState.DRAFT: 0, EvaluationState.ASSIGNED: 1, EvaluationState.
 
 def _next_of(user: Any, other_than: Any = None) -> Evaluation | None:
     """What is left to read: begun first, then in the order of the numbers."""
-    rows = own_evaluations(user).exclude(state=EvaluationState.SUBMITTED).exclude(pk=other_than)
+    rows = due_evaluations(user).exclude(pk=other_than)
     return rows.order_by("-state", "application__number", "pk").first()
 
 
@@ -40,7 +40,7 @@ def jury_desk(request: HttpRequest) -> HttpResponse:
         .order_by("application__number", "pk")
     )
     rows.sort(key=lambda row: ORDER[row.state])
-    done = sum(row.state == EvaluationState.SUBMITTED for row in rows)
+    due = set(due_evaluations(request.user).values_list("pk", flat=True))
     meetings = Deliberation.objects.filter(
         jury__in=seats_of(request.user).values("jury"), state=DeliberationState.OPEN
     ).select_related("jury")
@@ -49,10 +49,11 @@ def jury_desk(request: HttpRequest) -> HttpResponse:
         "jury/desk.html",
         {
             "rows": rows,
-            "done": done,
+            "done": sum(row.state == EvaluationState.SUBMITTED for row in rows),
             "total": len(rows),
-            "left": len(rows) - done,
-            "next": next((row for row in rows if row.state != EvaluationState.SUBMITTED), None),
+            "left": len(due),
+            "next": next((row for row in rows if row.pk in due), None),
+            "juries": juries_at_work(request.user),
             "meetings": meetings.order_by("held_at", "pk"),
         },
     )

@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from applications.enums import ApplicationState
 from core.errors import Refused
 from jury import services
 from jury.assignment import Seat, explain, problem_of
-from jury.enums import EvaluationState
+from jury.enums import DeliberationState, EvaluationState
 from jury.forms import ChangeSeatForm, SeatForm
-from jury.models import AssignmentRun, Evaluation, Jury, Recusal
+from jury.models import AssignmentRun, Evaluation, Jury, Opinion, Recusal
 from jury.permissions import (
     dossiers_of,
     follows_juries,
@@ -62,6 +63,9 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         .select_related("juror__user", "application", "declared_by")
         .order_by("-declared_at", "pk")
     )
+    spoken = Opinion.objects.filter(deliberation__jury=jury, deliberation__state=DeliberationState.CLOSED)
+    heard = set(spoken.values_list("application_id", flat=True))
+    to_examine = sum(row.state == ApplicationState.ADMISSIBLE and row.pk not in heard for row in dossiers)
     only_gaps = request.GET.get("voir") == "manques"
     return render(
         request,
@@ -74,6 +78,7 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "submitted": sum(gap.submitted for gap in gaps.values()),
             "seats": sum(gap.active for gap in gaps.values()),
             "dossier_count": len(rows),
+            "to_examine": to_examine,
             "members": _members(jury, [row.pk for row in dossiers]),
             "recusals": recusals,
             "deliberations": jury.deliberations.order_by("-number"),

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.models import Application
 from applications.permissions import denied
@@ -17,6 +18,8 @@ from jury.models import Juror, Jury
 from jury.permissions import dossiers_of, seats_of
 from jury.queries import jury_dossiers
 from jury.views.found import manages, person
+
+PER_PAGE = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,9 +45,20 @@ def jury_recuse(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
             form.refuse(refusal)
         else:
             messages.success(request, "Le déport est enregistré : ce membre n’a plus accès au dossier.")
-            return redirect("jury_detail", pk=pk) if manages(request, jury) else redirect("jury_desk")
+            return redirect("jury_detail" if manages(request, jury) else "jury_conflicts", pk=pk)
     context = {"jury": jury, "dossier": application, "form": form, "manages": manages(request, jury)}
     return render(request, "jury/recuse_member.html", context)
+
+
+@require_safe
+def jury_conflicts(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What a member goes through before the meeting: who applies, so as to say what ties them to one of them."""
+    jury = Jury.objects.select_related("session").filter(pk__in=seats_of(request.user).values("jury"), pk=pk).first()
+    if jury is None:
+        raise Http404
+    rows = jury_dossiers(jury).exclude(denied(request.user)).select_related("organisation").order_by("number", "pk")
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "jury/conflicts.html", {"jury": jury, "page": page})
 
 
 def _dossier(request: HttpRequest, jury: Jury, pk: Any) -> Application | None:

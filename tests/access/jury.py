@@ -93,6 +93,7 @@ ROUTES: dict[str, Route] = {
     "jury_detail": Route(FOLLOWING | PRESIDING, _jury),
     # Every member says what ties them to a dossier, and those who run the jury say it of a member.
     "jury_recuse": Route(MANAGING | READING, _jury_dossier),
+    "jury_conflicts": Route(SEATED, _jury),
     "seat_add": Route(MANAGING, _jury_dossier),
     "assignment_propose": Route(MANAGING, _jury, method="post"),
     "assignment_run": Route(MANAGING, _run),

@@ -22,7 +22,7 @@ from jury.permissions import readable_evaluations
 from jury.services.deliberation import quorums
 from territories.models import Grouping
 from tests.factories.accounts import sign_in
-from tests.factories.jury import AT, HELD, JuryWorld
+from tests.factories.jury import AT, DECIDED, HELD, JuryWorld
 from tests.factories.territories import AffiliationFactory, OrganisationFactory
 
 
@@ -138,8 +138,10 @@ def test_affiliated_chair_gives_no_opinion_alone_or_in_block(db):
     with pytest.raises(Refused, match="aucune part"), transaction.atomic():
         world.opine(deliberation, world.applications[0])
     assert not deliberation.opinions.exists()
-    written = services.confirm_block(deliberation=deliberation, at=HELD, actor=world.chair_user)
-    assert [opinion.application_id for opinion in written] == [world.applications[1].pk]
+    with pytest.raises(Refused, match="un par un"), transaction.atomic():
+        services.confirm_block(deliberation=deliberation, at=HELD, actor=world.chair_user)
+    assert not deliberation.opinions.exists()
+    assert world.opine(deliberation, world.applications[1]).outcome == Outcome.AWARDED
 
 
 def test_affiliated_member_counts_out_of_the_quorum_and_is_named_in_the_minutes(db):
@@ -184,3 +186,12 @@ def test_releaser_who_acts_for_an_applicant_of_the_list_does_not_release(db, pos
         world.release(prepared)
     assert facts() == before
     assert world.release(prepared, user=world.agent(MandateRole.RELEASER)).state == "released"
+
+
+def test_officer_who_acts_for_an_applicant_prepares_no_decision_on_it(client, db):
+    world = JuryWorld(dossiers=2)
+    own, other = world.applications
+    deliberation = world.deliberated()
+    AffiliationFactory(user=world.officer, organisation=by_beneficiary(own))
+    made = services.prepare_list(deliberation=deliberation, title="Lauréats", at=DECIDED, actor=world.officer)
+    assert [row.application_id for row in made.decisions.all()] == [other.pk]

@@ -1,7 +1,8 @@
 """A recusal by its own page: without having been asked to read the dossier, or on behalf of a member."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from applications.models import Access, Application
@@ -37,6 +38,68 @@ def test_juror_leaves_a_dossier_they_were_not_asked_to_read(client, db):
     run = services.propose_assignment(jury=world.jury, at=AT, actor=world.chair_user)
     assert world.juror(user).pk not in {seat["juror"] for seat in run.replay["seats"]}
     assert client.get(address(world, application)).status_code == 404
+
+
+def test_member_finds_every_dossier_they_may_be_tied_to_from_their_desk(client, db):
+    world = JuryWorld(dossiers=3, jurors=2)
+    left, user = world.applications[0], world.users[0]
+    services.recuse(juror=world.juror(user), application=left, reason="", at=AT, actor=user)
+    sign_in(client, user)
+    url = reverse("jury_conflicts", kwargs={"pk": world.jury.pk})
+    assert url in client.get(reverse("jury_desk")).content.decode()
+    page = client.get(url).content.decode()
+    assert [row.number in page for row in world.applications] == [False, True, True]
+    assert [address(world, row) in page for row in world.applications] == [False, True, True]
+    other = JuryWorld(dossiers=1, jurors=1)
+    theirs = reverse("jury_conflicts", kwargs={"pk": other.jury.pk})
+    assert client.get(theirs).status_code == 404
+    assert theirs not in client.get(reverse("jury_desk")).content.decode()
+    sign_in(client, world.officer)
+    assert client.get(url).status_code == 404
+
+
+def test_list_of_conflicts_costs_the_same_with_1_3_and_30_rows(client, db):
+    costs = []
+    for size in (1, 3, 30):
+        world = JuryWorld(dossiers=size, jurors=1)
+        sign_in(client, world.users[0])
+        url = reverse("jury_conflicts", kwargs={"pk": world.jury.pk})
+        client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).content.decode().count("Me déporter") == size
+        costs.append(len(queries))
+    assert len(set(costs)) == 1, costs
+
+
+def test_recused_chair_confirms_no_block_and_reads_no_rank_that_tells_of_the_hidden_dossier(client, db):
+    world = JuryWorld(dossiers=4, jurors=3)
+    world.assign()
+    world.submit_all()
+    deliberation = world.meet()
+    for application in world.applications[1:3]:
+        world.opine(deliberation, application)
+    hidden = world.applications[0]
+    sign_in(client, world.chair_user)
+    page, block = (
+        reverse(name, kwargs={"pk": deliberation.pk}) for name in ("deliberation_detail", "deliberation_block")
+    )
+    assert block in client.get(page).content.decode()
+    assert '<td data-label="Ordre" class="guichet-number">3</td>' in client.get(page).content.decode()
+    services.recuse(juror=world.chair, application=hidden, reason="", at=HELD, actor=world.chair_user)
+    seen = client.get(page).content.decode()
+    assert block not in seen
+    assert seen.count('<td data-label="Ordre" class="guichet-number">—</td>') == 2
+    assert "un par un" in client.get(block).content.decode()
+    with pytest.raises(Refused, match="un par un"), transaction.atomic():
+        services.confirm_block(deliberation=deliberation, at=HELD, actor=world.chair_user)
+    assert deliberation.opinions.count() == 2
+    assert client.post(block, {"shown": ""}).status_code == 200
+    assert deliberation.opinions.count() == 2
+    # Whatever becomes of the hidden dossier, the answer stays the same.
+    Application.objects.filter(pk=hidden.pk).update(state="withdrawn")
+    after = client.get(page).content.decode()
+    assert after.count(">—</td>") == seen.count(">—</td>")
+    assert block not in after
 
 
 def test_juror_notes_nobody_elses_recusal(client, db):
