@@ -2,23 +2,29 @@
 
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from applications.enums import ApplicationState
 from applications.models import Application
-from applications.permissions import applicant_side, has_organisation, is_screening_agent, screening_scope
+from applications.permissions import has_organisation, is_screening_agent, screening_scope
 from calls.enums import MandateRole
-from calls.permissions import territory_scope
 from core.navigation import counted, register
+from territories.models import Affiliation
 
 
 def to_finish(user: Any) -> str:
-    """Drafts, and dossiers for which the service awaits something."""
-    mine = Application.objects.visible_to(user).filter(applicant_side(user, timezone.now()))
+    """Drafts that may still be filed, and dossiers for which the service awaits something: those of the person's own
+    organisations, not those that another member of a grouping leads."""
+    at = timezone.now()
+    led = Affiliation.objects.current(at).filter(user=user).values("organisation")
     states = list(
-        mine.filter(state__in=[ApplicationState.DRAFT, ApplicationState.COMPLETION_REQUESTED]).values_list(
-            "state", flat=True
+        Application.objects.visible_to(user)
+        .filter(organisation__in=led)
+        .filter(
+            Q(state=ApplicationState.DRAFT, session__closes_at__gt=at) | Q(state=ApplicationState.COMPLETION_REQUESTED)
         )
+        .values_list("state", flat=True)
     )
     parts = [
         counted(states.count(ApplicationState.COMPLETION_REQUESTED), "dossier à compléter", "dossiers à compléter"),
@@ -29,9 +35,8 @@ def to_finish(user: Any) -> str:
 
 def to_screen(user: Any) -> str:
     """Filed dossiers that wait for a screener's word."""
-    if not territory_scope(user, [MandateRole.SCREENER], timezone.now()):
-        return ""
-    rows = screening_scope(Application.objects.all(), user).filter(state=ApplicationState.SUBMITTED)
+    rows = screening_scope(Application.objects.all(), user, [MandateRole.SCREENER])
+    rows = rows.filter(state=ApplicationState.SUBMITTED)
     return counted(rows.count(), "dossier à instruire", "dossiers à instruire")
 
 

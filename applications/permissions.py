@@ -1,5 +1,6 @@
 """Who may see and do what with dossiers. One visibility function, used by pages, lists, counts, files and exports."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from applications.enums import AccessEffect
 from applications.roles import AGENT_ROLES, SEAT_ROLES, is_agent, is_applicant
 from applications.workflow import WORKFLOW
+from calls.enums import MandateRole
 from calls.models import Mandate
 from core.navigation import once
 from core.workflow import Transition
@@ -90,16 +92,19 @@ def reads_bank_details(user: Any, application: "Application", at: datetime) -> b
     return seen.filter(applicant_side(user, at) | agent_side(user, at)).exists()
 
 
-def screening_scope(queryset: "ApplicationQuerySet", user: Any) -> "ApplicationQuerySet":
+def screening_scope(
+    queryset: "ApplicationQuerySet", user: Any, roles: Iterable[MandateRole] = AGENT_ROLES
+) -> "ApplicationQuerySet":
     """What the pages of screening show: filed, visible, covered by a mandate, and not one's own dossiers.
 
     The part of ``visible_applications`` that ``agent_side`` opens, with the mandates read first: their axes and
-    territories become constants that the indexes of the list answer. One query more, whatever the rows.
+    territories become constants that the indexes of the list answer. One query more, whatever the rows. ``roles``
+    keeps to what some of the mandates cover.
     """
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return queryset.none()
     covered, at = Q(pk__in=[]), timezone.now()
-    for mandate in Mandate.objects.current(at).filter(user=user, role__in=AGENT_ROLES):
+    for mandate in Mandate.objects.current(at).filter(user=user, role__in=list(roles)):
         covered |= _reach(mandate)
     return _admitted(queryset, user, covered & Q(submitted_at__isnull=False)).exclude(own_dossiers(user, at))
 

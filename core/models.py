@@ -154,6 +154,8 @@ class StoredFile(models.Model):
                 condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="core_storedfile_sha256_is_hexadecimal"
             ),
         ]
+        # The public verification looks a file up by its hash.
+        indexes = [models.Index(fields=["sha256"], name="core_storedfile_sha256")]
 
     def __str__(self) -> str:
         return self.name

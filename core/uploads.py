@@ -44,6 +44,11 @@ ACCEPT = ".pdf,.png,.jpg,.jpeg,.docx,.xlsx,.odt,.ods"
 # Keys of a PDF that make a reader act, or that carry other files.
 ACTIVE_KEYS = {"/JS", "/EF", "/RichMediaContent"}
 ACTIVE_ACTIONS = {"/JavaScript", "/Launch", "/ImportData", "/SubmitForm", "/GoToE", "/Rendition"}
+WITH_FILE = (
+    "Ce PDF porte un autre fichier en pièce jointe. Imprimez-le en PDF et envoyez cette copie\u00a0; déposez l’autre "
+    "fichier à part."
+)
+WITH_PROGRAM = "Ce PDF contient un programme. Imprimez-le en PDF, puis envoyez cette copie."
 HEAVY = "Ce fichier se déplie en un contenu démesuré. Envoyez un document ordinaire, par exemple un PDF."
 
 
@@ -133,9 +138,8 @@ def _refuse_active(item: Any, depth: int = 0) -> None:
         keys = set(item.keys())
         action = str(item.get("/S", "")) if not isinstance(item.get("/S"), pikepdf.Stream | pikepdf.Dictionary) else ""
         if keys & ACTIVE_KEYS or action in ACTIVE_ACTIONS or str(item.get("/Type", "")) == "/EmbeddedFile":
-            raise _refused(
-                "Ce PDF contient un programme ou un fichier caché. Imprimez-le en PDF, puis envoyez cette copie."
-            )
+            carries = "/EF" in keys or str(item.get("/Type", "")) == "/EmbeddedFile"
+            raise _refused(WITH_FILE if carries else WITH_PROGRAM)
         children = [item[key] for key in keys if key != "/Parent"]
     else:
         return

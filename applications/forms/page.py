@@ -13,6 +13,7 @@ from applications.models import Application
 from applications.rules import questions_of, rules_of
 from applications.sections import BY_SLUG, Section
 from core.errors import Refused
+from core.money import AmountError, euros, parse_euros
 
 FORMS: dict[str, type[parts.SectionForm]] = {
     "collectivite": parts.OrganisationForm,
@@ -37,6 +38,8 @@ class Lines:
     name: str
     row_label: str
     formset: Any
+    # What somebody else saved meanwhile, a text per line; None unless the form was stale.
+    stored: list[str] | None = None
 
 
 @dataclass
@@ -78,7 +81,7 @@ class SectionPage:
             for member in self.application.grouping.members.order_by("search_name", "pk")
         ]
 
-    def show(self, refusal: Refused) -> None:
+    def show(self, refusal: Refused, at: datetime) -> None:
         """Puts a refusal of the service at its field; a stale form receives the version it may be sent again with."""
         target, name = self._target(refusal.field)
         target.add_error(name, refusal.message)
@@ -86,6 +89,18 @@ class SectionPage:
             data = dict(self.form.data.items())
             data["version"] = str(refusal.data["version"])
             self.form.data = data
+            self._tell_what_is_stored(at)
+
+    def _tell_what_is_stored(self, at: datetime) -> None:
+        """Beside each field that differs, what is stored: nobody overwrites a colleague without having read them."""
+        stored = section_page(Application.objects.get(pk=self.application.pk), self.section.slug, at)
+        for name, shown in self.form.fields.items():
+            kept = stored.form[name].value()
+            if not shown.widget.is_hidden and _bare(kept) != _bare(self.form[name].value()):
+                bound = self.form[name]
+                bound.help_text = f"{bound.help_text} Déjà enregistré\u00a0: «\u00a0{kept or 'rien'}\u00a0»."
+        for mine, theirs in zip(self.sets, stored.sets, strict=True):
+            mine.stored = [_line_text(form) for form in theirs.formset.initial_forms]
 
     def _target(self, name: str | None) -> tuple[Any, str | None]:
         if name in self.form.fields:
@@ -103,6 +118,27 @@ class SectionPage:
     @property
     def errors(self) -> list[ErrorDict]:
         return [self.form.errors, *(form.errors for one in self.sets for form in one.formset.forms)]
+
+
+def _bare(value: Any) -> str:
+    """A value as typed, spaces apart; an amount typed « 1 000,5 » is the one stored as 1000.50."""
+    text = "".join(str("" if value is None else value).split())
+    try:
+        return f"{parse_euros(text):.2f}"
+    except AmountError:
+        return text
+
+
+def _line_text(form: Any) -> str:
+    """« Logiciel, Investissement, 1 200,00 € », from a line that is stored."""
+    words = []
+    for bound in form.visible_fields():
+        value = bound.value()
+        if value in (None, "") or bound.name == "DELETE":
+            continue
+        choices = dict(getattr(bound.field, "choices", ()))
+        words.append(euros(value) if isinstance(value, Decimal) else str(choices.get(value, value)))
+    return ", ".join(words)
 
 
 def section_page(application: Application, slug: str, at: datetime, data: QueryDict | None = None) -> SectionPage:

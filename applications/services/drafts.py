@@ -33,7 +33,7 @@ from territories.sirets import compact, validate_siret
 
 STALE = (
     "Ce dossier a été modifié ailleurs (dans un autre onglet, ou par un collègue) depuis que vous avez ouvert cette "
-    "page. Ce que vous avez saisi est conservé ci-dessous\u00a0: vérifiez-le, puis enregistrez à nouveau."
+    "page. Ce qui a changé est rappelé ci-dessous\u00a0: vérifiez votre saisie, puis enregistrez à nouveau."
 )
 ROW_MODELS: dict[str, type[models.Model]] = {
     "cost_lines": CostLine,

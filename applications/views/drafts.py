@@ -44,18 +44,24 @@ def application_section(request: HttpRequest, pk: Any, section: str) -> HttpResp
         try:
             save_section(application=application, section=section, user=request.user, at=at, **page.contents())  # type: ignore[arg-type]
         except Refused as refusal:
-            page.show(refusal)
+            page.show(refusal, at)
         else:
-            return _saved(request, pk, section)
+            return _saved(request, application, section, at)
     return _render_section(request, application, page, at)
 
 
-def _saved(request: HttpRequest, pk: Any, section: str) -> HttpResponse:
-    messages.success(request, "C’est enregistré. Vous pouvez continuer, ou fermer la page et revenir plus tard.")
+def _saved(request: HttpRequest, application: Application, section: str, at: datetime) -> HttpResponse:
+    """On to the next section; or back to this one, when the plan as saved could not be filed."""
+    application = own_application(request, application.pk)
+    faults = [row.message for row in assessment_of(application, at).findings if row.blocking and row.section == section]
+    if faults:
+        messages.warning(request, f"C’est enregistré, mais à corriger avant de déposer. {' '.join(faults)}")
+    else:
+        messages.success(request, "C’est enregistré. Vous pouvez continuer, ou fermer la page et revenir plus tard.")
     following = section_after(section)
-    if "stay" in request.POST or following is None:
-        return redirect("application_section", pk, section)
-    return redirect("application_section", pk, following.slug)
+    if faults or "stay" in request.POST or following is None:
+        return redirect("application_section", application.pk, section)
+    return redirect("application_section", application.pk, following.slug)
 
 
 def _render_section(request: HttpRequest, application: Application, page: SectionPage, at: datetime) -> HttpResponse:

@@ -243,6 +243,8 @@ def test_stale_form_is_refused_keeps_what_was_typed_and_may_be_sent_again(client
     content = response.content.decode()
     assert "modifié ailleurs" in content
     assert "Titre de l’autre onglet" in content
+    assert "Déjà enregistré\u00a0: «\u00a0Premier titre\u00a0»" in content
+    assert content.count("Déjà enregistré") == 1
     application.refresh_from_db()
     assert application.title == "Premier titre"
     version = response.context["page"].form["version"].value()
@@ -250,6 +252,38 @@ def test_stale_form_is_refused_keeps_what_was_typed_and_may_be_sent_again(client
     assert response.status_code == 302
     application.refresh_from_db()
     assert application.title == "Titre de l’autre onglet"
+
+
+def test_stale_lines_are_shown_beside_what_somebody_else_saved(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    theirs = {"label": "Logiciel", "category": "services", "nature": "investment", "amount": "1 200,50"}
+    common = {"version": application.version, "tax_basis": "ht"}
+    client.post(section_url(application, "depenses"), {**common, **rows("cost_lines", theirs)})
+    mine = {**theirs, "label": "Formation"}
+    response = client.post(section_url(application, "depenses"), {**common, **rows("cost_lines", mine)})
+    content = response.content.decode()
+    assert "Déjà enregistré\u00a0: Logiciel, " in content.replace("&nbsp;", "\u00a0")
+    assert "1\u202f200,50\u00a0€" in content
+    assert "Formation" in content
+    assert CostLine.objects.get().label == "Logiciel"
+
+
+def test_plan_that_could_not_be_filed_is_saved_with_a_warning_and_stays(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    cost = {"label": "Logiciel", "category": "services", "nature": "operating", "amount": "1000"}
+    data = {"version": application.version, "tax_basis": "ht", **rows("cost_lines", cost)}
+    client.post(section_url(application, "depenses"), data)
+    application.refresh_from_db()
+    data = {"version": application.version, "amount_requested": "1000", **rows("funding_lines")}
+    response = client.post(section_url(application, "financement"), data, follow=True)
+    content = response.content.decode()
+    assert response.redirect_chain[-1][0] == section_url(application, "financement")
+    assert "C’est enregistré, mais à corriger avant de déposer" in content
+    assert "au plus" in content
+    application.refresh_from_db()
+    assert application.amount_requested == 1000
 
 
 def test_totals_follow_what_is_typed_and_write_nothing(client, db, travel):

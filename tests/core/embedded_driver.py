@@ -16,6 +16,8 @@ from core.embedded import EmbeddedError, Servers, ensure_running
 
 def main() -> None:
     """Start, say where, wait."""
+    # A shell that starts the tests in the background leaves Ctrl-C ignored in all that descends from it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     data_dir, mode = Path(sys.argv[1]), sys.argv[2]
     servers = Servers(data_dir, ephemeral=mode == "ephemeral")
     try:
