@@ -38,7 +38,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     phone = models.CharField("téléphone", max_length=30, blank=True)
     job_title = models.CharField("fonction", max_length=120, blank=True)
     is_active = models.BooleanField("compte actif", default=True)
-    is_staff = models.BooleanField("accès à l'administration", default=False)
+    is_staff = models.BooleanField("accès à l’administration", default=False)
     requires_second_factor = models.BooleanField("second facteur exigé", default=False)
     is_demonstration = models.BooleanField("personne fictive", default=False)
     date_joined = models.DateTimeField("créé le", default=timezone.now)
@@ -76,14 +76,14 @@ class Confirmation(models.Model):
 
     class Method(models.TextChoices):
         TOTP = "totp", "code à usage unique"
-        WEBAUTHN = "webauthn", "clé d'accès"
+        WEBAUTHN = "webauthn", "clé d’accès"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="confirmations", verbose_name="personne")
     act = models.CharField("acte", max_length=80)
     content_sha256 = models.CharField("empreinte de ce qui est montré", max_length=64)
     method = models.CharField("moyen", max_length=10, choices=Method.choices)
     confirmed_at = models.DateTimeField("confirmé le")
-    expires_at = models.DateTimeField("valable jusqu'au")
+    expires_at = models.DateTimeField("valable jusqu’au")
     used_at = models.DateTimeField("utilisé le", null=True, blank=True)
 
     class Meta:
@@ -127,7 +127,7 @@ class FactorRecovery(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="factor_recoveries", verbose_name="personne")
     state = FSMField("état", default=State.REQUESTED, choices=State.choices, protected=True, max_length=16)
-    reason = models.TextField("ce qui s'est passé", max_length=1000)
+    reason = models.TextField("ce qui s’est passé", max_length=1000)
     requested_at = models.DateTimeField("demandée le")
     first_approved_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="premier accord de"
@@ -142,7 +142,7 @@ class FactorRecovery(models.Model):
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
 
     class Meta:
-        verbose_name = "secours d'un second facteur perdu"
+        verbose_name = "secours d’un second facteur perdu"
         verbose_name_plural = "secours de seconds facteurs perdus"
         ordering = ["requested_at", "pk"]
         constraints = [

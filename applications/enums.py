@@ -11,7 +11,7 @@ class ApplicationState(models.TextChoices):
     INADMISSIBLE = "inadmissible", "irrecevable"
     AWARDED = "awarded", "retenu"
     REFUSED = "refused", "non retenu"
-    WAITLISTED = "waitlisted", "en liste d'attente"
+    WAITLISTED = "waitlisted", "en liste d’attente"
     REDIRECTED = "redirected", "réorienté"
     DEFERRED = "deferred", "ajourné"
     WITHDRAWN = "withdrawn", "retiré"
@@ -25,7 +25,7 @@ class TaxBasis(models.TextChoices):
 class FundingKind(models.TextChoices):
     OWN = "own", "autofinancement"
     REQUESTED = "requested", "aide demandée à cet appel"
-    STATE = "state", "autre aide de l'État"
+    STATE = "state", "autre aide de l’État"
     REGION = "region", "région"
     DEPARTEMENT = "departement", "département"
     BLOC_COMMUNAL = "bloc_communal", "commune ou intercommunalité"
@@ -41,8 +41,8 @@ class FundingStatus(models.TextChoices):
 
 class AttachmentKind(models.TextChoices):
     DELIBERATION = "deliberation", "délibération ou délégation"
-    BANK_DETAILS = "bank_details", "relevé d'identité bancaire"
-    SWORN_STATEMENT = "sworn_statement", "attestation sur l'honneur"
+    BANK_DETAILS = "bank_details", "relevé d’identité bancaire"
+    SWORN_STATEMENT = "sworn_statement", "attestation sur l’honneur"
     QUOTE = "quote", "devis"
     MANDATE = "mandate", "mandat des membres du groupement"
     OTHER = "other", "autre pièce"
@@ -50,7 +50,7 @@ class AttachmentKind(models.TextChoices):
 
 class AccessEffect(models.TextChoices):
     GRANT = "grant", "accès"
-    DENY = "deny", "refus d'accès"
+    DENY = "deny", "refus d’accès"
 
 
 class AccessSource(models.TextChoices):

@@ -88,7 +88,7 @@ class Application(FSMModelMixin, models.Model):
     bank_holder = models.CharField("titulaire du compte", max_length=160, blank=True)
     iban = models.CharField("IBAN", max_length=34, blank=True)
     bic = models.CharField("BIC", max_length=11, blank=True)
-    sworn_at = models.DateTimeField("attesté sur l'honneur le", null=True, blank=True)
+    sworn_at = models.DateTimeField("attesté sur l’honneur le", null=True, blank=True)
     sworn_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -132,7 +132,7 @@ class Application(FSMModelMixin, models.Model):
         related_name="+",
         verbose_name="instruit par",
     )
-    screening_reason = models.TextField("motif d'irrecevabilité", blank=True)
+    screening_reason = models.TextField("motif d’irrecevabilité", blank=True)
     # Implicit decisions (décret 2018-514, art. 4 and 7); the second moves when the clock is suspended.
     completeness_due_at = models.DateTimeField("complétude implicite le", null=True, blank=True)
     decision_due_at = models.DateTimeField("rejet implicite le", null=True, blank=True)
@@ -162,7 +162,7 @@ class Application(FSMModelMixin, models.Model):
             models.CheckConstraint(
                 condition=~Q(state="inadmissible") | Q(screened_at__isnull=False) & ~Q(screening_reason=""),
                 name="applications_application_inadmissible_has_reason",
-                violation_error_message="Une décision d'irrecevabilité est motivée.",
+                violation_error_message="Une décision d’irrecevabilité est motivée.",
             ),
         ]
         indexes = [
@@ -306,7 +306,7 @@ class Beneficiary(models.Model):
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="beneficiaries")
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="benefits")
-    share = models.DecimalField("part de l'aide", max_digits=14, decimal_places=2)
+    share = models.DecimalField("part de l’aide", max_digits=14, decimal_places=2)
     is_lead = models.BooleanField("chef de file", default=False)
 
     class Meta:
@@ -400,8 +400,8 @@ class EligibilityRecord(models.Model):
     evaluated_at = models.DateTimeField("évalué le")
 
     class Meta:
-        verbose_name = "verdict d'éligibilité"
-        verbose_name_plural = "verdicts d'éligibilité"
+        verbose_name = "verdict d’éligibilité"
+        verbose_name_plural = "verdicts d’éligibilité"
         ordering = ["application", "evaluated_at", "id"]
 
     def __str__(self) -> str:

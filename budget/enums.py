@@ -13,5 +13,5 @@ class Movement(models.TextChoices):
 
 
 class CreditKind(models.TextChoices):
-    AE = "AE", "autorisations d'engagement"
+    AE = "AE", "autorisations d’engagement"
     CP = "CP", "crédits de paiement"

@@ -52,7 +52,7 @@ class LedgerEntry(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    sequence = models.BigIntegerField("numéro d'ordre dans l'enveloppe", default=0)
+    sequence = models.BigIntegerField("numéro d’ordre dans l’enveloppe", default=0)
     envelope = models.ForeignKey(Envelope, on_delete=models.PROTECT, related_name="entries")
     counterpart = models.ForeignKey(
         Envelope,
@@ -60,7 +60,7 @@ class LedgerEntry(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="enfant d'une délégation",
+        help_text="enfant d’une délégation",
     )
     movement = models.CharField("mouvement", max_length=10, choices=Movement.choices)
     credit_kind = models.CharField("nature de crédits", max_length=2, choices=CreditKind.choices)
@@ -74,8 +74,8 @@ class LedgerEntry(models.Model):
     )
     reference = models.CharField("référence", max_length=80, blank=True, help_text="numéro EJ, mandat de paiement…")
     reason = models.CharField("motif", max_length=250, blank=True)
-    idempotency_key = models.CharField("clé d'idempotence", max_length=120, unique=True)
-    occurred_at = models.DateTimeField("date de l'acte")
+    idempotency_key = models.CharField("clé d’idempotence", max_length=120, unique=True)
+    occurred_at = models.DateTimeField("date de l’acte")
     recorded_at = models.DateTimeField("enregistré le", null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     row_hash = models.CharField("empreinte", max_length=64, default="")
@@ -124,7 +124,7 @@ class Balance(models.Model):
             models.CheckConstraint(
                 condition=Q(allocated__gte=F("delegated") + F("reserved") + F("committed")),
                 name="budget_balance_within_allocated",
-                violation_error_message="L'enveloppe ne suffit pas.",
+                violation_error_message="L’enveloppe ne suffit pas.",
             ),
             models.CheckConstraint(condition=Q(committed__gte=F("paid")), name="budget_balance_paid_within_committed"),
         ]
@@ -174,7 +174,7 @@ class AwardBalance(models.Model):
     paid = models.DecimalField("versé", max_digits=14, decimal_places=2, default=0)
 
     class Meta:
-        verbose_name = "solde d'un dossier"
+        verbose_name = "solde d’un dossier"
         verbose_name_plural = "soldes des dossiers"
         constraints = [
             models.CheckConstraint(

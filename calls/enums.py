@@ -9,9 +9,9 @@ class MandateRole(models.TextChoices):
     CHAIR = "chair", "président du jury"
     OFFICER = "officer", "gestionnaire du ministère"
     RELEASER = "releaser", "ordonnateur (seconde personne)"
-    SIGNATORY = "signatory", "signataire de l'État"
+    SIGNATORY = "signatory", "signataire de l’État"
     AUDITOR = "auditor", "contrôle (lecture seule)"
-    ADMINISTRATOR = "administrator", "administrateur de l'appel"
+    ADMINISTRATOR = "administrator", "administrateur de l’appel"
 
 
 class Rhythm(models.TextChoices):

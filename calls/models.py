@@ -18,7 +18,7 @@ class Call(models.Model):
     summary = models.TextField("présentation")
     programme = models.CharField("programme", max_length=200, blank=True)
     steward = models.CharField("service responsable", max_length=200)
-    steward_siret = models.CharField("SIRET de l'attribuant", max_length=14, blank=True)
+    steward_siret = models.CharField("SIRET de l’attribuant", max_length=14, blank=True)
     contact_name = models.CharField("service à contacter", max_length=200)
     contact_address = models.CharField("adresse", max_length=250)
     contact_email = models.EmailField("courriel")
@@ -32,7 +32,7 @@ class Call(models.Model):
     published_at = models.DateTimeField("publié le", null=True, blank=True)
     completeness_months = models.PositiveSmallIntegerField("délai de complétude, en mois", default=2)
     decision_months = models.PositiveSmallIntegerField("délai de décision, en mois", default=8)
-    has_waiting_list = models.BooleanField("liste d'attente", default=True)
+    has_waiting_list = models.BooleanField("liste d’attente", default=True)
     # Above this total, in euros, a list of awards is prepared by one person and released by another.
     two_person_threshold = models.DecimalField(
         "seuil à deux personnes, en euros", max_digits=14, decimal_places=2, default=0
@@ -72,7 +72,7 @@ class Axis(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="funds",
-        verbose_name="financé sur l'enveloppe de",
+        verbose_name="financé sur l’enveloppe de",
     )
 
     class Meta:
@@ -119,7 +119,7 @@ class Session(models.Model):
             models.CheckConstraint(
                 condition=Q(closes_at__gt=F("opens_at")),
                 name="calls_session_dates_in_order",
-                violation_error_message="La clôture doit suivre l'ouverture.",
+                violation_error_message="La clôture doit suivre l’ouverture.",
             ),
         ]
 
@@ -162,7 +162,7 @@ class AxisTerms(models.Model):
     rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="terms")
     axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="terms")
     aid_rate = models.DecimalField(
-        "taux maximal d'aide",
+        "taux maximal d’aide",
         max_digits=5,
         decimal_places=4,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
@@ -176,7 +176,7 @@ class AxisTerms(models.Model):
     source = models.CharField("référence", max_length=200)
 
     class Meta:
-        verbose_name = "conditions de l'axe"
+        verbose_name = "conditions de l’axe"
         verbose_name_plural = "conditions des axes"
         constraints = [
             models.UniqueConstraint(fields=["rules_version", "axis"], name="calls_axisterms_unique"),
@@ -208,8 +208,8 @@ class EligibilityRule(models.Model):
     source = models.CharField("source", max_length=250)
 
     class Meta:
-        verbose_name = "règle d'éligibilité"
-        verbose_name_plural = "règles d'éligibilité"
+        verbose_name = "règle d’éligibilité"
+        verbose_name_plural = "règles d’éligibilité"
         ordering = ["rules_version", "axis", "position"]
         constraints = [
             models.UniqueConstraint(
@@ -329,9 +329,9 @@ class Mandate(models.Model):
     role = models.CharField("rôle", max_length=16, choices=MandateRole.choices)
     departement_code = models.CharField("département", max_length=3, blank=True, help_text="vide : toute la France")
     region_code = models.CharField("région", max_length=2, blank=True)
-    organisation_name = models.CharField("organisme d'appartenance", max_length=200, blank=True)
+    organisation_name = models.CharField("organisme d’appartenance", max_length=200, blank=True)
     starts_at = models.DateTimeField("à partir du")
-    ends_at = models.DateTimeField("jusqu'au", null=True, blank=True)
+    ends_at = models.DateTimeField("jusqu’au", null=True, blank=True)
     appointed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,

@@ -106,7 +106,7 @@ class Convention(FSMModelMixin, models.Model):
     beneficiary_signed_at = models.DateTimeField("signée par la collectivité le", null=True, blank=True)
     signed_at = models.DateTimeField("signée le", null=True, blank=True)
     notified_at = models.DateTimeField("notifiée le", null=True, blank=True)
-    commitment_number = models.CharField("numéro d'engagement juridique (EJ)", max_length=40, blank=True)
+    commitment_number = models.CharField("numéro d’engagement juridique (EJ)", max_length=40, blank=True)
 
     # Set by lists for the reader they show it to; no column.
     next_step: str = ""
@@ -194,7 +194,7 @@ class Signing(FSMModelMixin, models.Model):
         Confirmation, null=True, blank=True, on_delete=models.PROTECT, related_name="signing"
     )
     produced_file = models.ForeignKey(StoredFile, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField("date de l'acte")
+    at = models.DateTimeField("date de l’acte")
     started_at = models.DateTimeField("commencée le")
     finished_at = models.DateTimeField("terminée le", null=True, blank=True)
     error = models.TextField("erreur", blank=True)
@@ -273,7 +273,7 @@ class Repayment(models.Model):
 
     class Ground(models.TextChoices):
         OBJECT_CHANGED = "object_changed", "objet modifié sans accord"
-        CEILING_PASSED = "ceiling_passed", "plafond d'aide publique dépassé"
+        CEILING_PASSED = "ceiling_passed", "plafond d’aide publique dépassé"
         NOT_COMPLETED = "not_completed", "projet non achevé ou non déclaré dans les délais"
 
     convention = models.ForeignKey(Convention, on_delete=models.PROTECT, related_name="repayments")

@@ -34,13 +34,13 @@ class JournalEntry(models.Model):
 
     chain = models.CharField("chaîne", max_length=120)
     number = models.BigIntegerField("numéro", default=0)
-    at = models.DateTimeField("date de l'acte")
+    at = models.DateTimeField("date de l’acte")
     recorded_at = models.DateTimeField("enregistré le", null=True)
     actor_id = models.BigIntegerField("auteur", null=True, help_text="vide : le système")
     on_behalf_of_id = models.BigIntegerField("pour le compte de", null=True)
     action = models.CharField("acte", max_length=80)
     from_state = models.CharField("état de départ", max_length=40, blank=True)
-    to_state = models.CharField("état d'arrivée", max_length=40, blank=True)
+    to_state = models.CharField("état d’arrivée", max_length=40, blank=True)
     reason = models.TextField("motif", blank=True)
     data = models.JSONField("données", default=dict)
     previous_hash = models.CharField("empreinte précédente", max_length=64, default="")
@@ -70,9 +70,9 @@ class JournalAnchor(models.Model):
     number = models.PositiveBigIntegerField("numéro", unique=True)
     sealed_at = models.DateTimeField("scellé le")
     heads = models.TextField("têtes des chaînes")
-    previous_sha256 = models.CharField("empreinte de l'ancrage précédent", max_length=64, blank=True)
+    previous_sha256 = models.CharField("empreinte de l’ancrage précédent", max_length=64, blank=True)
     sha256 = models.CharField("empreinte", max_length=64, unique=True)
-    token = models.BinaryField("jeton d'horodatage")
+    token = models.BinaryField("jeton d’horodatage")
     storage_key = models.CharField("copie hors base", max_length=200)
 
     class Meta:
@@ -104,7 +104,7 @@ class OutboxMessage(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField("nature", max_length=80)
     payload = models.JSONField("identifiants", default=dict)
-    dedupe_key = models.CharField("clé d'unicité", max_length=200, unique=True)
+    dedupe_key = models.CharField("clé d’unicité", max_length=200, unique=True)
     created_at = models.DateTimeField("créé le", auto_now_add=True)
     available_at = models.DateTimeField("à traiter à partir du")
     attempts = models.PositiveIntegerField("essais", default=0)
@@ -193,8 +193,8 @@ class DestructionVisa(models.Model):
     reason = models.TextField("motif")
 
     class Meta:
-        verbose_name = "visa d'élimination"
-        verbose_name_plural = "visas d'élimination"
+        verbose_name = "visa d’élimination"
+        verbose_name_plural = "visas d’élimination"
 
     def __str__(self) -> str:
         return f"visa pour {self.file_id}"
@@ -211,8 +211,8 @@ class IdempotencyRecord(models.Model):
     created_at = models.DateTimeField("créé le", auto_now_add=True)
 
     class Meta:
-        verbose_name = "clé d'idempotence"
-        verbose_name_plural = "clés d'idempotence"
+        verbose_name = "clé d’idempotence"
+        verbose_name_plural = "clés d’idempotence"
 
     def __str__(self) -> str:
         return f"{self.act} {self.key}"

@@ -13,7 +13,7 @@ class Outcome(models.TextChoices):
 
     AWARDED = "awarded", "retenu"
     REFUSED = "refused", "non retenu"
-    WAITLISTED = "waitlisted", "liste d'attente"
+    WAITLISTED = "waitlisted", "liste d’attente"
     REDIRECTED = "redirected", "réorienté vers un autre guichet"
     DEFERRED = "deferred", "ajourné"
 
@@ -41,7 +41,7 @@ class SelectionRule(models.TextChoices):
     """What happens when a dossier asks for more than what is left; the codes of ``jury.selection``."""
 
     SKIP = "skip", "on passe au dossier suivant"
-    STOP = "stop", "on s'arrête au premier qui ne tient pas"
+    STOP = "stop", "on s’arrête au premier qui ne tient pas"
 
 
 class CastingVote(models.TextChoices):

@@ -50,7 +50,7 @@ class Juror(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="juror_seats")
     is_chair = models.BooleanField("président", default=False)
     organisation_name = models.CharField("organisme", max_length=200, blank=True)
-    expertise = models.JSONField("thèmes d'expertise", default=list, blank=True)
+    expertise = models.JSONField("thèmes d’expertise", default=list, blank=True)
     region_code = models.CharField("région", max_length=2, blank=True)
     load_min = models.PositiveSmallIntegerField("charge minimale", default=0)
     load_max = models.PositiveSmallIntegerField("charge maximale", default=40)
@@ -99,8 +99,8 @@ class AssignmentRun(models.Model):
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
 
     class Meta:
-        verbose_name = "proposition d'affectation"
-        verbose_name_plural = "propositions d'affectation"
+        verbose_name = "proposition d’affectation"
+        verbose_name_plural = "propositions d’affectation"
         ordering = ["-computed_at", "id"]
 
     def __str__(self) -> str:
@@ -239,7 +239,7 @@ class Opinion(models.Model):
     casting_vote = models.CharField(
         "voix prépondérante du président", max_length=7, choices=CastingVote.choices, blank=True
     )
-    departs_from_merit = models.BooleanField("s'écarte de l'ordre des notes", default=False)
+    departs_from_merit = models.BooleanField("s’écarte de l’ordre des notes", default=False)
 
     class Meta:
         verbose_name = "avis du jury"
@@ -258,7 +258,7 @@ class Opinion(models.Model):
             models.CheckConstraint(
                 condition=Q(departs_from_merit=False) | ~Q(motive=""),
                 name="jury_opinion_departure_has_motive",
-                violation_error_message="Un avis qui s'écarte de l'ordre des notes est motivé.",
+                violation_error_message="Un avis qui s’écarte de l’ordre des notes est motivé.",
             ),
         ]
 

@@ -209,11 +209,11 @@ class Affiliation(models.Model):
         verbose_name="validé par",
     )
     evidence = models.CharField(
-        "preuve", max_length=200, blank=True, help_text="ProConnect, courriel de domaine, visa d'un agent…"
+        "preuve", max_length=200, blank=True, help_text="ProConnect, courriel de domaine, visa d’un agent…"
     )
     refused_at = models.DateTimeField("refusé le", null=True, blank=True)
     refusal_reason = models.CharField("motif du refus", max_length=300, blank=True)
-    ends_at = models.DateTimeField("jusqu'au", null=True, blank=True)
+    ends_at = models.DateTimeField("jusqu’au", null=True, blank=True)
 
     objects = AffiliationQuerySet.as_manager()
 
