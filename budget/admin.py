@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from applications.models import Application
+from applications.permissions import denied, own_dossiers
 from budget.models import AwardBalance, Balance, Envelope, LedgerEntry, PaymentCredit
 from calls.scoped_admin import CallScopedAdmin
 
@@ -24,6 +28,18 @@ class ReadOnlyAdmin(CallScopedAdmin):
         return False
 
 
+class DossierMoneyAdmin(ReadOnlyAdmin):
+    """Rows that name a dossier: never one closed to the person (recusal), nor one of their own organisations.
+
+    The totals of an envelope hold them still; who is recused reads no amount of the dossier itself.
+    """
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        closed = Application.objects.filter(denied(request.user)).values("pk")
+        own = own_dossiers(request.user, timezone.now(), "application__")
+        return super().get_queryset(request).exclude(application__in=closed).exclude(own)
+
+
 @admin.register(Envelope)
 class EnvelopeAdmin(ReadOnlyAdmin):
     call_path = "call"
@@ -33,7 +49,7 @@ class EnvelopeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
+class LedgerEntryAdmin(DossierMoneyAdmin):
     call_path = "envelope__call"
     list_display = ["envelope", "sequence", "movement", "credit_kind", "year", "amount", "occurred_at"]
     list_select_related = ["envelope"]
@@ -48,7 +64,7 @@ class BalanceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AwardBalance)
-class AwardBalanceAdmin(ReadOnlyAdmin):
+class AwardBalanceAdmin(DossierMoneyAdmin):
     call_path = "envelope__call"
     list_display = ["application", "envelope", "reserved", "committed", "paid"]
     list_select_related = ["application", "envelope"]

@@ -15,8 +15,10 @@ from budget import services
 from budget.models import AwardBalance, Envelope, LedgerEntry, PaymentCredit
 from calls.enums import MandateRole
 from core.money import euros
+from territories.models import Grouping
 from tests.factories.accounts import AdministratorFactory, AgentFactory, sign_in
 from tests.factories.budget import AT, Tree, make_axis, make_key, make_mandate
+from tests.factories.territories import AffiliationFactory
 
 READERS = [MandateRole.OFFICER, MandateRole.RELEASER, MandateRole.AUDITOR, MandateRole.SIGNATORY]
 OTHERS = [MandateRole.SCREENER, MandateRole.JUROR, MandateRole.ADMINISTRATOR]
@@ -352,3 +354,45 @@ def test_administration_shows_the_ledger_and_writes_nothing(client, db):
         assert client.post(f"{base}{pk}/delete/", {"post": "yes"}).status_code == 403
     entry.refresh_from_db()
     assert entry.amount == D(10)
+
+
+def test_administration_hides_the_money_of_a_dossier_closed_to_its_administrator(client, db):
+    tree = Tree("1000.00")
+    recused, own, shared, open_one = (tree.application() for _ in range(4))
+    user = AgentFactory(is_staff=True)
+    make_mandate(user, tree.call, MandateRole.ADMINISTRATOR)
+    Access.objects.create(
+        user=user, application=recused, effect=AccessEffect.DENY, source=AccessSource.RECUSAL, created_at=AT
+    )
+    AffiliationFactory(user=user, organisation=own.organisation)
+    # Another's recusal and another's affiliation close nothing to this person.
+    Access.objects.create(
+        user=AgentFactory(),
+        application=open_one,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=AT,
+    )
+    AffiliationFactory(organisation=open_one.organisation)
+    member = AffiliationFactory(user=user).organisation
+    shared.grouping = Grouping.objects.create(lead=shared.organisation, name="Ensemble", created_at=AT)
+    shared.grouping.members.add(member)
+    shared.save()
+    for position, application in enumerate((recused, own, shared, open_one)):
+        award(tree, application, f"11{position}.00")
+    sign_in(client, user)
+    for model in ("awardbalance", "ledgerentry"):
+        base = f"/administration/budget/{model}/"
+        rows = client.get(base).context["cl"].queryset
+        assert {row.application_id for row in rows} - {None} == {open_one.pk}, model
+        assert (model == "ledgerentry") is any(row.application_id is None for row in rows), "credits opened stay"
+        closed = {"awardbalance": AwardBalance, "ledgerentry": LedgerEntry}[model].objects
+        for application in (recused, own, shared):
+            pk = closed.get(application=application).pk
+            for tail in ("change/", "history/"):
+                answer = client.get(f"{base}{pk}/{tail}", follow=True)
+                assert str(application.number) not in answer.content.decode()
+                assert [url for url, _ in answer.redirect_chain] == ["/administration/"], "as if it did not exist"
+        assert client.get(f"{base}{closed.get(application=open_one).pk}/change/").status_code == 200
+    assert client.get("/administration/budget/balance/").context["cl"].queryset.count() == 2
+    assert client.get("/administration/budget/envelope/").context["cl"].queryset.count() == 2
