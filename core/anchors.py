@@ -7,6 +7,7 @@ rebuilt the chain: the token was signed elsewhere over the old heads.
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import keyring
+from core.locks import exclusive
 from core.models import Chain, JournalAnchor
 from core.series import take_number
 from core.signing.timestamps import TimestampError, timestamp_digest, verify_timestamp_token
@@ -23,6 +25,8 @@ from core.signing.timestamps import TimestampError, timestamp_digest, verify_tim
 logger = logging.getLogger("guichet.journal")
 
 FOLDER = "anchors"
+# Held while an anchor or a backup is made.
+ANCHORING = "journal-anchor"
 
 
 def anchor_digest(previous_sha256: str, heads: str) -> bytes:
@@ -36,35 +40,111 @@ def current_heads() -> str:
     return "".join(f"{name}\t{number}\t{digest}\n" for name, number, digest in rows)
 
 
-def anchor_journal() -> JournalAnchor:
-    """Seals the journal as it is now (real time). Two anchors at once: the second is made over the first.
+class AnchoringBusy(Exception):
+    """Somebody else anchors or makes a backup, for longer than the session waits; the message is for the operator."""
 
-    The token is asked for outside any transaction; copies go to the file store before the row exists.
+
+@contextmanager
+def no_other_anchor() -> Iterator[None]:
+    """Nobody else anchors meanwhile. Waits for the session's ``lock_timeout``, then raises AnchoringBusy."""
+    with exclusive(ANCHORING, waits=True) as held:
+        if not held:
+            raise AnchoringBusy("Un autre ancrage ou une sauvegarde est en cours : recommencez quand ce sera fini.")
+        yield
+
+
+def anchor_journal() -> JournalAnchor:
+    """Seals the journal as it is now (real time), after having taken up an anchor that was interrupted.
+
+    One at a time. The token is asked for outside any transaction; copies go to the file store before the row exists.
+    Raises AnchoringBusy, TimestampError.
     """
-    while True:
-        previous = JournalAnchor.objects.order_by("-number").first()
-        previous_sha256 = previous.sha256 if previous else ""
+    with no_other_anchor():
+        _take_up_interrupted()
+        previous_sha256 = _last_sha256()
         heads = current_heads()
         digest = anchor_digest(previous_sha256, heads)
         token = timestamp_digest(digest, source=keyring.timestamp_source())
-        key = f"{FOLDER}/{digest.hex()}"
-        saved = default_storage.save(f"{key}.heads", ContentFile(heads.encode()))
-        default_storage.save(f"{key}.tsr", ContentFile(token))
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('journal-anchor', 3))")
-            latest = JournalAnchor.objects.order_by("-number").values_list("sha256", flat=True).first() or ""
-            if latest != previous_sha256:
+        # A connection lost while the authority answered took the lock with it: this question fails then.
+        if _last_sha256() != previous_sha256:
+            raise AnchoringBusy("Un autre ancrage a été fait en même temps : recommencez.")
+        _keep(_copy(digest.hex(), "heads"), heads.encode())
+        _keep(_copy(digest.hex(), "tsr"), token)
+        return _insert(previous_sha256, digest, heads, token, timezone.now())
+
+
+def _last_sha256() -> str:
+    return JournalAnchor.objects.order_by("-number").values_list("sha256", flat=True).first() or ""
+
+
+def _insert(previous_sha256: str, digest: bytes, heads: str, token: bytes, sealed_at: datetime) -> JournalAnchor:
+    """The row. Its number shows a row removed before: the series remembers what it gave."""
+    with transaction.atomic():
+        return JournalAnchor.objects.create(
+            number=take_number("journal-anchor"),
+            sealed_at=sealed_at,
+            heads=heads,
+            previous_sha256=previous_sha256,
+            sha256=digest.hex(),
+            token=token,
+            storage_key=_copy(digest.hex(), "heads"),
+        )
+
+
+def _take_up_interrupted() -> None:
+    """Inserts the row of each copy that directly follows the last row and whose token is trusted.
+
+    That is an anchor whose process died between copies and row; or one whose row was removed, and then the row comes
+    back, under a number that leaves a hole. A copy that follows an earlier row is left as it is, to be accused.
+    """
+    orphans = _copies() - set(JournalAnchor.objects.values_list("sha256", flat=True))
+    trust = keyring.trust_material() if orphans else None
+    while orphans and trust:
+        previous_sha256 = _last_sha256()
+        for sha256 in sorted(orphans):
+            heads, token = _read(_copy(sha256, "heads")).decode(), _read(_copy(sha256, "tsr"))
+            digest = anchor_digest(previous_sha256, heads)
+            if digest.hex() != sha256:
                 continue
-            return JournalAnchor.objects.create(
-                number=take_number("journal-anchor"),
-                sealed_at=timezone.now(),
-                heads=heads,
-                previous_sha256=previous_sha256,
-                sha256=digest.hex(),
-                token=token,
-                storage_key=saved,
-            )
+            try:
+                sealed_at = verify_timestamp_token(token, digest, trust=trust).at
+            except TimestampError:
+                continue
+            _insert(previous_sha256, digest, heads, token, sealed_at)
+            logger.warning("journal_anchor_taken_up", extra={"sha256": sha256})
+            orphans.remove(sha256)
+            break
+        else:
+            return
+
+
+def _copy(sha256: str, kind: str) -> str:
+    return f"{FOLDER}/{sha256}.{kind}"
+
+
+def _copies() -> set[str]:
+    """Digests of the anchors kept in the file store, complete: the token is written last."""
+    try:
+        _, names = default_storage.listdir(FOLDER)
+    except FileNotFoundError:
+        return set()
+    heads, tokens = ({name.removesuffix(kind) for name in names if name.endswith(kind)} for kind in (".heads", ".tsr"))
+    return heads & tokens
+
+
+def _read(key: str) -> bytes:
+    with default_storage.open(key) as handle:
+        content: bytes = handle.read()
+    return content
+
+
+def _keep(key: str, content: bytes) -> None:
+    """Writes a copy at exactly this key: the store would give another name to what an interrupted anchor began."""
+    if default_storage.exists(key):
+        if _read(key) == content:
+            return
+        default_storage.delete(key)
+    default_storage.save(key, ContentFile(content))
 
 
 @dataclass
@@ -98,20 +178,22 @@ def verify_journal() -> JournalReport:
     One snapshot for rows, heads and anchors, so that a site at work raises no false alarm.
     """
     report = JournalReport()
+    # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it.
+    copies = _copies()
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Allowed as the first statement only; a nested call keeps the isolation of its caller.
             if len(connection.savepoint_ids) == 0:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         anchors = list(JournalAnchor.objects.order_by("number"))
-        rivals = _copies_without_row(report, anchors)
-        texts = [*(anchor.heads for anchor in anchors), *rivals.values()]
+        without_row = _copies_without_row(report, anchors, copies)
+        texts = [*(anchor.heads for anchor in anchors), *without_row.values()]
         wanted = {(chain, number) for text in texts for chain, number, _ in _points(text)}
         found: dict[tuple[str, int], str] = {}
         heads = _walk_chains(report, wanted, found)
         _compare_heads(report, heads)
         _verify_anchors(report, anchors, found)
-        for sha256, heads_text in rivals.items():
+        for sha256, heads_text in without_row.items():
             _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", heads_text, found)
     return report
 
@@ -184,33 +266,26 @@ def _verify_anchors(report: JournalReport, anchors: list[JournalAnchor], found: 
         previous = anchor.sha256
 
 
-def _copies_without_row(report: JournalReport, anchors: list[JournalAnchor]) -> dict[str, str]:
-    """Heads kept in the file store whose row is not in the database, by digest.
+def _copies_without_row(report: JournalReport, anchors: list[JournalAnchor], copies: set[str]) -> dict[str, str]:
+    """Heads of the ``copies`` whose row is not in the database, by digest. Each accuses: its row was removed.
 
-    Two anchors at once leave the copy of the one that lost: it follows an anchor that the winner follows too, and
-    its heads are still to be found in the chains. Any other copy accuses: its row was removed.
+    Only the one that directly follows the last row may be innocent, an anchor interrupted before its row was there:
+    the sentence says so, and the next anchor takes it up.
     """
-    try:
-        _, names = default_storage.listdir(FOLDER)
-    except FileNotFoundError:
-        names = []
-    kept = {name.removesuffix(".heads") for name in names if name.endswith(".heads")}
-    previous = {anchor.previous_sha256 for anchor in anchors}
+    rows = {anchor.sha256 for anchor in anchors}
+    kept = _copies()
     for anchor in anchors:
         if anchor.sha256 not in kept:
             report.problems.append(f"Ancrage n° {anchor.number} : sa copie hors base a disparu.")
-    rivals: dict[str, str] = {}
-    for orphan in sorted(kept - {anchor.sha256 for anchor in anchors}):
-        with default_storage.open(f"{FOLDER}/{orphan}.heads") as handle:
-            rivals[orphan] = handle.read().decode()
-        if not _is_rival_draft(orphan, rivals[orphan], previous):
-            report.problems.append(f"L'ancrage {orphan[:12]}… existe hors base mais n'est plus dans la base.")
-    return rivals
-
-
-def _is_rival_draft(sha256: str, heads: str, previous: set[str]) -> bool:
-    """True for the copy left by an anchor that lost the race: it follows an anchor that another one follows too."""
-    return any(anchor_digest(candidate, heads).hex() == sha256 for candidate in previous)
+    last = anchors[-1].sha256 if anchors else ""
+    without_row: dict[str, str] = {}
+    for sha256 in sorted(copies & kept - rows):
+        heads = without_row[sha256] = _read(_copy(sha256, "heads")).decode()
+        problem = f"L'ancrage {sha256[:12]}… existe hors base mais n'est plus dans la base."
+        if anchor_digest(last, heads).hex() == sha256:
+            problem += " S'il a été interrompu, « manage.py anchor_journal » le reprend."
+        report.problems.append(problem)
+    return without_row
 
 
 def latest_anchor() -> JournalAnchor | None:

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from core import anchors, outbox
 from core.models import Heartbeat
+from core.signing.timestamps import TimestampError
 
 
 @shared_task
@@ -22,9 +23,15 @@ def sweep_outbox_task() -> int:
     return len(due)
 
 
-@shared_task
+@shared_task(
+    autoretry_for=(anchors.AnchoringBusy, TimestampError),
+    retry_backoff=30,
+    retry_backoff_max=600,
+    max_retries=20,
+)
 def anchor_journal_task() -> None:
-    """Seals the heads of all chains of the journal once a day."""
+    """Seals the heads of all chains of the journal once a day; again and again for about three hours while a backup
+    is made or the authority does not answer."""
     anchors.anchor_journal()
 
 

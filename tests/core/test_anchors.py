@@ -1,15 +1,22 @@
 """The sealed journal convicts even a database superuser who rebuilds what he altered."""
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError, connection
 
-from core.anchors import FOLDER, anchor_journal, verify_journal
+from core import anchors
+from core.anchors import ANCHORING, FOLDER, AnchoringBusy, anchor_journal, verify_journal
 from core.journal import record
 from core.models import JournalAnchor, JournalEntry
+from core.signing.timestamps import TimestampError
+from core.tasks import anchor_journal_task
 
 AT = datetime(2021, 9, 21, 8, 0, tzinfo=UTC)
 
@@ -129,3 +136,162 @@ def test_anchors_follow_each_other_and_cover_later_entries(sealed_journal):
     assert JournalAnchor.objects.count() == 2
     assert JournalEntry.objects.filter(chain="a").count() == 3
     assert verify_journal().problems == []
+
+
+# ------------------------------------------------------------------ interrupted, or two at once
+
+
+class Killed(BaseException):
+    """What a killed process looks like from inside: no handler of errors sees it."""
+
+
+def die_before_the_row(monkeypatch):
+    """Anchors, and dies once the copies are kept and the row is not yet inserted."""
+
+    def killed(**fields):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalAnchor.objects, "create", killed)
+        with pytest.raises(Killed):
+            anchor_journal()
+
+
+@pytest.mark.parametrize("entries_meanwhile", [0, 2])
+def test_anchor_interrupted_before_its_row_is_taken_up_by_the_next(sealed_journal, monkeypatch, entries_meanwhile):
+    record(chain="a", action="closed", at=AT, actor=None)
+    die_before_the_row(monkeypatch)
+    assert [problem for problem in verify_journal().problems if "a été interrompu" not in problem] == []
+    for _ in range(entries_meanwhile):
+        record(chain="b", action="closed", at=AT, actor=None)
+    last = anchor_journal()
+    assert last.number == 3
+    taken_up = JournalAnchor.objects.get(number=2)
+    assert taken_up.previous_sha256 == sealed_journal.sha256
+    assert last.previous_sha256 == taken_up.sha256
+    assert verify_journal().problems == []
+
+
+@pytest.mark.parametrize("begun", [b"", b"a\t2\tcut"])
+def test_anchor_interrupted_between_its_two_copies_leaves_no_accusation(sealed_journal, monkeypatch, begun):
+    """The token is kept last: heads alone, whole or cut short, are the beginning of an anchor that was never made."""
+    digest = anchors.anchor_digest(sealed_journal.sha256, anchors.current_heads()).hex()
+    default_storage.save(f"{FOLDER}/{digest}.heads", ContentFile(begun))
+    assert verify_journal().problems == []
+    assert anchor_journal().sha256 == digest
+    assert sorted(default_storage.listdir(FOLDER)[1]) == sorted(
+        f"{sha256}.{kind}" for sha256 in (sealed_journal.sha256, digest) for kind in ("heads", "tsr")
+    )
+    assert verify_journal().problems == []
+
+
+def test_anchors_at_once_follow_each_other(sealed_journal):
+    start = threading.Barrier(4)
+
+    def attempt(_):
+        try:
+            start.wait(20)
+            return anchor_journal().number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, range(4))) == [2, 3, 4, 5]
+    assert verify_journal().problems == []
+
+
+def test_anchor_removed_then_taken_up_still_shows_the_hole(sealed_journal, superuser_connection):
+    unlocked(superuser_connection, "DELETE FROM core_journalanchor")
+    assert not any("manque" in problem for problem in verify_journal().problems)
+    anchor_journal()
+    again = JournalAnchor.objects.get(sha256=sealed_journal.sha256)
+    assert (again.heads, bytes(again.token)) == (sealed_journal.heads, bytes(sealed_journal.token))
+    assert "Ancrage n° 2 : l'ancrage n° 1 manque." in verify_journal().problems
+
+
+def test_anchor_removed_under_a_later_one_is_accused_for_ever(sealed_journal, superuser_connection):
+    record(chain="a", action="closed", at=AT, actor=None)
+    anchor_journal()
+    unlocked(superuser_connection, "DELETE FROM core_journalanchor WHERE number = 1")
+    for _ in range(2):
+        problems = verify_journal().problems
+        assert any(
+            sealed_journal.sha256[:12] in problem and "n'est plus dans la base" in problem for problem in problems
+        )
+        anchor_journal()
+    assert not JournalAnchor.objects.filter(sha256=sealed_journal.sha256).exists()
+
+
+def test_anchor_removed_and_another_made_in_its_place_is_accused_by_its_copy(sealed_journal, superuser_connection):
+    """Its copy follows what the other follows too; the chains are untouched, and the removal shows all the same."""
+    names = [f"{sealed_journal.sha256}.{kind}" for kind in ("heads", "tsr")]
+    hidden = {name: anchors._read(f"{FOLDER}/{name}") for name in names}
+    unlocked(superuser_connection, "DELETE FROM core_journalanchor")
+    unlocked(superuser_connection, "UPDATE core_numberseries SET last = 0 WHERE code = 'journal-anchor'")
+    for name in names:
+        default_storage.delete(f"{FOLDER}/{name}")
+    record(chain="a", action="closed", at=AT, actor=None)
+    anchor_journal()
+    assert verify_journal().problems == []
+    for name, content in hidden.items():
+        default_storage.save(f"{FOLDER}/{name}", ContentFile(content))
+    assert any("n'est plus dans la base" in problem for problem in verify_journal().problems)
+
+
+def test_copy_without_a_trusted_token_is_never_taken_up(sealed_journal, monkeypatch):
+    record(chain="a", action="closed", at=AT, actor=None)
+    die_before_the_row(monkeypatch)
+    record(chain="a", action="opened", at=AT, actor=None)
+    (copy,) = {name[:64] for name in default_storage.listdir(FOLDER)[1]} - {sealed_journal.sha256}
+    default_storage.delete(f"{FOLDER}/{copy}.tsr")
+    default_storage.save(f"{FOLDER}/{copy}.tsr", ContentFile(bytes(sealed_journal.token)))
+    assert anchor_journal().number == 2
+    assert not JournalAnchor.objects.filter(sha256=copy).exists()
+    assert any(copy[:12] in problem for problem in verify_journal().problems)
+
+
+def test_anchor_while_another_holds_the_right_is_refused_and_changes_nothing(sealed_journal, superuser_connection):
+    holder = "SELECT {}(hashtextextended(%s, 11))"
+    superuser_connection.execute(holder.format("pg_advisory_lock"), [ANCHORING])
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    with pytest.raises(AnchoringBusy):
+        anchor_journal()
+    with pytest.raises(CommandError, match="sauvegarde est en cours"):
+        call_command("anchor_journal")
+    assert JournalAnchor.objects.count() == 1
+    assert len(default_storage.listdir(FOLDER)[1]) == 2
+    superuser_connection.execute(holder.format("pg_advisory_unlock"), [ANCHORING])
+    assert anchor_journal().number == 2
+
+
+def test_anchor_whose_connection_was_lost_keeps_no_copy(sealed_journal, superuser_connection, monkeypatch):
+    """The lock went with the connection: another may have anchored while the authority answered."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (process,) = cursor.fetchone()
+
+    def lost(digest, *, source):
+        superuser_connection.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+        return b"token"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(anchors, "timestamp_digest", lost)
+        with pytest.raises((OperationalError, InterfaceError)):
+            anchor_journal()
+    connection.close()
+    assert len(default_storage.listdir(FOLDER)[1]) == 2
+    assert anchor_journal().number == 2
+
+
+@pytest.mark.parametrize("trouble", [AnchoringBusy("occupé"), TimestampError("away")])
+def test_anchor_task_tries_again_when_busy_or_without_authority(sealed_journal, monkeypatch, trouble):
+    answers = [trouble, trouble, None]
+
+    def answer():
+        if error := answers.pop(0):
+            raise error
+
+    monkeypatch.setattr(anchors, "anchor_journal", answer)
+    assert anchor_journal_task.apply().successful()
+    assert answers == []

@@ -9,18 +9,20 @@ import stat
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from conventions.models import Convention
 from conventions.services.writing import write_convention
 from core import keyring
-from core.anchors import anchor_journal
-from core.backup import MANIFEST, every_key, program, verify_archive
+from core.anchors import ANCHORING, AnchoringBusy, anchor_journal
+from core.backup import MANIFEST, every_key, program, run_program, verify_archive
 from core.embedded import Servers
 from core.management.commands.restore import read_manifest
 from core.models import JournalEntry, StoredFile
@@ -129,6 +131,46 @@ def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):
     with pytest.raises(CommandError, match="no space left"):
         call_command("backup", str(tmp_path / "failed.tar"))
     assert not list(tmp_path.glob("failed.tar*"))
+
+
+def test_backup_lets_nobody_anchor_between_dump_and_files(archive, tmp_path, monkeypatch):
+    """Restored, the copy of such an anchor would accuse a row that nobody removed."""
+
+    def anchor_meanwhile():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '50ms'")
+            anchor_journal()
+        except AnchoringBusy:
+            return "busy"
+        finally:
+            connection.close()
+        return "anchored"
+
+    answers = []
+
+    def dump_then_anchor(*arguments):
+        run_program(*arguments)
+        with ThreadPoolExecutor(1) as pool:
+            answers.append(pool.submit(anchor_meanwhile).result())
+
+    monkeypatch.setattr("core.management.commands.backup.run_program", dump_then_anchor)
+    path = tmp_path / "second.tar"
+    call_command("backup", str(path), stdout=io.StringIO())
+    assert answers == ["busy"]
+    with tarfile.open(path) as source:
+        copies = [name for name in source.getnames() if name.startswith("files/anchors/")]
+    assert len(copies) == 2
+    assert anchor_meanwhile() == "anchored"
+
+
+def test_backup_while_somebody_anchors_leaves_nothing(place, tmp_path, superuser_connection):
+    superuser_connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 11))", [ANCHORING])
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    with pytest.raises(CommandError, match="Un autre ancrage"):
+        call_command("backup", str(tmp_path / "busy.tar"))
+    assert not list(tmp_path.glob("busy.tar*"))
 
 
 def test_programs_are_those_of_the_server_that_is_shipped(monkeypatch):

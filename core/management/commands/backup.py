@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from core.anchors import AnchoringBusy, no_other_anchor
 from core.backup import DUMP, FILES, MANIFEST, SECRETS, digest_of, every_key, every_secret, run_program
 from core.commands import PreparedCommand
 
@@ -36,11 +37,14 @@ class Command(PreparedCommand):
         self.members: dict[str, str] = {}
         try:
             with os.fdopen(descriptor, "wb") as handle:
-                with tarfile.open(fileobj=handle, mode="w") as target:
+                # An anchor made between the dump and the files would leave a copy whose row is not in the dump.
+                with no_other_anchor(), tarfile.open(fileobj=handle, mode="w") as target:
                     self.add_all(target, with_keys=not without_keys)
                 handle.flush()
                 os.fsync(handle.fileno())
             draft.rename(archive)
+        except AnchoringBusy as error:
+            raise CommandError(str(error)) from error
         finally:
             draft.unlink(missing_ok=True)
         files = sum(name.startswith(FILES) for name in self.members)
