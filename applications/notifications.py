@@ -4,15 +4,34 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from applications.models import Application, CompletionRequest, Exchange
 from core.mail import queue_mail
 from core.templatetags.guichet import paris_date, paris_datetime
+from territories.models import Affiliation
 
 
 def applicant_addresses(application: Application) -> list[str]:
-    """The contact, the legal representative and who opened the dossier."""
-    return [application.contact_email, application.representative_email, application.created_by.email]
+    """The contact, the legal representative and who opened the dossier; not who acts for the organisation no longer.
+
+    Where nobody is left of them, whoever acts for the organisation now.
+    """
+    now = timezone.now()
+    affiliations = Affiliation.objects.filter(organisation=application.organisation_id)
+    acting = affiliations.current(now).filter(user__is_active=True)
+    here = {email.lower() for email in acting.values_list("user__email", flat=True)}
+    left = {
+        email.lower()
+        for email in affiliations.filter(validated_at__lte=now)
+        .exclude(pk__in=acting.values("pk"))
+        .values_list("user__email", flat=True)
+    } - here
+    author = application.created_by.email
+    addresses = [application.contact_email, application.representative_email]
+    if author.lower() in here:
+        addresses.append(author)
+    return [address for address in addresses if address and address.lower() not in left] or sorted(here)
 
 
 def common_context(application: Application) -> dict[str, Any]:

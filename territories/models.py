@@ -10,6 +10,9 @@ from django.db.models import Q
 
 from territories.enums import AffiliationRole, OrganisationKind, TerritoryKind
 
+# A reason that a person reads: why a request was refused, why an affiliation was ended.
+REASON_LENGTH = 300
+
 
 class Vintage(models.Model):
     """One year of the administrative division and its legal populations."""
@@ -88,7 +91,9 @@ class Membership(models.Model):
 class Organisation(models.Model):
     """A local authority (or syndicat, mutualisation structure) as applicant or beneficiary.
 
-    Linked to territories by (kind, code), not by foreign key: the territory exists once per vintage.
+    Linked to territories by (kind, code), not by foreign key: the territory exists once per vintage. ``siren`` is that
+    of the referential, or one an administrator entered: it lets ProConnect attach people. ``siret`` is what the
+    applicants state: it proves nothing.
     """
 
     kind = models.CharField("nature", max_length=20, choices=OrganisationKind.choices)
@@ -212,8 +217,9 @@ class Affiliation(models.Model):
         "preuve", max_length=200, blank=True, help_text="ProConnect, courriel de domaine, visa d’un agent…"
     )
     refused_at = models.DateTimeField("refusé le", null=True, blank=True)
-    refusal_reason = models.CharField("motif du refus", max_length=300, blank=True)
+    refusal_reason = models.CharField("motif du refus", max_length=REASON_LENGTH, blank=True)
     ends_at = models.DateTimeField("jusqu’au", null=True, blank=True)
+    end_reason = models.CharField("motif de la fin", max_length=REASON_LENGTH, blank=True)
 
     objects = AffiliationQuerySet.as_manager()
 

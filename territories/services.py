@@ -5,12 +5,22 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.urls import reverse
 
 from accounts.models import User
 from core.errors import Refused
 from core.journal import record
+from core.mail import queue_mail
 from territories.enums import AffiliationRole, OrganisationKind
-from territories.models import Affiliation, AffiliationQuerySet, Organisation, StructureMember, Territory
+from territories.models import (
+    REASON_LENGTH,
+    Affiliation,
+    AffiliationQuerySet,
+    Organisation,
+    StructureMember,
+    Territory,
+)
 from territories.names import normalise
 from territories.population import Part
 from territories.sirets import compact, fictitious_siren, fictitious_siret, validate_siret
@@ -46,7 +56,10 @@ def organisation_for(territory: Territory) -> Organisation:
 def create_structure(
     *, kind: OrganisationKind, name: str, parts: Iterable[Part], departement_code: str = "", siret: str = ""
 ) -> Organisation:
-    """A syndicat or mutualisation structure and the territories it covers. Refused when the SIRET is wrong or taken."""
+    """A syndicat or mutualisation structure and the territories it covers. Refused when the SIRET is wrong or taken.
+
+    Its SIREN stays unknown: only the referential or an administrator vouches for one.
+    """
     if kind not in {OrganisationKind.SYNDICAT, OrganisationKind.MUTUALISATION}:
         raise Refused("Seuls un syndicat ou une structure de mutualisation se déclarent ainsi.", field="kind")
     digits = _checked_siret(siret)
@@ -56,9 +69,9 @@ def create_structure(
             name=name.strip(),
             search_name=normalise(name),
             siret=digits,
-            siren=digits[:9],
             departement_code=departement_code,
         )
+        _refuse_number_of_another(structure, digits)
         _save_with_siret(structure)
         StructureMember.objects.bulk_create(
             StructureMember(structure=structure, territory_kind=part.kind, territory_code=part.code)
@@ -68,20 +81,50 @@ def create_structure(
 
 
 def state_siret(*, organisation: Organisation, siret: str) -> Organisation:
-    """Keep the SIRET that the applicant states. Refused when its key is wrong, its SIREN another one, or taken."""
+    """Keep the SIRET that the applicant states. Refused when its key is wrong, its SIREN another one, or taken.
+
+    ``siren`` is left as it was: the referential or an administrator vouches for it, a statement does not.
+    """
     digits = _checked_siret(siret)
     with transaction.atomic():
         locked = Organisation.objects.select_for_update(of=("self",)).get(pk=organisation.pk)
-        if digits and locked.siren and not digits.startswith(locked.siren):
-            raise Refused(
-                f"Ce SIRET n’est pas celui de {locked.name}\u00a0: il devrait commencer par {locked.siren}.",
-                field="siret",
-            )
+        if digits:
+            _refuse_number_of_another(locked, digits)
         locked.siret = digits
         locked.siret_is_fictitious = False
-        locked.siren = locked.siren or digits[:9]
         _save_with_siret(locked)
     return locked
+
+
+def bearer_of(siret: str, organisation: Organisation) -> str:
+    """The name of the territory (of any vintage) or other organisation that has the SIREN of ``siret``, or nothing."""
+    siren = siret[:9]
+    territories = Territory.objects.filter(siren=siren)
+    if territories.filter(kind=organisation.kind, code=organisation.territory_code).exists():
+        return ""
+    territory = territories.order_by("-vintage_id", "id").first()
+    if territory is not None:
+        return territory.name
+    others = Organisation.objects.exclude(pk=organisation.pk)
+    other = others.filter(Q(siren=siren) | Q(siret__startswith=siren)).order_by("id").first()
+    return other.name if other is not None else ""
+
+
+def _refuse_number_of_another(organisation: Organisation, digits: str) -> None:
+    if organisation.siren:
+        if not digits.startswith(organisation.siren):
+            raise Refused(
+                f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {organisation.siren}.",
+                field="siret",
+            )
+        return
+    bearer = bearer_of(digits, organisation) if digits else ""
+    if bearer:
+        raise Refused(
+            f"Ce SIRET est celui de {bearer}, pas de {organisation.name}. Vérifiez le numéro saisi\u00a0; s’il est bien "
+            "le vôtre, écrivez au service chargé de l’appel.",
+            field="siret",
+        )
 
 
 def give_fictitious_siret(organisation: Organisation) -> Organisation:
@@ -167,36 +210,73 @@ def validate_affiliation(*, affiliation_id: int, by: User | None, at: datetime, 
 
 def refuse_affiliation(*, affiliation_id: int, by: User, reason: str, at: datetime) -> Affiliation:
     """Turn a request down, with a reason that its author reads; another one may be made."""
-    if not reason.strip():
-        raise Refused("Indiquez le motif du refus\u00a0: la personne le lira.", field="reason")
+    reason = _readable(reason)
     with transaction.atomic():
         affiliation = _pending(affiliation_id)
         affiliation.refused_at = at
-        affiliation.refusal_reason = reason.strip()
+        affiliation.refusal_reason = reason
         affiliation.validated_by = by
         affiliation.ends_at = at
         affiliation.save(update_fields=["refused_at", "refusal_reason", "validated_by", "ends_at"])
-        _journal(affiliation, "affiliation.refused", by, at, reason=reason.strip())
+        _journal(affiliation, "affiliation.refused", by, at, reason=reason)
     return affiliation
 
 
-def end_affiliation(*, affiliation_id: int, by: User, at: datetime) -> Affiliation:
-    """End an affiliation, or withdraw a request: it gives no right from ``at`` on."""
+def end_affiliation(*, affiliation_id: int, by: User, at: datetime, reason: str = "") -> Affiliation:
+    """End an affiliation, or withdraw a request: it gives no right from ``at`` on.
+
+    By somebody else than its holder, a reason is required, and mailed to the holder.
+    """
     with transaction.atomic():
-        affiliation = Affiliation.objects.select_for_update(of=("self",)).get(pk=affiliation_id)
-        if affiliation.ends_at is not None:
+        affiliation = (
+            Affiliation.objects.select_for_update(of=("self",))
+            .select_related("user", "organisation")
+            .get(pk=affiliation_id)
+        )
+        if affiliation.ends_at is not None and affiliation.ends_at <= at:
             raise Refused("Ce rattachement est déjà terminé.")
+        is_holder = by.pk == affiliation.user_id
+        affiliation.end_reason = reason.strip() if is_holder else _readable(reason)
         affiliation.ends_at = at
-        affiliation.save(update_fields=["ends_at"])
-        _journal(affiliation, "affiliation.ended", by, at)
+        affiliation.save(update_fields=["ends_at", "end_reason"])
+        _journal(affiliation, "affiliation.ended", by, at, reason=affiliation.end_reason)
+        if not is_holder:
+            _tell_end(affiliation)
     return affiliation
+
+
+def _readable(reason: str) -> str:
+    """A reason that the person will read: not empty, and no longer than its column."""
+    text = reason.strip()
+    if not text:
+        raise Refused("Indiquez le motif\u00a0: la personne le lira.", field="reason")
+    if len(text) > REASON_LENGTH:
+        raise Refused(f"Le motif compte {REASON_LENGTH} caractères au plus.", field="reason")
+    return text
+
+
+def _tell_end(affiliation: Affiliation) -> None:
+    organisation = affiliation.organisation.name
+    queue_mail(
+        to=[affiliation.user.email],
+        subject=f"Fin de votre rattachement à {organisation}",
+        template="emails/territories/affiliation_ended.txt",
+        context={
+            "organisation": organisation,
+            "role": affiliation.get_role_display(),
+            "reason": affiliation.end_reason,
+            "path": reverse("affiliation_home"),
+        },
+        dedupe_key=f"affiliation:{affiliation.pk}:ended",
+    )
 
 
 def attach_by_siret(*, user: User, siret: str, at: datetime) -> Affiliation | None:
     """Attach a person, as a contributor, to the authority whose SIREN their identity provider vouches for.
 
     None when the SIRET is wrong or is no local authority's. It never makes a legal representative: that an agent
-    of the State checks. Called again, it changes nothing.
+    of the State checks. Nor does it bring back what was ended or refused: it asks again, once, and an agent answers;
+    after a refusal the person asks by themself. Called again, it changes nothing.
     """
     digits = compact(siret)
     try:
@@ -208,28 +288,34 @@ def attach_by_siret(*, user: User, siret: str, at: datetime) -> Affiliation | No
         return None
     with transaction.atomic():
         User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        affiliation, created = Affiliation.objects.get_or_create(
-            user=user,
-            organisation=organisation,
-            role=AffiliationRole.CONTRIBUTOR,
-            ends_at=None,
-            defaults={"requested_at": at},
-        )
-        if created or affiliation.validated_at is None:
-            return validate_affiliation(affiliation_id=affiliation.pk, by=None, at=at, evidence="ProConnect")
-    return affiliation
+        rows = Affiliation.objects.filter(user=user, organisation=organisation)
+        contributions = rows.filter(role=AffiliationRole.CONTRIBUTOR)
+        known = contributions.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at)).first()
+        if known is not None and known.validated_at is not None:
+            return known
+        if not rows.filter(ends_at__lte=at).exists():
+            known = known or Affiliation.objects.create(
+                user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, requested_at=at
+            )
+            return validate_affiliation(affiliation_id=known.pk, by=None, at=at, evidence="ProConnect")
+        last = contributions.order_by("-ends_at", "-id").first()
+        if known is not None or (last is not None and last.validated_at is None):
+            return known
+        return request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=at)
 
 
 def organisation_by_siret(siret: str) -> Organisation | None:
-    """The one organisation with this SIRET, else with its SIREN, else the territory of the latest vintage with it."""
-    exact = Organisation.objects.filter(siret=siret).first()
-    if exact is not None:
-        return exact
-    same_siren = list(Organisation.objects.filter(siren=siret[:9])[:2])
-    if same_siren:
-        return same_siren[0] if len(same_siren) == 1 else None
-    territory = Territory.objects.filter(siren=siret[:9]).order_by("-vintage_id").first()
-    return organisation_for(territory) if territory else None
+    """The organisation whose SIREN is that of ``siret``: by the latest vintage that has it, else by an administrator.
+
+    None when two have it. A SIRET that an applicant merely stated proves nothing, and is not looked at.
+    """
+    siren = siret[:9]
+    bearers = list(Territory.objects.filter(siren=siren).order_by("-vintage_id", "id")[:2])
+    if bearers:
+        shared = len(bearers) == 2 and bearers[0].vintage_id == bearers[1].vintage_id
+        return None if shared else organisation_for(bearers[0])
+    vouched = list(Organisation.objects.filter(siren=siren).order_by("id")[:2])
+    return vouched[0] if len(vouched) == 1 else None
 
 
 def _pending(affiliation_id: int) -> Affiliation:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from applications.bank import read_bic, read_iban
@@ -219,14 +220,26 @@ def _checked_siret(application: Application) -> str:
         validate_siret(digits)
     except ValidationError as error:
         raise Refused(error.messages[0], field="siret") from error
-    if organisation.siren and not digits.startswith(organisation.siren):
+    if digits == organisation.siret:
+        return digits
+    if not (organisation.siret and _has_filed(organisation)) or organisation.siret_is_fictitious:
+        # Nothing rests on the number stated before: the latest one is kept.
+        application.organisation = state_siret(organisation=organisation, siret=digits)
+        return digits
+    siren = organisation.siren or organisation.siret[:9]
+    if not digits.startswith(siren):
         raise Refused(
-            f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {organisation.siren}.",
+            f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {siren}, comme celui d’un "
+            "dossier déjà déposé. Si ce numéro-là était faux, écrivez au service chargé de l’appel.",
             field="siret",
         )
-    if not organisation.siret:
-        application.organisation = state_siret(organisation=organisation, siret=digits)
     return digits
+
+
+def _has_filed(organisation: Organisation) -> bool:
+    """Whether a dossier with a part for this organisation was ever filed, alone or in a grouping."""
+    filed = Application.objects.filter(submitted_at__isnull=False)
+    return filed.filter(Q(organisation=organisation) | Q(beneficiaries__organisation=organisation)).exists()
 
 
 def _replace_rows(application: Application, part: Section, name: str, lines: Iterable[Mapping[str, Any]]) -> None:

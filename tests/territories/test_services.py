@@ -2,10 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
 
 from accounts.hooks import announce_identity
 from core.errors import Refused
-from core.models import JournalEntry
+from core.models import JournalEntry, OutboxMessage
 from territories.enums import AffiliationRole, OrganisationKind
 from territories.models import Affiliation, Organisation
 from territories.population import Part
@@ -85,10 +86,48 @@ def test_stated_siret_is_checked_by_key_and_siren(db):
 def test_siret_of_another_organisation_is_refused(db):
     taken = OrganisationFactory()
     other = OrganisationFactory(siren="", siret="")
-    with pytest.raises(Refused, match="déjà enregistrée"):
+    with pytest.raises(Refused, match=f"est celui de {taken.name}") as refusal:
         state_siret(organisation=other, siret=taken.siret)
+    assert refusal.value.field == "siret"
     other.refresh_from_db()
     assert other.siret == ""
+
+
+@pytest.mark.parametrize("year", [2021, 2026])
+def test_siret_of_a_territory_of_any_vintage_is_refused_and_the_right_one_taken_afterwards(db, year):
+    load_sample(year)
+    departement = organisation_for(territory("departement", "48", year))
+    mende = territory("commune", "48095", year)
+    with pytest.raises(Refused, match="est celui de Mende") as refusal:
+        state_siret(organisation=departement, siret=fictitious_siret(mende.siren))
+    assert refusal.value.field == "siret"
+    departement.refresh_from_db()
+    assert (departement.siret, departement.siren) == ("", "")
+    right = fictitious_siret(fictitious_siren("Lozère"))
+    assert state_siret(organisation=departement, siret=right).siret == right
+
+
+def test_stated_siret_makes_no_siren_and_is_corrected(db):
+    organisation = OrganisationFactory(siren="", siret="")
+    first, second = (fictitious_siret(fictitious_siren(seed)) for seed in ("une faute", "le bon"))
+    assert state_siret(organisation=organisation, siret=first).siren == ""
+    assert state_siret(organisation=organisation, siret=second).siret == second
+
+
+def test_siren_that_another_organisation_bears_is_refused_whatever_its_establishment(db):
+    OrganisationFactory(siren="", siret=fictitious_siret(fictitious_siren("déclaré"), 1))
+    OrganisationFactory(siren=fictitious_siren("connu"), siret="")
+    other = OrganisationFactory(siren="", siret="")
+    for seed in ("déclaré", "connu"):
+        with pytest.raises(Refused, match="est celui de"):
+            state_siret(organisation=other, siret=fictitious_siret(fictitious_siren(seed), 2))
+        with pytest.raises(Refused, match="est celui de"):
+            create_structure(
+                kind=OrganisationKind.SYNDICAT, name="S", parts=[], siret=fictitious_siret(fictitious_siren(seed), 2)
+            )
+    other.refresh_from_db()
+    assert other.siret == ""
+    assert Organisation.objects.count() == 3
 
 
 def test_fictitious_siret_is_marked_and_never_replaces_a_stated_one(db):
@@ -132,6 +171,46 @@ def test_affiliation_gives_rights_once_validated_until_its_end(db):
     assert may_act_for(user, organisation, end - timedelta(seconds=1))
     assert not may_act_for(user, organisation, end)
     assert _actions(user) == ["affiliation.requested", "affiliation.validated", "affiliation.ended"]
+
+
+def test_affiliation_ended_by_somebody_else_has_a_reason_a_journal_entry_and_a_mail(db):
+    agent, affiliation = UserFactory(), AffiliationFactory()
+    for reason, match in ((" ", "motif"), ("x" * 301, "300 caractères")):
+        with pytest.raises(Refused, match=match) as refusal:
+            end_affiliation(affiliation_id=affiliation.pk, by=agent, at=AT, reason=reason)
+        assert refusal.value.field == "reason"
+    affiliation.refresh_from_db()
+    assert affiliation.ends_at is None
+    end_affiliation(affiliation_id=affiliation.pk, by=agent, at=AT, reason=" A quitté la collectivité ")
+    affiliation.refresh_from_db()
+    assert (affiliation.ends_at, affiliation.end_reason) == (AT, "A quitté la collectivité")
+    assert not may_act_for(affiliation.user, affiliation.organisation, AT)
+    entry = JournalEntry.objects.get(chain=f"person:{affiliation.user_id}", action="affiliation.ended")
+    assert (entry.actor_id, entry.reason) == (agent.pk, "A quitté la collectivité")
+    mail = OutboxMessage.objects.get(kind="core.mail")
+    assert mail.payload["to"] == [affiliation.user.email]
+    body = render_to_string(
+        mail.payload["template"], {**mail.payload["context"], "site_url": "https://guichet.example"}
+    )
+    assert affiliation.organisation.name in body
+    assert "A quitté la collectivité" in body
+    with pytest.raises(Refused, match="déjà terminé"):
+        end_affiliation(affiliation_id=affiliation.pk, by=agent, at=AT + timedelta(days=1), reason="Encore")
+    assert OutboxMessage.objects.count() == 1
+
+
+def test_who_gives_up_their_own_affiliation_is_asked_no_reason_and_gets_no_mail(db):
+    affiliation = AffiliationFactory()
+    end_affiliation(affiliation_id=affiliation.pk, by=affiliation.user, at=AT)
+    assert not OutboxMessage.objects.exists()
+
+
+def test_refusal_longer_than_its_column_is_refused(db):
+    asked = AffiliationFactory(pending=True)
+    with pytest.raises(Refused, match="300 caractères"):
+        refuse_affiliation(affiliation_id=asked.pk, by=UserFactory(), reason="x" * 301, at=AT)
+    asked.refresh_from_db()
+    assert asked.refused_at is None
 
 
 def test_second_request_for_the_same_is_refused(db):
@@ -200,7 +279,68 @@ def test_siret_of_an_unknown_establishment_finds_by_siren_unless_two_share_it(db
     assert organisation_by_siret(fictitious_siret("243500139", 7)) == known
     OrganisationFactory(siren="243500139", siret="")
     assert organisation_by_siret(fictitious_siret("243500139", 7)) is None
-    assert organisation_by_siret("24350013900189") == known
+    assert organisation_by_siret("24350013900189") is None
+
+
+def test_merely_stated_siret_attaches_nobody(db):
+    siret = fictitious_siret(fictitious_siren("déclaré seulement"))
+    state_siret(organisation=OrganisationFactory(siren="", siret=""), siret=siret)
+    create_structure(
+        kind=OrganisationKind.SYNDICAT, name="S", parts=[], siret=fictitious_siret(fictitious_siren("syndicat"))
+    )
+    for stated in Organisation.objects.values_list("siret", flat=True):
+        assert organisation_by_siret(stated) is None
+        assert attach_by_siret(user=UserFactory(), siret=stated, at=AT) is None
+    assert not Affiliation.objects.exists()
+
+
+def test_agents_of_a_commune_are_attached_to_it_whoever_stated_its_number(db):
+    load_sample(2021)
+    mende = territory("commune", "48095")
+    # As an earlier version of the site let a draft write it.
+    wrong = OrganisationFactory(
+        kind=OrganisationKind.DEPARTEMENT, territory_code="48", siren=mende.siren, siret=fictitious_siret(mende.siren)
+    )
+    user = UserFactory()
+    attached = attach_by_siret(user=user, siret=wrong.siret, at=AT)
+    assert attached is not None
+    assert (attached.organisation.kind, attached.organisation.territory_code) == ("commune", "48095")
+
+
+def closed(user, organisation, **changes):
+    return AffiliationFactory(user=user, organisation=organisation, **{"ends_at": AT - timedelta(days=1), **changes})
+
+
+def rennes_agent():
+    load_sample(2021)
+    return UserFactory(), organisation_for(territory("epci", RENNES_METROPOLE)), fictitious_siret(RENNES_METROPOLE)
+
+
+@pytest.mark.parametrize("role", AffiliationRole)
+def test_identity_asks_again_once_but_does_not_bring_back_an_affiliation_that_was_ended(db, role):
+    user, rennes, siret = rennes_agent()
+    closed(user, rennes, role=role)
+    for _ in range(2):
+        announce_identity(user=user, claims={"siret": siret}, at=AT)
+    assert not may_act_for(user, rennes, AT)
+    asked = Affiliation.objects.filter(user=user).pending().get()
+    assert asked.role == AffiliationRole.CONTRIBUTOR
+    assert _actions(user) == ["affiliation.requested"]
+    validate_affiliation(affiliation_id=asked.pk, by=UserFactory(), at=AT, evidence="visa")
+    announce_identity(user=user, claims={"siret": siret}, at=AT)
+    assert affiliations_of(user, AT).get() == asked
+
+
+def test_identity_neither_asks_again_nor_answers_after_a_refusal(db):
+    user, rennes, siret = rennes_agent()
+    end = AT - timedelta(days=1)
+    closed(user, rennes, validated_at=None, refused_at=end, refusal_reason="N’est plus en fonction")
+    announce_identity(user=user, claims={"siret": siret}, at=AT)
+    assert not Affiliation.objects.filter(user=user, ends_at__isnull=True).exists()
+    asked = request_affiliation(user=user, organisation=rennes, role=AffiliationRole.CONTRIBUTOR, at=AT)
+    announce_identity(user=user, claims={"siret": siret}, at=AT)
+    asked.refresh_from_db()
+    assert asked.validated_at is None
 
 
 def test_pending_request_is_validated_by_the_identity(db):
