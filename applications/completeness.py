@@ -10,6 +10,8 @@ from applications.financing import Assessment, assess, plan_of
 from applications.models import Application
 from applications.rules import answers_by_code, asks_prior_authorisation, questions_of, rules_of, terms_of
 from calls.models import RulesVersion
+from core.models import FileScan
+from core.templatetags.guichet import paris_date
 
 # Columns that must be filled, with the section that holds them (décret 2018-514, art. 3; arrêté du 21 août 2018).
 REQUIRED: tuple[tuple[str, str, str], ...] = (
@@ -103,16 +105,25 @@ def _problems_of_dates(application: Application, at: datetime) -> list[tuple[str
     from django.utils import timezone
 
     received = timezone.localtime(application.submitted_at or at).date()
+    gaps = []
+    if application.starts_on is not None and application.starts_on < received:
+        gaps.append(
+            (
+                "calendrier",
+                f"Le projet commence le {paris_date(application.starts_on)}, avant la demande\u00a0: il ne peut pas avoir "
+                "commencé avant le jour du dépôt (décret n° 2018-514, art. 5)",
+            )
+        )
     started = application.first_commitment_on
     if started is not None and started < received:
-        return [
+        gaps.append(
             (
                 "calendrier",
                 "Un premier acte juridique (bon de commande, marché signé) est antérieur au dépôt de la demande\u00a0: "
                 "le projet ne peut pas avoir commencé avant (décret n° 2018-514, art. 5)",
             )
-        ]
-    return []
+        )
+    return gaps
 
 
 def _missing_answers(application: Application, rules: RulesVersion) -> list[tuple[str, str]]:
@@ -125,7 +136,10 @@ def _missing_answers(application: Application, rules: RulesVersion) -> list[tupl
 
 
 def _missing_attachments(application: Application) -> list[tuple[str, str]]:
-    present = set(application.attachments.filter(removed_at__isnull=True).values_list("kind", flat=True))
+    joined = application.attachments.filter(removed_at__isnull=True)
+    # A file found infected after it was joined is no document.
+    infected = joined.filter(file__scans__verdict=FileScan.Verdict.INFECTED).values("pk")
+    present = set(joined.exclude(pk__in=infected).values_list("kind", flat=True))
     return [
         ("pieces", f"Joignez la pièce «\u00a0{kind.label}\u00a0»")
         for kind in required_attachments(application)

@@ -11,6 +11,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin
 
 from applications.enums import (
@@ -24,7 +25,7 @@ from applications.enums import (
     TaxBasis,
 )
 from applications.querysets import ApplicationQuerySet
-from applications.workflow import WORKFLOW
+from applications.workflow import CLOSED_DRAFT, WORKFLOW
 from calls.enums import CostCategory, CostNature, Verdict
 from calls.models import Axis, Call, Question, RulesVersion, Session, Theme
 from core.models import StoredFile
@@ -212,7 +213,8 @@ class Application(FSMModelMixin, models.Model):
     @property
     def next_step(self) -> str:
         """What the applicant does next, in plain words."""
-        return WORKFLOW.next_step(self.state, "applicant")
+        is_late = self.is_draft and self.session.closes_at < timezone.now()
+        return CLOSED_DRAFT if is_late else WORKFLOW.next_step(self.state, "applicant")
 
     @property
     def is_draft(self) -> bool:

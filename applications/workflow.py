@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from applications.models import Application
 
 
+CLOSED_DRAFT = "La relève est close\u00a0: ce brouillon ne peut plus être déposé."
+
+
 def guard_session_open(application: "Application", at: datetime) -> str:
     """A dossier enters while its session is open; both ends are instants, Europe/Paris."""
     session = application.session
@@ -22,6 +25,16 @@ def guard_session_open(application: "Application", at: datetime) -> str:
         return (
             f"La relève est close depuis le {paris_datetime(session.closes_at)}, heure de Paris. "
             "Ce dossier ne peut plus être déposé\u00a0; votre brouillon reste enregistré."
+        )
+    return ""
+
+
+def guard_not_complete(application: "Application", at: datetime) -> str:
+    """Once complete, said or by silence, nothing stops the clock any more (décret 2018-514, art. 4)."""
+    if application.completed_at is not None or application.is_deemed_complete(at):
+        return (
+            "Ce dossier est complet\u00a0: une demande de compléments ne peut plus suspendre le délai de décision "
+            "(décret n° 2018-514, art. 4). Écrivez au porteur dans les échanges."
         )
     return ""
 
@@ -78,6 +91,7 @@ WORKFLOW = register(
                 (SCREENER,),
                 "Demander des compléments",
                 "Compléments demandés",
+                guards=(guard_not_complete,),
             ),
             Transition(
                 "answer_completion",

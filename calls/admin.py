@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.forms import ModelForm
+from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -99,8 +99,22 @@ class AxisAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
         return f"call:{obj.call.code}"
 
 
+class TermsFormSet(BaseInlineFormSet):
+    """A version without the terms of an axis would close the pages of its dossiers the day it takes effect."""
+
+    def clean(self) -> None:
+        super().clean()
+        if self.instance.call_id is None:
+            return
+        given = {form.cleaned_data["axis"].pk for form in self.forms if form.cleaned_data.get("axis")}
+        lacking = [axis.title for axis in self.instance.call.axes.order_by("position") if axis.pk not in given]
+        if lacking:
+            raise forms.ValidationError(f"Ajoutez les conditions de chaque axe. Il manque\u00a0: {', '.join(lacking)}.")
+
+
 class AxisTermsInline(OwnChoices, admin.StackedInline):
     model = AxisTerms
+    formset = TermsFormSet
     extra = 0
 
 

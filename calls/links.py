@@ -13,10 +13,11 @@ def _address(name: str) -> str:
         return ""
 
 
-def application_start_url(*, axis: str = "", authorities: Iterable[str] = ()) -> str:
-    """Where one starts a dossier; ``axe`` and ``qui`` (references of authorities) preselect."""
+def application_start_url(*, call: str = "", axis: str = "", authorities: Iterable[str] = ()) -> str:
+    """Where one starts a dossier; ``appel``, ``axe`` and ``qui`` (references of authorities) preselect."""
     url = _address("application_start")
-    query = urlencode([*([("axe", axis)] if axis else []), *(("qui", reference) for reference in authorities)])
+    chosen = [(name, code) for name, code in (("appel", call), ("axe", axis)) if code]
+    query = urlencode([*chosen, *(("qui", reference) for reference in authorities)])
     return f"{url}?{query}" if url and query else url
 
 

@@ -6,8 +6,11 @@ large, unknown type, two types at once, a name that contradicts the content, act
 
 import io
 import logging
+import lzma
+import struct
 import warnings
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +47,18 @@ ACCEPT = ".pdf,.png,.jpg,.jpeg,.docx,.xlsx,.odt,.ods"
 # Keys of a PDF that make a reader act, or that carry other files.
 ACTIVE_KEYS = {"/JS", "/EF", "/RichMediaContent"}
 ACTIVE_ACTIONS = {"/JavaScript", "/Launch", "/ImportData", "/SubmitForm", "/GoToE", "/Rendition"}
+# All that zipfile lets out of a damaged archive, its own name for it and those of what it calls.
+UNREADABLE_ARCHIVE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 WITH_FILE = (
     "Ce PDF porte un autre fichier en pièce jointe. Imprimez-le en PDF et envoyez cette copie\u00a0; déposez l’autre "
     "fichier à part."
@@ -184,7 +199,7 @@ def _check_zip(content: bytes) -> str:
             if archive.testzip() is not None:
                 raise _refused("Ce document est abîmé\u00a0: nous ne pouvons pas l’ouvrir.")
             return _office_type(archive, names)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except UNREADABLE_ARCHIVE as error:
         raise _refused("Ce document est abîmé\u00a0: nous ne pouvons pas l’ouvrir.") from error
 
 

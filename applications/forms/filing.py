@@ -23,9 +23,13 @@ class AttachmentForm(forms.Form):
 
 
 class SubmitForm(forms.Form):
-    """The sworn statement (arrêté du 21 août 2018), then the filing."""
+    """The sworn statement (arrêté du 21 août 2018), then the filing.
+
+    ``shown`` is the SHA-256 of the dossier as the page showed it: the statement covers that content and no other.
+    """
 
     idempotency_key = IdempotencyField()
+    shown = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
     sworn_as = forms.ChoiceField(
         label="À quel titre déposez-vous ce dossier\u00a0?",
         choices=[

@@ -10,6 +10,8 @@ from applications.enums import ApplicationState
 from core.widgets import DateInput
 
 ANSWER_DAYS = 30
+# The clock stands still meanwhile: not for ever.
+LONGEST_ANSWER_DAYS = 180
 
 
 class ScreeningFilters(forms.Form):
@@ -90,6 +92,8 @@ class CompletionRequestForm(forms.Form):
         day = self.cleaned_data["due_on"]
         if day <= timezone.localdate():
             raise forms.ValidationError("La date limite doit être dans l’avenir.")
+        if day > timezone.localdate() + timedelta(days=LONGEST_ANSWER_DAYS):
+            raise forms.ValidationError(f"La date limite est à {LONGEST_ANSWER_DAYS} jours au plus.")
         return day
 
     def request(self) -> dict[str, Any]:

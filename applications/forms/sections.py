@@ -203,7 +203,8 @@ class QuestionsForm(SectionForm):
 
     def answers(self) -> dict[str, str]:
         """By code of question; an empty text where nothing was typed."""
-        return {question.code: str(self.cleaned_data.get(question.code) or "") for question in self.questions}
+        given = {question.code: self.cleaned_data.get(question.code) for question in self.questions}
+        return {code: "" if value is None else str(value) for code, value in given.items()}
 
 
 def _question_field(question: Question) -> forms.Field:

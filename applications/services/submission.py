@@ -29,18 +29,30 @@ from core.series import take_number
 from core.templatetags.guichet import paris_datetime
 
 SWORN_AS = ("representative", "mandated")
+CHANGED = (
+    "Le dossier a été modifié ailleurs (dans un autre onglet, ou par un collègue) depuis que vous avez ouvert cette page. "
+    "Le voici tel qu’il est enregistré\u00a0: relisez-le, puis déposez-le."
+)
 ONLY_DIGITS = re.compile(r"\d+")
 
 
 @transaction.atomic
 def submit_application(
-    *, application: Application, user: User, at: datetime, key: str, sworn_as: str = "representative"
+    *,
+    application: Application,
+    user: User,
+    at: datetime,
+    key: str,
+    sworn_as: str = "representative",
+    shown: str | None = None,
 ) -> Application:
     """Files the dossier: checks everything, freezes the rules it is judged with, draws its number, acknowledges.
 
     ``key`` comes with the form: sent twice it answers twice the same. ``sworn_as``: the statement is made by the
-    legal representative or by the person they mandated (arrêté du 21 août 2018). Refused outside the session, while
-    something is missing (``data["missing"]``), or when the organisation already has the only aid it may ask for.
+    legal representative or by the person they mandated (arrêté du 21 août 2018). ``shown``: the SHA-256 of what they
+    read, where a page showed it. Refused outside the session, when the dossier is not what was shown
+    (``data["shown"]``), while something is missing (``data["missing"]``), or when the organisation already has the
+    only aid it may ask for.
     """
     if sworn_as not in SWORN_AS:
         raise Refused("Dites à quel titre vous attestez.", field="sworn_as")
@@ -52,6 +64,7 @@ def submit_application(
         authorise(locked, user, "submit", at)
         _refuse_second_filing(locked)
         WORKFLOW.check(locked, "submit", at)
+        _refuse_unread(locked, shown)
         rules = rules_of(locked, at)
         _refuse_incomplete(locked, at)
         verdict = _evaluate(locked, rules, at)
@@ -67,6 +80,13 @@ def _refuse_second_filing(application: Application) -> None:
             f"le {paris_datetime(application.submitted_at)}. Vous n’avez rien d’autre à faire.",
             data={"number": application.number},
         )
+
+
+def _refuse_unread(application: Application, shown: str | None) -> None:
+    """Nobody swears to what a colleague changed since they read it."""
+    content = content_sha256(application)
+    if shown is not None and shown != content:
+        raise Refused(CHANGED, data={"shown": content})
 
 
 def _refuse_incomplete(application: Application, at: datetime) -> None:

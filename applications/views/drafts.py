@@ -20,6 +20,7 @@ from applications.rules import rules_of, terms_of
 from applications.sections import BY_SLUG, SECTIONS, section_after
 from applications.services import save_section
 from applications.views.access import own_application
+from applications.workflow import guard_session_open
 from core.errors import Refused
 from core.money import AmountError, parse_euros
 
@@ -97,6 +98,7 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
         "entries": entries,
         "missing": missing,
         "gaps": gaps.get(current, []),
+        "closed": guard_session_open(application, at),
         "done": done,
         "total": len(SECTIONS) - 1,
     }
@@ -160,7 +162,7 @@ def posted_assessment(application: Application, data: Any, at: datetime) -> Asse
 def _posted(data: Any, name: str) -> list[dict[str, Any]] | None:
     """Lines of a set with a readable amount; None when the set is not on the page."""
     total = data.get(f"{name}-TOTAL_FORMS", "")
-    if not total.isdecimal():
+    if not total.isdecimal() or len(total) > 4:
         return None
     columns = LINES[name][2]
     found = []

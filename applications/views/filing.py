@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.completeness import missing_items
+from applications.content import content_sha256
 from applications.forms.filing import CompletionAnswerForm, SubmitForm, WithdrawForm
 from applications.models import Application
 from applications.permissions import can
@@ -17,7 +18,6 @@ from applications.rules import evaluate_application
 from applications.services import answer_completion, submit_application, withdraw
 from applications.views.access import followed_application, own_application
 from applications.views.drafts import menu_of
-from applications.workflow import guard_session_open
 from core.errors import Refused
 
 
@@ -25,7 +25,9 @@ from core.errors import Refused
 def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
     """The last reading, the sworn statement, the filing."""
     application = own_application(request, pk)
-    form = SubmitForm(request.POST if request.method == "POST" else None)
+    form = SubmitForm(
+        request.POST if request.method == "POST" else None, initial={"shown": content_sha256(application)}
+    )
     if form.is_bound and form.is_valid():
         try:
             submit_application(
@@ -34,9 +36,12 @@ def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
                 at=timezone.now(),
                 key=form.cleaned_data["idempotency_key"],
                 sworn_as=form.cleaned_data["sworn_as"],
+                shown=form.cleaned_data["shown"],
             )
         except Refused as refusal:
             form.add_error(None, refusal.message)
+            if "shown" in refusal.data:
+                form.data = {**dict(form.data.items()), "shown": refusal.data["shown"]}
         else:
             return redirect("application_submitted", pk)
     if not application.is_draft:
@@ -52,7 +57,6 @@ def _render_filing(request: HttpRequest, application: Application, form: SubmitF
         **menu_of(application, "depot", at),
         "sheet": sheet_of(application, at, shows_bank=True),
         "verdict": evaluate_application(application, at),
-        "closed": guard_session_open(application, at),
         "form": form,
     }
     return render(request, "applications/submit.html", context)

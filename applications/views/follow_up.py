@@ -16,6 +16,7 @@ from applications.permissions import possible_actions, reads_bank_details
 from applications.presentation import APPLICANT, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
 from applications.services import send_message
 from applications.views.access import followed_application, own_application, visible_application
+from applications.workflow import guard_session_open
 from core import files
 from core.errors import Refused
 
@@ -35,6 +36,7 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
         "step": step_of(application),
         "follow_up": follow_up_of(application, request.user),
         "actions": actions,
+        "closed": guard_session_open(application, at) if application.is_draft else "",
         "missing": missing_items(application, at) if application.is_draft else [],
         "pending": application.open_completion_request() if application.clock_is_suspended else None,
         "is_deemed_complete": application.is_deemed_complete(at) or application.completed_at is not None,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -92,11 +93,22 @@ def application_start(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Votre brouillon est enregistré. Vous pouvez le fermer et revenir plus tard.")
             return redirect("application_section", application.pk, "collectivite")
-    call = published_calls(at).first()
+    call = _call_of(source.get("appel", ""), at)
     context = {"form": form, "choice": choice, "call": call, "axes": [], "wanted": request.GET.get("axe", "")}
     if choice.lead is not None and call is not None:
-        context["axes"] = _offers(call, choice, at)
+        try:
+            context["axes"] = _offers(call, choice, at)
+        except Refused as refusal:
+            context["not_yet"] = refusal.message
     return render(request, "applications/application_start.html", context)
+
+
+def _call_of(code: str, at: datetime) -> Call | None:
+    """The call asked for; else the latest in which one may file today, else the latest published."""
+    calls = published_calls(at)
+    is_open = Exists(Session.objects.filter(axis__call=OuterRef("pk"), opens_at__lte=at, closes_at__gt=at))
+    named = calls.filter(code=code).first() if code and "\x00" not in code else None
+    return named or calls.filter(is_open).first() or calls.first()
 
 
 def _start(user: Any, choice: Choice, session_id: int, at: datetime) -> Application:

@@ -48,7 +48,7 @@ def call_detail(request: HttpRequest, code: str) -> HttpResponse:
         "call": call,
         "amount": millions(call.announced_amount),
         "sheets": [
-            (sheet, millions(sheet.axis.announced_amount), application_start_url(axis=sheet.axis.code))
+            (sheet, millions(sheet.axis.announced_amount), application_start_url(call=call.code, axis=sheet.axis.code))
             for sheet in sheets
         ],
         "history": history[::-1],

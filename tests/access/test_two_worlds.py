@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from applications import services as dossiers
+from applications.forms.screening import ScreeningFilters
 from applications.models import Application, Attachment
 from calls.enums import MandateRole
 from calls.services import grant_mandate
@@ -68,7 +69,7 @@ def _listed(world: World) -> Iterator[str]:
     for state in ("admissible", "withdrawn", "awarded"):
         yield f"{screening}?etat={state}"
         yield f"{reverse('screening_export')}?etat={state}&tri=-montant"
-    for late in ("completude", "decision", "complements"):
+    for late, _ in ScreeningFilters.base_fields["retard"].choices:  # type: ignore[attr-defined]
         yield f"{screening}?retard={late}"
     yield f"{screening}?departement=35&axe=axe-1&releve={hidden.session_id}&page=2"
     yield f"{reverse('jury_detail', args=[jury])}?voir=manques"

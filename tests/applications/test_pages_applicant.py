@@ -1,7 +1,7 @@
 """The applicant's pages, as a person goes through them without JavaScript."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from applications.models import Application, CostLine
+from applications.content import content_sha256
+from applications.models import Answer, Application, CostLine
 from core import outbox
 from tests.factories.accounts import UserFactory, sign_in
 from tests.factories.applications import (
@@ -26,6 +27,7 @@ from tests.factories.applications import (
     submitted_application,
     the_only_call,
 )
+from tests.factories.budget import make_call
 from tests.factories.calls import FIRST_RELEVE, PARIS, session_of
 from tests.factories.territories import AffiliationFactory, OrganisationFactory
 
@@ -40,6 +42,17 @@ def travel():
 def bare(response):
     """The bytes of a page without what is drawn at random for each answer (the form's token, the script's nonce)."""
     return re.sub(rb'(X-CSRFToken": "|csrfmiddlewaretoken" value="|nonce=")[^"]+', rb"\1", response.content)
+
+
+def filing_of(application, key=""):
+    """What the page of the filing sends back, the dossier being as stored now."""
+    application = Application.objects.get(pk=application.pk)
+    return {
+        "idempotency_key": key or str(uuid4()),
+        "sworn_as": "mandated",
+        "sworn": "on",
+        "shown": content_sha256(application),
+    }
 
 
 def section_url(application, slug):
@@ -131,7 +144,7 @@ def test_whole_way_from_start_to_acknowledgement(client, db, travel):
     page = client.get(reverse("application_submit", args=[application.pk]))
     assert "Votre dossier est complet" in page.content.decode()
     key = page.context["form"]["idempotency_key"].value()
-    filing = {"idempotency_key": key, "sworn_as": "mandated", "sworn": "on"}
+    filing = filing_of(application, key)
     response = client.post(reverse("application_submit", args=[application.pk]), filing)
     assert response.url == reverse("application_submitted", args=[application.pk])
     application.refresh_from_db()
@@ -304,7 +317,8 @@ def test_submit_one_second_after_closing_is_refused_with_the_hour(client, db):
     application = ApplicationFactory()
     closing = application.session.closes_at
     sign_in(client, applicant_of(application.organisation))
-    filing = {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"}
+    Application.objects.filter(pk=application.pk).update(starts_on=date(2021, 7, 1))
+    filing = filing_of(application)
     with time_machine.travel(closing + timedelta(seconds=1), tick=False):
         response = client.post(reverse("application_submit", args=[application.pk]), filing)
     content = response.content.decode()
@@ -321,7 +335,7 @@ def test_second_submit_with_the_same_key_answers_the_same_and_with_another_is_fr
     application = ApplicationFactory()
     sign_in(client, applicant_of(application.organisation))
     url = reverse("application_submit", args=[application.pk])
-    filing = {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"}
+    filing = filing_of(application)
     first, again = client.post(url, filing), client.post(url, filing)
     assert first.url == again.url == reverse("application_submitted", args=[application.pk])
     other = client.post(url, {**filing, "idempotency_key": str(uuid4())}, follow=True)
@@ -339,6 +353,80 @@ def test_submit_without_the_sworn_statement_is_refused_at_its_field(client, db, 
     assert application.state == "draft"
 
 
+def test_dossier_changed_since_it_was_read_is_not_sworn_to(client, db, travel):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    url = reverse("application_submit", args=[application.pk])
+    read = client.get(url)
+    data = {**filing_of(application), "shown": read.context["form"]["shown"].value()}
+    Application.objects.filter(pk=application.pk).update(title="Ce que le collègue a écrit")
+    refused = client.post(url, data)
+    assert "modifié ailleurs" in refused.context["form"].non_field_errors()[0]
+    assert "Ce que le collègue a écrit" in refused.content.decode()
+    application.refresh_from_db()
+    assert application.state == "draft"
+    assert client.post(url, {**data, "shown": ""}).status_code == 200
+    data["shown"] = refused.context["form"]["shown"].value()
+    assert client.post(url, data).status_code == 302
+    application.refresh_from_db()
+    assert (application.state, application.title) == ("submitted", "Ce que le collègue a écrit")
+
+
+def test_draft_after_the_closing_says_that_it_cannot_be_filed(client, db):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    pages = [
+        reverse("application_detail", args=[application.pk]),
+        reverse("application_missing", args=[application.pk]),
+        section_url(application, "projet"),
+    ]
+    with time_machine.travel(FIRST_RELEVE, tick=False):
+        before = [client.get(page).content.decode() for page in pages]
+    with time_machine.travel(application.session.closes_at + timedelta(days=10), tick=False):
+        after = [client.get(page).content.decode() for page in pages]
+        listed = client.get(reverse("application_list")).content.decode()
+    for open_page, closed_page in zip(before, after, strict=True):
+        assert "La relève est close" not in open_page
+        assert "La relève est close" in closed_page
+        assert "peut être déposé" not in closed_page
+        assert "possible jusqu’au" not in closed_page
+    assert "ce brouillon ne peut plus être déposé" in listed
+
+
+def test_zero_is_an_answer(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    url = section_url(application, "questions")
+    form = client.get(url).context["page"].form
+    number = next(row for row in form.questions if row.kind == "number")
+    client.post(url, {"version": application.version, number.code: "0"})
+    assert Answer.objects.get(question=number).value == "0"
+
+
+def test_call_without_rules_in_force_yet_and_older_call_still_open(client, db, travel):
+    call = the_only_call()
+    organisation = OrganisationFactory()
+    sign_in(client, AffiliationFactory(organisation=organisation).user)
+    newer = make_call(opens_at=FIRST_RELEVE - timedelta(days=1), published_at=FIRST_RELEVE - timedelta(days=1))
+    url = reverse("application_start")
+    assert "Commencer ce dossier" in client.get(url).content.decode()
+    page = client.get(url, {"appel": newer.code})
+    assert page.status_code == 200
+    assert "n’est pas encore ouvert" in page.content.decode()
+    assert "Commencer ce dossier" in client.get(url, {"appel": call.code}).content.decode()
+    assert client.get(url, {"appel": "\x00"}).status_code == 200
+
+
+@pytest.mark.parametrize("total", ["9" * 5000, "²"])
+def test_impossible_number_of_lines_is_refused_without_a_crash(client, db, travel, total):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    data = {"version": application.version, "cost_lines-TOTAL_FORMS": total, "cost_lines-INITIAL_FORMS": "0"}
+    for url in (section_url(application, "depenses"), reverse("application_totals", args=[application.pk])):
+        assert client.post(url, data).status_code == 200
+    assert not CostLine.objects.exists()
+
+
 def test_submit_of_an_unfinished_dossier_links_each_gap(client, db, travel):
     application = ApplicationFactory(skip=["financement", "pieces"])
     sign_in(client, applicant_of(application.organisation))
@@ -346,7 +434,7 @@ def test_submit_of_an_unfinished_dossier_links_each_gap(client, db, travel):
     page = client.get(url)
     assert section_url(application, "financement") in page.content.decode()
     assert section_url(application, "pieces") in page.content.decode()
-    response = client.post(url, {"idempotency_key": str(uuid4()), "sworn_as": "mandated", "sworn": "on"})
+    response = client.post(url, filing_of(application))
     assert response.context["form"].non_field_errors()
     application.refresh_from_db()
     assert application.state == "draft"

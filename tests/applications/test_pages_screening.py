@@ -186,6 +186,8 @@ def test_screener_goes_from_request_to_admissible(client, db, travel):
     assert client.get(url).status_code == 200
     response = client.post(url, {"items": "", "due_on": "2021-01-01"})
     assert set(response.context["form"].errors) == {"items", "due_on"}
+    response = client.post(url, {"items": "La délibération", "due_on": "2022-04-01"})
+    assert "au plus" in response.context["form"].errors["due_on"][0]
     client.post(url, {"items": "La délibération\n\nLe RIB", "due_on": "2021-05-01", "message": "Bonjour"})
     application.refresh_from_db()
     pending = application.open_completion_request()

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from calls.enums import Verdict
 from calls.models import Question
 from core.errors import Refused
 from core.idempotency import KeyReused
-from core.models import IdempotencyRecord, JournalEntry, NumberSeries, OutboxMessage
+from core.models import FileScan, IdempotencyRecord, JournalEntry, NumberSeries, OutboxMessage
 from tests.factories.applications import (
     ApplicationFactory,
     applicant_of,
@@ -160,6 +161,7 @@ def test_fifty_simultaneous_submits_of_one_key_file_once(transactional_db):
         ("projet", {"values": {"title": ""}}, "l’intitulé"),
         ("collectivite", {"values": {"iban": ""}}, "IBAN"),
         ("calendrier", {"values": {"first_commitment_on": date(2021, 3, 31)}}, "antérieur au dépôt"),
+        ("calendrier", {"values": {"starts_on": date(2021, 3, 31)}}, "commence le 31 mars 2021, avant la demande"),
         ("questions", {"answers": {"besoin": " "}}, "besoin"),
     ],
 )
@@ -174,8 +176,16 @@ def test_submit_with_something_wrong_is_refused_with_its_link(db, slug, content,
 
 def test_commitment_on_the_day_of_filing_is_no_early_start(db):
     application = ApplicationFactory()
-    save(application, "calendrier", values={"first_commitment_on": date(2021, 4, 1)})
+    save(application, "calendrier", values={"first_commitment_on": date(2021, 4, 1), "starts_on": date(2021, 4, 1)})
     assert submit(application).state == "submitted"
+
+
+def test_document_found_infected_is_missing(db):
+    application = ApplicationFactory()
+    infected = application.attachments.get(kind="deliberation")
+    FileScan.objects.create(file=infected.file, verdict=FileScan.Verdict.INFECTED)
+    labels = [gap["label"] for gap in refused(lambda: submit(application)).data["missing"]]
+    assert labels == ["Joignez la pièce «\u00a0délibération ou délégation\u00a0»"]
 
 
 def test_staff_costs_leave_the_base_of_the_aid(db):
@@ -300,6 +310,24 @@ def test_completion_answer_with_a_plan_made_wrong_is_refused(db):
         lambda: services.answer_completion(application=application, user=user, at=FIRST_RELEVE, message="Voilà.")
     )
     assert refusal.data["missing"]
+
+
+def test_request_completion_of_a_complete_dossier_is_refused(db):
+    """Décret 2018-514, art. 4: complete, said or by silence, its clock is not stopped any more."""
+    said, silent = submitted_application(), submitted_application()
+    screener = screener_of(said.call)
+    services.confirm_completeness(application=said, user=screener, at=FIRST_RELEVE + timedelta(days=3))
+    after = add_months(FIRST_RELEVE, 2)
+    for application, at in ((said, FIRST_RELEVE + timedelta(days=4)), (silent, after)):
+        asked = {"items": ["La délibération"], "due_at": at + timedelta(days=30)}
+        act = partial(services.request_completion, application=application, user=screener, at=at, **asked)
+        assert "ne peut plus suspendre" in refused(act).message
+    in_time = silent.completeness_due_at - timedelta(seconds=1)
+    services.request_completion(
+        application=silent, user=screener, at=in_time, items=["La délibération"], due_at=in_time + timedelta(days=30)
+    )
+    silent.refresh_from_db()
+    assert silent.state == "completion_requested"
 
 
 @pytest.mark.parametrize(

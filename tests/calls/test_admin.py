@@ -287,7 +287,15 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     assert not Question.objects.filter(code="de-plus").exists()
     assert not RulesVersion.objects.filter(number=9).exists()
     later = (timezone.localdate() + timedelta(days=30)).isoformat()
-    assert client.post(url, {**new, "effective_at_0": later}).status_code == 302
+    bare = client.post(url, {**new, "effective_at_0": later})
+    assert "Ajoutez les conditions de chaque axe" in bare.content.decode()
+    assert not RulesVersion.objects.filter(number=9).exists()
+    axes = list(call.axes.order_by("position"))
+    terms = {"terms-TOTAL_FORMS": len(axes)}
+    for index, each in enumerate(axes):
+        row = {"axis": each.pk, "aid_rate": "0.5", "excluded_categories": "[]", "source": "Règlement"}
+        terms |= {f"terms-{index}-{name}": value for name, value in row.items()}
+    assert client.post(url, {**new, **terms, "effective_at_0": later}).status_code == 302
     coming = RulesVersion.objects.get(number=9)
     other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
     wrong = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk, "axis": other.pk})
