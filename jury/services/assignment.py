@@ -168,7 +168,7 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
     locked = _lock_run(run, sha256, at, actor)
     jury = locked.jury
     wanted = {(seat["dossier"], seat["juror"]) for seat in locked.replay["seats"]}
-    jurors = {row.pk: row for row in jury.jurors.select_for_update(of=("self",))}
+    jurors = {row.pk: row for row in jury.jurors.select_for_update(of=("self",)).order_by("pk")}
     admissible = {str(pk) for pk in jury_dossiers(jury).values_list("pk", flat=True)}
     if wanted & _conflicts(jury, {dossier for dossier, _ in wanted}, at):
         raise Refused(

@@ -12,6 +12,7 @@ from core.errors import Refused
 from core.journal import record
 from core.workflow import Workflow
 from jury.conflicts import OWN_AFFILIATION, is_affiliated
+from jury.enums import DeliberationState
 from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury
 
 NOT_YOURS = "Vous n’avez pas, ou plus, le droit de faire cet acte."
@@ -55,6 +56,13 @@ def lock_deliberation(deliberation: Deliberation) -> Deliberation:
         .select_related("jury__session__axis__call", "jury__grid")
         .get(pk=deliberation.pk)
     )
+
+
+def lock_open_deliberations(jury: Jury) -> None:
+    """Waits for whoever writes in a meeting of this jury. Every writer locks the deliberation first, then jurors by id:
+    what changes who may vote on an item is wholly before, or wholly after, an opinion, the attendance or the closing."""
+    rows = Deliberation.objects.select_for_update(of=("self",)).filter(jury=jury, state=DeliberationState.OPEN)
+    list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def lock_list(decision_list: DecisionList) -> DecisionList:

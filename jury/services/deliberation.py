@@ -28,6 +28,10 @@ from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, re
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
 NOTICE = timedelta(days=5)
+VOTES_CHANGED = (
+    "Au moins un avis a été voté par d’autres que les membres présents ou représentés : vérifiez les présences et les "
+    "pouvoirs, ou enregistrez de nouveau l’avis."
+)
 ONE_BY_ONE = (
     "Un dossier ou une note de cette relève vous est fermé : les avis s’enregistrent alors un par un, chacun motivé."
 )
@@ -82,7 +86,8 @@ def record_attendance(
     """Writes who is there. A member holds one proxy at most, while present or remote. Raises Refused."""
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
-    members = set(locked.jury.jurors.values_list("pk", flat=True))
+    # The rows written below point at jurors: locked in the order of every other writer.
+    members = {row.pk for row in locked.jury.jurors.select_for_update(of=("self",), no_key=True).order_by("pk")}
     sitting = {row.juror.pk for row in rows if row.attendance in IN_MEETING}
     holders: set[int] = set()
     for row in rows:
@@ -122,9 +127,11 @@ def quorums(deliberation: Deliberation, applications: Iterable[Any]) -> dict[Any
 
 def set_apart(deliberation: Deliberation, applications: Collection[Any]) -> dict[str, set[int]]:
     """For each item (dossier id, as text), the members (ids) who take no part in it: recused, or affiliated to an
-    applicant on the day of the meeting."""
+    applicant on the day of the meeting. Whoever recuses after the closing took part in it: the record stays."""
     found: dict[str, set[int]] = defaultdict(set)
     recused = Recusal.objects.filter(juror__jury=deliberation.jury_id, application__in=applications)
+    if deliberation.state == DeliberationState.CLOSED:
+        recused = recused.filter(declared_at__lte=deliberation.closed_at)
     for dossier, juror in recused.values_list("application_id", "juror_id"):
         found[str(dossier)].add(juror)
     jurors = dict(deliberation.jury.jurors.values_list("user_id", "pk"))
@@ -151,8 +158,9 @@ def record_opinion(
     found = quorums(locked, [application.pk])[application.pk]
     if not found.is_reached:
         raise Refused(_quorum_sentence(found))
-    chair = locked.jury.jurors.filter(is_chair=True).values_list("pk", flat=True).first()
-    sentence, field = vote_obstacle(found, chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote)
+    sentence, field = vote_obstacle(
+        found, _chair_of(locked), opinion.votes_for, opinion.votes_against, opinion.casting_vote
+    )
     if sentence:
         raise Refused(sentence, field=field)
     merit = full_merit(locked.jury)
@@ -174,6 +182,10 @@ def record_opinion(
         },
     )
     return recorded
+
+
+def _chair_of(deliberation: Deliberation) -> int | None:
+    return deliberation.jury.jurors.filter(is_chair=True).values_list("pk", flat=True).first()
 
 
 def _refuse_without_motive(jury: Jury, opinion: OpinionInput, departs: bool, actor: User) -> None:
@@ -300,17 +312,22 @@ def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[
 def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User) -> Deliberation:
     """Closes the meeting for good: final order, number of the minutes, and their PDF by the worker.
 
-    Refused unless every item had its quorum with the attendance as recorded.
+    Refused unless every item had its quorum, and its votes their majority, with the attendance as recorded.
     """
     locked = lock_deliberation(deliberation)
     authorise(DELIBERATION, actor, locked, "close", at)
     DELIBERATION.check(locked, "close", at)
     opinions = list(locked.opinions.select_related("application").order_by("pk"))
     found = quorums(locked, [opinion.application_id for opinion in opinions])
+    chair = _chair_of(locked)
     for opinion in opinions:
+        # No dossier is named: the chair may be recused from this very one.
         if not found[opinion.application_id].is_reached:
-            # Named by number only: the chair may be recused from this very dossier.
             raise Refused("Au moins un avis a été rendu sans quorum : vérifiez les présences et les pouvoirs.")
+        if vote_obstacle(
+            found[opinion.application_id], chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote
+        )[0]:
+            raise Refused(VOTES_CHANGED)
     _set_final_order(opinions)
     year = paris_year(at)
     locked.minutes_number = f"PV-{year}-{take_number(f'minutes:{year}'):04d}"

@@ -17,7 +17,7 @@ from core.errors import Refused
 from jury.enums import DeliberationState, EvaluationState
 from jury.models import Evaluation, Juror, Jury, Opinion, Recusal
 from jury.queries import jury_dossiers
-from jury.services.base import NOT_YOURS, grant_chair, note
+from jury.services.base import NOT_YOURS, grant_chair, lock_open_deliberations, note
 from jury.workflow import EVALUATION, is_chair, is_officer
 
 
@@ -117,6 +117,7 @@ def recuse(*, juror: Juror, application: Application, reason: str, at: datetime,
         raise Refused("Ce dossier n’est pas soumis à ce jury.")
     if actor.pk != juror.user_id and not reason.strip():
         raise Refused("Indiquez le motif du déport que vous constatez.", field="reason")
+    lock_open_deliberations(jury)
     # The juror's row serialises two declarations, and a declaration with an assignment.
     Juror.objects.select_for_update(of=("self",)).get(pk=juror.pk)
     known = Recusal.objects.filter(juror=juror, application=application).first()
@@ -160,7 +161,10 @@ def _withdraw(juror: Juror, application: Application, at: datetime) -> str:
 
 
 def _forget_votes(jury: Jury, application: Application) -> None:
-    """An opinion noted in a meeting still open was given with someone who should not have been there."""
+    """An opinion noted in a meeting still open was given with someone who should not have been there.
+
+    Its deliberation is locked: no other opinion comes after this one is gone, and none of a closed one is touched.
+    """
     Opinion.objects.filter(
         deliberation__jury=jury, deliberation__state=DeliberationState.OPEN, application=application
     ).delete()

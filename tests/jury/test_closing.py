@@ -1,0 +1,105 @@
+"""Closing: the votes are checked again with the attendance as it stands; afterwards nothing changes the record."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from core.errors import Refused
+from core.models import JournalEntry
+from jury import services
+from jury.enums import Attendance
+from jury.minutes import items_of, render_minutes
+from jury.services import AttendanceInput
+from jury.services.deliberation import VOTES_CHANGED, quorums
+from tests.factories.accounts import sign_in
+from tests.factories.jury import HELD, JuryWorld
+
+
+def met(jurors=4):
+    world = JuryWorld(dossiers=2, jurors=jurors)
+    world.assign()
+    world.submit_all([5])
+    return world, world.meet()
+
+
+def attend(world, deliberation, *, without):
+    rows = [
+        AttendanceInput(juror, Attendance.ABSENT if juror.user in without else Attendance.PRESENT)
+        for juror in world.jury.jurors.select_related("user").order_by("pk")
+    ]
+    services.record_attendance(deliberation=deliberation, rows=rows, at=HELD, actor=world.chair_user)
+
+
+def refused(client, world, deliberation):
+    """By the service and by the page: nothing closed, no number taken, no dossier named."""
+    before = JournalEntry.objects.count()
+    with pytest.raises(Refused) as refusal, transaction.atomic():
+        world.close(deliberation)
+    assert refusal.value.message == VOTES_CHANGED
+    sign_in(client, world.chair_user)
+    page = client.post(reverse("deliberation_close", kwargs={"pk": deliberation.pk}))
+    assert page.status_code == 302
+    assert JournalEntry.objects.count() == before
+    deliberation.refresh_from_db()
+    assert (deliberation.state, deliberation.minutes_number) == ("open", "")
+    assert all(row.number not in refusal.value.message for row in world.applications)
+
+
+def test_more_votes_than_members_present_at_the_closing_is_refused(client, db):
+    world, deliberation = met()
+    first, second = world.applications
+    world.opine(deliberation, first, votes_for=4, votes_against=1)
+    world.opine(deliberation, second)
+    attend(world, deliberation, without=world.users[:2])
+    refused(client, world, deliberation)
+    # Once the opinion is recorded again with those who are there, it closes.
+    world.opine(deliberation, first, votes_for=2, votes_against=1)
+    assert world.close(deliberation).state == "closed"
+
+
+def test_tie_whose_casting_vote_is_of_an_absent_chair_at_the_closing_is_refused(client, db):
+    world, deliberation = met()
+    world.opine(deliberation, world.applications[0], votes_for=2, votes_against=2, casting_vote="for")
+    attend(world, deliberation, without=[world.chair_user])
+    refused(client, world, deliberation)
+
+
+def test_recused_chair_is_told_nothing_of_the_dossier_at_the_closing(client, db):
+    world, deliberation = met()
+    hidden = world.applications[0]
+    services.recuse(juror=world.chair, application=hidden, reason="", at=HELD, actor=world.chair_user)
+    world.opine(deliberation, hidden, actor=world.officer, votes_for=4, votes_against=0)
+    world.opine(deliberation, world.applications[1])
+    attend(world, deliberation, without=world.users[:2])
+    refused(client, world, deliberation)
+
+
+def test_recusal_declared_after_the_closing_changes_no_minutes(db):
+    world, deliberation = met(jurors=3)
+    early, late = world.users[:2]
+    first, second = world.applications
+    services.recuse(juror=world.juror(early), application=first, reason="", at=HELD, actor=early)
+    for application in world.applications:
+        world.opine(deliberation, application)
+    deliberation = world.close(deliberation)
+    before = quorums(deliberation, [first.pk, second.pk])
+    minutes = render_minutes(deliberation)
+    for application in world.applications:
+        services.recuse(
+            juror=world.juror(late), application=application, reason="", at=HELD + timedelta(hours=1), actor=late
+        )
+    named = {item.opinion.application_id: item.recused for item in items_of(deliberation)}
+    assert named == {first.pk: [str(early)], second.pk: []}
+    assert quorums(deliberation, [first.pk, second.pk]) == before
+    assert render_minutes(deliberation) == minutes
+
+
+def test_recusal_declared_before_the_closing_counts_while_the_meeting_is_open(db):
+    world, deliberation = met(jurors=3)
+    user, application = world.users[0], world.applications[0]
+    services.recuse(
+        juror=world.juror(user), application=application, reason="", at=HELD + timedelta(hours=1), actor=user
+    )
+    assert quorums(deliberation, [application.pk])[application.pk].members == 3

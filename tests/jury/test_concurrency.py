@@ -1,0 +1,89 @@
+"""A recusal and the writers of the meeting, at the same instant, on a real database: one waits for the other."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from django.db import connection, transaction
+
+from core.errors import Refused
+from jury import services
+from jury.models import Recusal
+from tests.factories.jury import HELD, JuryWorld
+
+# Not pg_stat_activity, which a transaction reads once and for all.
+BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+
+
+def while_uncommitted(first: Callable[[], object], second: Callable[[], object]) -> list[str]:
+    """Does ``first``, then ``second`` from another connection until it waits, then commits ``first``.
+
+    Returns what stopped ``second``, if anything did.
+    """
+    stopped: list[str] = []
+
+    def run() -> None:
+        try:
+            second()
+        except Exception as error:
+            stopped.append(error.message if isinstance(error, Refused) else repr(error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        first()
+        thread.start()
+        limit = monotonic() + 20
+        with connection.cursor() as cursor:
+            waiting = 0
+            while thread.is_alive() and not waiting and monotonic() < limit:
+                cursor.execute(BLOCKED)
+                waiting = cursor.fetchone()[0]
+        assert waiting, "the second act waits for the first"
+    thread.join(30)
+    assert not thread.is_alive()
+    return stopped
+
+
+def met() -> tuple[JuryWorld, object]:
+    world = JuryWorld(dossiers=2, jurors=3)
+    world.assign()
+    world.submit_all()
+    return world, world.meet()
+
+
+def leave(world):
+    user = world.users[0]
+    return services.recuse(juror=world.juror(user), application=world.applications[0], reason="", at=HELD, actor=user)
+
+
+def test_recusal_declared_while_the_meeting_closes_is_kept(transactional_db):
+    world, deliberation = met()
+    for application in world.applications:
+        world.opine(deliberation, application)
+    assert while_uncommitted(lambda: world.close(deliberation), lambda: leave(world)) == []
+    assert Recusal.objects.get().juror == world.juror(world.users[0])
+    deliberation.refresh_from_db()
+    assert (deliberation.state, deliberation.opinions.count()) == ("closed", 2)
+
+
+def test_opinion_being_recorded_does_not_outlive_the_recusal(transactional_db):
+    world, deliberation = met()
+    hidden = world.applications[0]
+    stopped = while_uncommitted(
+        lambda: world.opine(deliberation, hidden, votes_for=4, votes_against=0), lambda: leave(world)
+    )
+    assert stopped == []
+    assert Recusal.objects.count() == 1
+    assert not deliberation.opinions.exists()
+
+
+def test_opinion_recorded_during_a_recusal_counts_without_the_member(transactional_db):
+    world, deliberation = met()
+    hidden = world.applications[0]
+    stopped = while_uncommitted(
+        lambda: leave(world), lambda: world.opine(deliberation, hidden, votes_for=4, votes_against=0)
+    )
+    assert stopped == ["4 voix pour 3 membres présents ou représentés."]
+    assert not deliberation.opinions.exists()
