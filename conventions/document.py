@@ -94,6 +94,7 @@ def shown(data: dict[str, Any]) -> dict[str, Any]:
         "beneficiaries": [{**row, "amount": _amount(row["amount"])} for row in data["beneficiaries"]],
         "aid": {
             **data["aid"],
+            "is_flat": bool(data["aid"].get("is_flat")),
             "rate": _rate(data["aid"]["rate"]),
             "rate_ceiling": _rate(data["aid"]["rate_ceiling"]),
         },
@@ -151,6 +152,7 @@ def field_values(convention: Convention) -> dict[str, str]:
         "montant_en_lettres": data["amount_in_words"],
         "taux": _rate(data["aid"]["rate"]),
         "taux_plafond": _rate(data["aid"]["rate_ceiling"]),
+        "mode_de_calcul": _computation_sentences(data["aid"]),
         "titulaire": data["bank"]["holder"] or beneficiary["name"],
         "iban": _grouped(data["bank"]["iban"]),
         "bic": data["bank"]["bic"] or "non communiqué",
@@ -159,6 +161,24 @@ def field_values(convention: Convention) -> dict[str, str]:
         "referentiel": call["programming_reference"] or "à préciser à l’engagement",
         "site": settings.SITE_URL,
     }
+
+
+def _computation_sentences(aid: dict[str, Any]) -> str:
+    """How the amount is computed (décret 2018-514, art. 8). Facts frozen before the flat rate was one of them are
+    those of a rate."""
+    if aid.get("is_flat"):
+        return (
+            "Ce montant est un forfait, fixé par le règlement de l’appel pour cet axe : il n’est pas calculé en "
+            "appliquant un taux aux dépenses et ne peut pas être dépassé, même si le projet coûte plus cher que prévu. "
+            "Si les dépenses éligibles réellement exposées lui sont inférieures, la subvention est ramenée à leur "
+            "montant."
+        )
+    return (
+        f"Ce montant représente {_rate(aid['rate'])} du coût éligible ; le taux maximal de l’axe est de "
+        f"{_rate(aid['rate_ceiling'])}. Il est calculé en appliquant ce taux aux dépenses éligibles réellement exposées "
+        "et ne peut pas être dépassé, même si le projet coûte plus cher que prévu. Si les dépenses éligibles sont "
+        "inférieures à la prévision, la subvention est réduite dans la même proportion."
+    )
 
 
 def _deliberation_phrase(known: dict[str, str] | None) -> str:

@@ -32,6 +32,7 @@ MANDATORY = {
     "costs.basis": "la base des montants (HT ou TTC)",
     "aid.amount": "le montant de l’aide",
     "aid.rate": "le taux de l’aide",
+    "aid.is_flat": "le mode de calcul de l’aide (taux ou forfait)",
     "bank.iban": "les coordonnées bancaires",
 }
 
@@ -111,6 +112,7 @@ def collect(*, decision: Decision, number: str, reservation_id: str, at: datetim
             "requested": amount_text(application.amount_requested or Decimal(0)),
             "rate": f"{(amount / money.eligible_cost):.4f}" if money.eligible_cost else None,
             "rate_ceiling": f"{terms.aid_rate:.4f}",
+            "is_flat": terms.flat_amount is not None,
         },
         "bank": {"holder": application.bank_holder, "iban": application.iban, "bic": application.bic},
         "decision": _decision(decision),

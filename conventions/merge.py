@@ -43,6 +43,7 @@ FIELDS: dict[str, str] = {
     "montant_en_lettres": "montant de l’aide en lettres",
     "taux": "taux de l’aide sur le coût éligible",
     "taux_plafond": "taux maximal de l’axe",
+    "mode_de_calcul": "comment l’aide est calculée : en proportion des dépenses, ou au forfait",
     "titulaire": "titulaire du compte bancaire",
     "iban": "IBAN",
     "bic": "BIC",

@@ -4,13 +4,10 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django.core.exceptions import ImproperlyConfigured
 
-from conventions.services.signing import complete_signing, unfinished_signings
+from conventions.services.signing import POSTPONED, complete_signing, unfinished_signings
 from conventions.services.writing import write_convention
 from core import outbox
-from core.files import FileAltered
-from core.signing.keys import SigningError
 
 logger = logging.getLogger("guichet.signing")
 
@@ -31,12 +28,12 @@ def finish_signing(payload: dict[str, Any]) -> None:
 def sweep_signings_task() -> int:
     """Resumes signatures that stopped on the way. Returns how many were found.
 
-    One that fails again (no key, no timestamp authority) is left for the next round and hinders no other.
+    One that fails again (no key, no timestamp authority, store or database away) is left for the next round and hinders no other.
     """
     found = unfinished_signings()
     for signing_id in found:
         try:
             complete_signing(signing_id=signing_id)
-        except (SigningError, ImproperlyConfigured, FileAltered) as error:
+        except POSTPONED as error:
             logger.warning("signing_postponed", extra={"signing_id": signing_id, "error": type(error).__name__})
     return len(found)

@@ -2,7 +2,7 @@
 those of ``conventions.merge``. A dagger in the issue of the law is ``is_mandatory`` here (décret 2018-514, art. 8).
 """
 
-VERSION = 2
+VERSION = 3
 TITLE = "Convention de subvention – Transformation numérique des collectivités territoriales"
 
 PREAMBLE = """\
@@ -78,7 +78,7 @@ Ne sont pas éligibles les dépenses que le règlement de l’appel exclut pour 
         """\
 L’État attribue au bénéficiaire une subvention unique d’un montant maximal de {montant} ({montant_en_lettres}).
 
-Ce montant représente {taux} du coût éligible ; le taux maximal de l’axe est de {taux_plafond}. Il est calculé en appliquant ce taux aux dépenses éligibles réellement exposées et ne peut pas être dépassé, même si le projet coûte plus cher que prévu. Si les dépenses éligibles sont inférieures à la prévision, la subvention est réduite dans la même proportion.
+{mode_de_calcul}
 """,
     ),
     (

@@ -7,10 +7,12 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.confirmations import consume
+from budget.refusals import BUSY
 from budget.services import commit
 from conventions.document import FIELD_BENEFICIARY, FIELD_STATE
 from conventions.enums import ConventionState, RevisionKind, SigningState
@@ -25,8 +27,10 @@ from core.journal import record
 from core.locks import exclusive
 from core.money import NBSP
 from core.series import take_number
+from core.signing.keys import SigningError
 from core.signing.revision import SignedRevision, describe_revision
 from core.signing.sign import sign
+from territories.names import normalise
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -42,6 +46,14 @@ STEPS = {
 # After a day without key or timestamp, whoever signed is asked again rather than bound by surprise.
 PATIENCE = timedelta(days=1)
 TOO_LATE = "La signature n’a pas pu être faite dans la journée. Rien n’est signé : signez de nouveau."
+TOO_LATE_TO_KEEP = (
+    "La signature a été faite mais n’a pas pu être enregistrée dans la journée. Elle est abandonnée et n’engage "
+    f"personne{NBSP}: signez de nouveau."
+)
+# What stops a signature for a while: no key, no timestamp, a store or a database that does not answer.
+STOPPED = (SigningError, ImproperlyConfigured, files.FileAltered, OSError)
+POSTPONED = (*STOPPED, OperationalError)
+CIVILITIES = {"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle"}
 _BY_KIND = {kind: (name, field) for name, kind, field in STEPS.values()}
 
 
@@ -118,13 +130,28 @@ def complete_signing(*, signing_id: str) -> SigningState | None:
         if signing is None:
             return None
         if signing.state == SigningState.STARTED:
-            if timezone.now() - signing.started_at > PATIENCE:
+            if _is_overdue(signing):
                 _give_up(signing, TOO_LATE)
             else:
                 _produce(signing)
         if signing.state == SigningState.PRODUCED:
-            _store(signing)
+            _store_or_give_up(signing)
         return SigningState(signing.state)
+
+
+def _is_overdue(signing: Signing) -> bool:
+    return timezone.now() - signing.started_at > PATIENCE
+
+
+def _store_or_give_up(signing: Signing) -> None:
+    """A signature made in time is kept even late; one that cannot be read for a day no longer blocks its convention."""
+    try:
+        _store(signing)
+    except STOPPED:
+        if not _is_overdue(signing):
+            raise
+        logger.exception("signing_unreadable", extra={"signing_id": str(signing.pk)})
+        _give_up(signing, TOO_LATE_TO_KEEP)
 
 
 def _produce(signing: Signing) -> None:
@@ -165,16 +192,28 @@ def _produce(signing: Signing) -> None:
 
 
 def _capacity(signing: Signing) -> str:
+    """In what capacity the person signs. The title that the dossier states is that of the person it names alone."""
     person = signing.user
-    if signing.kind == RevisionKind.BENEFICIARY:
-        beneficiary = signing.convention.data["beneficiary"]
-        return f"{beneficiary['representative_title'] or 'représentant légal'}, {beneficiary['name']}"
-    title = person.job_title if person else ""
-    return title or "pour l’État"
+    assert person is not None
+    own = person.job_title.strip()
+    if signing.kind == RevisionKind.STATE:
+        return f"{own}, pour l’État" if own else "pour l’État"
+    beneficiary = signing.convention.data["beneficiary"]
+    stated = ""
+    if _is_same_person(person.get_full_name(), beneficiary["representative"]):
+        stated = (beneficiary["representative_title"] or "").strip()
+    return f"{stated or own or 'représentant légal'}, {beneficiary['name']}"
+
+
+def _is_same_person(name: str, other: str) -> bool:
+    """The same words whatever their order, case, accents, hyphens and civility; a name left out is nobody's."""
+    words = [sorted(set(normalise(each or "").split()) - CIVILITIES) for each in (name, other)]
+    return words[0] != [] and words[0] == words[1]
 
 
 def _store(signing: Signing) -> None:
-    """One transaction: same base bytes, revision, state, money, journal. A refusal of the ledger fails the signing.
+    """One transaction: same base bytes, revision, state, money, journal. A refusal of the ledger fails the signing;
+    rows that others hold for a moment do not: the bytes are made, and the sweep stores them.
 
     The files are read and described before it: no byte is fetched while the convention is locked.
     """
@@ -183,7 +222,14 @@ def _store(signing: Signing) -> None:
         with transaction.atomic():
             _store_under_lock(signing, signed)
     except Refused as refusal:
-        _give_up(signing, refusal.message)
+        if refusal.data.get("rule") != "busy":
+            _give_up(signing, refusal.message)
+        else:
+            logger.warning("signing_postponed", extra={"signing_id": str(signing.pk), "error": "busy"})
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in BUSY:
+            raise
+        logger.warning("signing_postponed", extra={"signing_id": str(signing.pk), "error": "busy"})
     signing.refresh_from_db()
 
 

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,6 +14,7 @@ from conventions.forms import SignForm
 from conventions.models import Convention, Signing
 from conventions.presentation import document_url, summary_of
 from conventions.services.signing import (
+    POSTPONED,
     SIGN_ACT,
     complete_signing,
     start_signing,
@@ -23,8 +23,6 @@ from conventions.services.signing import (
 from conventions.views.access import audience_of, visible_convention
 from conventions.workflow import CONVENTION
 from core.errors import Refused
-from core.files import FileAltered
-from core.signing.keys import SigningError
 from territories.people import person
 
 logger = logging.getLogger("guichet.signing")
@@ -97,7 +95,7 @@ def _finish(request: HttpRequest, convention: Convention, signing: Signing) -> H
     """Signed at once where key and timestamp answer; else the worker finishes."""
     try:
         state = complete_signing(signing_id=str(signing.pk))
-    except (SigningError, ImproperlyConfigured, FileAltered) as error:
+    except POSTPONED as error:
         logger.warning("signing_postponed", extra={"signing_id": str(signing.pk), "error": type(error).__name__})
         state = None
     if state == SigningState.STORED:

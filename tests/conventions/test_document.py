@@ -15,7 +15,7 @@ from applications.models import CostLine
 from conventions.data.transformation_numerique import ANNEXES, ARTICLES
 from conventions.document import convention_html, field_values, shown, verification_address
 from conventions.merge import FIELDS
-from conventions.services.writing import lay_out
+from conventions.services.writing import embedded_json, lay_out
 from core import files
 from core.money import NBSP, NNBSP
 from tests.factories.budget import AT
@@ -219,3 +219,29 @@ def test_mandatory_articles_are_never_empty(db):
 def test_less_granted_than_asked_shows_what_the_beneficiary_adds(db, granted, shown_gap):
     convention = ConventionWorld(1).release(amounts=[granted])[0]
     assert shown(convention.data)["still_to_fund"] == shown_gap
+
+
+def plain(html: str) -> str:
+    return flat(re.sub(r"<[^>]+>", " ", re.sub(r"[\xa0\u202f]", " ", html)))
+
+
+def test_article_5_and_the_summary_say_how_the_aid_is_computed(db):
+    """Décret 2018-514, art. 8: a flat amount is not said to follow the costs."""
+    rated = plain(convention_html(ConventionWorld(1).release()[0]))
+    world = ConventionWorld(1, terms={"flat_amount": "5000.00", "amount_max": "5000.00"})
+    lump = world.release(amounts=["5000.00"])[0]
+    lump_text = plain(convention_html(lump))
+    proportional = ["représente 50 % du coût éligible", "réduite dans la même proportion", "aide de 50 %"]
+    forfait = ["est un forfait", "la subvention est ramenée à leur montant", "aide forfaitaire"]
+    assert all(words in rated for words in proportional) and not any(words in rated for words in forfait)
+    assert all(words in lump_text for words in forfait)
+    assert not any(words in lump_text for words in [*proportional, "représente 25 %", "aide de 25 %"])
+    assert lump.data["aid"]["is_flat"] is True
+    assert "is_flat" not in embedded_json(lump).decode()
+
+
+def test_facts_frozen_before_the_flat_rate_was_one_keep_their_text(db):
+    convention = ConventionWorld(1).release()[0]
+    html = convention_html(convention)
+    del convention.data["aid"]["is_flat"]
+    assert convention_html(convention) == html

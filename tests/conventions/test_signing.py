@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import Confirmation
@@ -300,6 +300,22 @@ def test_sweep_is_not_stopped_by_one_that_fails(db, monkeypatch, documents):
     monkeypatch.setattr(services, "_produce", broken)
     assert sweep_signings_task() == 2
     assert sorted(Signing.objects.values_list("state", flat=True)) == ["started", "stored"]
+
+
+@pytest.mark.parametrize("error", [OSError("store away"), OperationalError("database away")])
+def test_sweep_goes_on_when_store_or_database_fail_one(db, monkeypatch, error):
+    convention = ConventionWorld(1).sealed()
+    begin_signing(convention, representative_of(convention))
+
+    def away(signing):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "_produce", away)
+        assert sweep_signings_task() == 1
+    assert Signing.objects.get().state == SigningState.STARTED
+    assert sweep_signings_task() == 1
+    assert state_of(convention) == ConventionState.BENEFICIARY_SIGNED
 
 
 def test_stop_after_the_signature_is_made_resumes_with_the_same_bytes(db, monkeypatch):

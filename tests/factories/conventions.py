@@ -51,7 +51,9 @@ class ConventionWorld:
     ``release()`` awards them all and opens their conventions, as a released list does.
     """
 
-    def __init__(self, size: int = 1, *, envelope: str = "1000000.00", **fields: Any) -> None:
+    def __init__(
+        self, size: int = 1, *, envelope: str = "1000000.00", terms: Mapping[str, Any] | None = None, **fields: Any
+    ) -> None:
         self.tree = Tree(envelope)
         self.call = self.tree.call
         self.call.programme = "France Relance, thème ITN7"
@@ -67,7 +69,13 @@ class ConventionWorld:
             call=self.call, number=1, effective_at=AT - timedelta(days=50), vintage=VintageFactory()
         )
         self.terms = AxisTerms.objects.create(
-            rules_version=self.rules, axis=self.axis, aid_rate=Decimal("0.5000"), source="Règlement, article 4"
+            **{
+                "rules_version": self.rules,
+                "axis": self.axis,
+                "aid_rate": Decimal("0.5000"),
+                "source": "Règlement, article 4",
+                **(terms or {}),
+            }
         )
         self.template = install_template(call=self.call, at=AT)
         self.officer = self.agent(MandateRole.OFFICER, last_name="Gestion")
