@@ -121,7 +121,13 @@ class OutboxMessage(models.Model):
                 fields=["available_at"],
                 name="core_outbox_pending",
                 condition=Q(delivered_at__isnull=True, abandoned_at__isnull=True),
-            )
+            ),
+            # Counted by the health check, every few seconds.
+            models.Index(
+                fields=["abandoned_at"],
+                name="core_outbox_abandoned",
+                condition=Q(delivered_at__isnull=True, abandoned_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import KombuError
@@ -27,7 +27,10 @@ _handlers: dict[str, Handler] = {}
 # Kinds whose payload is emptied once delivered: the text of a mail may hold a code.
 _forgotten: set[str] = set()
 
-ATTEMPTS_BEFORE_ABANDON = 20
+# Delays double up to an hour: the last attempt comes seven days after the first, so that a mail that the law asks for
+# survives a mail server away for a long weekend.
+ATTEMPTS_BEFORE_ABANDON = 180
+LONGEST_DELAY = timedelta(hours=1)
 
 
 def handler(kind: str, *, forgets: bool = False) -> Callable[[Handler], Handler]:
@@ -111,12 +114,22 @@ def _postpone(message: OutboxMessage, error: Exception) -> None:
     now = timezone.now()
     attempts = message.attempts + 1
     changes: dict[str, Any] = {
-        "available_at": now + timedelta(seconds=min(3600, 2 ** min(attempts, 12))),
+        "available_at": now + min(LONGEST_DELAY, timedelta(seconds=2 ** min(attempts, 12))),
         "last_error": f"{type(error).__name__}: {error}"[:2000],
     }
     if attempts >= ATTEMPTS_BEFORE_ABANDON:
         changes["abandoned_at"] = now
     OutboxMessage.objects.filter(pk=message.pk).update(**changes)
+
+
+def abandoned_messages() -> QuerySet[OutboxMessage]:
+    """Messages set aside after too many attempts: nothing tries them again until ``put_back_abandoned``."""
+    return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=False)
+
+
+def put_back_abandoned() -> int:
+    """Puts what was set aside back in the queue, due now, with all its attempts. Returns how many."""
+    return abandoned_messages().update(abandoned_at=None, attempts=0, available_at=timezone.now())
 
 
 def due_messages(limit: int = 500) -> list[str]:

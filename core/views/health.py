@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
+from django.db.models import Count, Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from core import outbox
 from core.models import Heartbeat, OutboxMessage
 
 # Beat sends a sign of life each 15 seconds; four missed is trouble.
@@ -32,8 +34,23 @@ def health_web(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def health_jobs(request: HttpRequest) -> JsonResponse:
-    """200 when beat and a worker were seen within the last minute; with the number of waiting messages."""
+    """200 when beat and a worker were seen within the last minute and no message is set aside; with the number of
+    messages that wait, of those tried in vain so far, and of those set aside. ``message`` says in French what is wrong.
+    """
     heartbeat = Heartbeat.objects.filter(name="worker").first()
-    waiting = OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True).count()
-    alive = heartbeat is not None and timezone.now() - heartbeat.seen_at < SILENCE
-    return JsonResponse({"status": "ok" if alive else "silent", "waiting": waiting}, status=200 if alive else 503)
+    pending = OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True)
+    counts = pending.aggregate(waiting=Count("pk"), retried=Count("pk", filter=Q(attempts__gt=0)))
+    abandoned = outbox.abandoned_messages().count()
+    status, problems = "ok", []
+    if abandoned:
+        status = "abandoned"
+        plural = "s" if abandoned > 1 else ""
+        problems.append(
+            f"{abandoned} message{plural} abandonné{plural} après {outbox.ATTEMPTS_BEFORE_ABANDON} essais : "
+            "corrigez la cause, puis « manage.py deliver_outbox --abandoned »."
+        )
+    if heartbeat is None or timezone.now() - heartbeat.seen_at >= SILENCE:
+        status = "silent"
+        problems.insert(0, "Aucun worker n’a donné signe de vie depuis une minute.")
+    answer = {"status": status, "message": " ".join(problems), **counts, "abandoned": abandoned}
+    return JsonResponse(answer, status=503 if problems else 200)

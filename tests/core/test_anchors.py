@@ -250,6 +250,19 @@ def test_copy_without_a_trusted_token_is_never_taken_up(sealed_journal, monkeypa
     assert any(copy[:12] in problem for problem in verify_journal().problems)
 
 
+def test_copy_under_another_name_is_never_taken_up(sealed_journal, monkeypatch):
+    record(chain="a", action="closed", at=AT, actor=None)
+    die_before_the_row(monkeypatch)
+    (copy,) = {name[:64] for name in default_storage.listdir(FOLDER)[1]} - {sealed_journal.sha256}
+    for kind in ("heads", "tsr"):
+        content = anchors._read(f"{FOLDER}/{copy}.{kind}")
+        default_storage.delete(f"{FOLDER}/{copy}.{kind}")
+        default_storage.save(f"{FOLDER}/{'0' * 64}.{kind}", ContentFile(content))
+    record(chain="a", action="opened", at=AT, actor=None)
+    assert anchor_journal().number == 2
+    assert [problem for problem in verify_journal().problems if "000000000000…" not in problem] == []
+
+
 def test_anchor_while_another_holds_the_right_is_refused_and_changes_nothing(sealed_journal, superuser_connection):
     holder = "SELECT {}(hashtextextended(%s, 11))"
     superuser_connection.execute(holder.format("pg_advisory_lock"), [ANCHORING])

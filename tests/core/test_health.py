@@ -61,9 +61,36 @@ def test_jobs_are_well_when_a_worker_was_seen_within_a_minute(client, heartbeat,
 def test_jobs_are_silent_before_any_worker_and_waiting_messages_are_counted(client, transactional_db):
     with transaction.atomic():
         mail.queue_mail(to=["a@example.org"], subject="S", template="x", context={}, dedupe_key="k")
-    assert client.get("/sante/travaux/").json() == {"status": "silent", "waiting": 1}
+    assert client.get("/sante/travaux/").json() == {
+        "status": "silent",
+        "message": "Aucun worker n’a donné signe de vie depuis une minute.",
+        "waiting": 1,
+        "retried": 0,
+        "abandoned": 0,
+    }
+    OutboxMessage.objects.update(attempts=3)
+    assert client.get("/sante/travaux/").json()["retried"] == 1
     OutboxMessage.objects.update(delivered_at=timezone.now())
-    assert client.get("/sante/travaux/").json()["waiting"] == 0
+    answer = client.get("/sante/travaux/").json()
+    assert (answer["waiting"], answer["retried"]) == (0, 0)
+
+
+def test_jobs_are_unwell_while_a_message_is_set_aside(client, heartbeat):
+    heartbeat("worker", 5)
+    assert client.get("/sante/travaux/").json()["message"] == ""
+    with transaction.atomic():
+        for key in ("a", "b"):
+            outbox.enqueue(kind="core.mail", payload={}, dedupe_key=key)
+    OutboxMessage.objects.update(abandoned_at=timezone.now())
+    answer = client.get("/sante/travaux/")
+    assert answer.status_code == 503
+    assert (answer.json()["status"], answer.json()["waiting"], answer.json()["abandoned"]) == ("abandoned", 0, 2)
+    assert "2 messages abandonnés" in answer.json()["message"]
+    assert "deliver_outbox --abandoned" in answer.json()["message"]
+    OutboxMessage.objects.filter(dedupe_key="a").update(delivered_at=timezone.now())
+    assert "1 message abandonné après" in client.get("/sante/travaux/").json()["message"]
+    OutboxMessage.objects.update(delivered_at=timezone.now())
+    assert client.get("/sante/travaux/").status_code == 200
 
 
 def test_health_pages_need_no_session_and_no_query_per_message(client, transactional_db, django_assert_num_queries):
@@ -71,7 +98,7 @@ def test_health_pages_need_no_session_and_no_query_per_message(client, transacti
         with transaction.atomic():
             for number in range(rows):
                 outbox.enqueue(kind="core.mail", payload={}, dedupe_key=f"{rows}:{number}")
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             client.get("/sante/travaux/")
 
 

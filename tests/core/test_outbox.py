@@ -2,8 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import StringIO
+from itertools import pairwise
 
 import pytest
+import time_machine
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -107,6 +112,69 @@ def test_deliver_failing_for_ever_is_set_aside(transactional_db, monkeypatch, ca
     outbox.deliver(str(message.pk))
     message.refresh_from_db()
     assert message.abandoned_at is not None
+
+
+def test_message_survives_an_outage_of_a_week(transactional_db, monkeypatch, caplog):
+    """Tried as soon as it is due, until it is set aside: from the first attempt to the last, seven days."""
+
+    def away(payload):
+        raise ConnectionError("mail server away")
+
+    monkeypatch.setitem(outbox._handlers, "test.note", away)
+    message = put()
+    first, tried = message.available_at, []
+    while message.abandoned_at is None:
+        with time_machine.travel(message.available_at, tick=False):
+            tried.append(timezone.now())
+            assert outbox.deliver(str(message.pk)) is False
+        message.refresh_from_db()
+    assert len(tried) == outbox.ATTEMPTS_BEFORE_ABANDON
+    assert timedelta(days=7) <= tried[-1] - first < timedelta(days=7, hours=2)
+    assert max(later - earlier for earlier, later in pairwise(tried)) == timedelta(hours=1)
+    assert outbox.abandoned_messages().get() == message
+
+
+def set_aside(message):
+    OutboxMessage.objects.filter(pk=message.pk).update(
+        abandoned_at=timezone.now(), attempts=outbox.ATTEMPTS_BEFORE_ABANDON, available_at=timezone.now()
+    )
+
+
+def test_deliver_outbox_leaves_what_was_set_aside_until_asked(transactional_db, delivered):
+    set_aside(put("aside", n=1))
+    put("due", n=2)
+    answer = StringIO()
+    call_command("deliver_outbox", stdout=answer)
+    assert delivered == [{"n": 2}]
+    assert "1 message abandonné" in answer.getvalue()
+    assert "--abandoned" in answer.getvalue()
+    answer = StringIO()
+    call_command("deliver_outbox", abandoned=True, stdout=answer)
+    assert delivered == [{"n": 2}, {"n": 1}]
+    assert "1 message(s) remis en file" in answer.getvalue()
+    assert not outbox.abandoned_messages().exists()
+    call_command("deliver_outbox", abandoned=True, stdout=StringIO())
+    assert len(delivered) == 2
+
+
+def test_message_put_back_and_failing_again_has_all_its_attempts(transactional_db, monkeypatch, caplog):
+    def broken(payload):
+        raise ValueError("panne")
+
+    monkeypatch.setitem(outbox._handlers, "test.note", broken)
+    message = put()
+    set_aside(message)
+    call_command("deliver_outbox", abandoned=True, stdout=StringIO())
+    message.refresh_from_db()
+    assert (message.attempts, message.abandoned_at) == (1, None)
+
+
+def test_message_delivered_after_it_was_set_aside_is_not_put_back(transactional_db, delivered):
+    message = put()
+    set_aside(message)
+    OutboxMessage.objects.update(delivered_at=timezone.now())
+    assert outbox.put_back_abandoned() == 0
+    assert not outbox.abandoned_messages().exists()
 
 
 def test_deliver_a_mail_sends_it_and_forgets_its_text(transactional_db, mailoutbox):
