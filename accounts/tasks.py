@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts import totp
@@ -15,7 +17,11 @@ CODES_KEPT = timedelta(days=1)
 
 @shared_task
 def forget_expired_task() -> None:
-    """Removes ended sessions and the steps of codes that nobody could use again."""
+    """Removes ended sessions, what is kept beside each of them (address, browser), and the steps of codes that nobody
+    could use again."""
     now = timezone.now()
     UsedCode.objects.filter(step__lt=totp.step_at(now - CODES_KEPT)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
+    # The library removes its rows when their owner opens the list, or signs out from it: never, for most people.
+    open_here = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.exclude(Exists(open_here)).delete()

@@ -103,6 +103,15 @@ def test_demonstration_banner_is_shown_only_there(client, settings):
     assert "données fictives" not in client.get(reverse("privacy")).content.decode()
 
 
+def test_privacy_notice_says_that_address_and_browser_are_kept_as_long_as_the_session(client):
+    page = " ".join(client.get(reverse("privacy")).content.decode().split())
+    row = re.search(r"<tr>(?:(?!<tr>).)*adresse IP.*?</tr>", page)
+    assert row
+    assert "navigateur" in row.group()
+    assert "la nuit qui suit la fin de la session" in row.group()
+    assert "connexions (identifiants" not in page
+
+
 def test_funders_are_named_on_public_pages_and_official_files_replace_them(client, settings, tmp_path):
     partner_logos.cache_clear()
     page = client.get(reverse("privacy")).content.decode()
