@@ -30,3 +30,14 @@ class VersionField(forms.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.HiddenInput)
         super().__init__(**kwargs)
+
+
+class JournalFilters(forms.Form):
+    """What the journal is searched by, in the address of its page; a NUL or an endless text is refused at its field."""
+
+    chaine = forms.CharField(label="Chaîne", max_length=120, required=False)
+    acte = forms.CharField(label="Acte commençant par", max_length=80, required=False)
+
+    def typed(self, name: str) -> str:
+        """The text as it was typed, to be shown again, without what a page may not hold."""
+        return str(self.data.get(name, "")).strip().replace("\0", "")

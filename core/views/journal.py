@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from core.forms import JournalFilters
 from core.journal import hidden_chains
 from core.models import JournalAnchor, JournalEntry
 
@@ -17,15 +18,18 @@ PER_PAGE = 50
 
 @require_safe
 def journal(request: HttpRequest) -> HttpResponse:
-    """The entries, the latest first: all, those of one chain, or those of one act; none of a chain still hidden."""
+    """The entries, the latest first: all, those of one chain, or those of one act; none of a chain still hidden, none
+    for a filter that no entry can match."""
     if not request.user.has_perm("core.view_journalentry"):
         raise Http404
-    chain, act = request.GET.get("chaine", "").strip(), request.GET.get("acte", "").strip()
+    filters = JournalFilters(request.GET, auto_id="%s")
     hidden = [name for ask in hidden_chains for name in ask()]
     rows = JournalEntry.objects.exclude(chain__in=hidden).order_by("-id")
-    if chain:
+    if not filters.is_valid():
+        rows = rows.none()
+    if chain := filters.cleaned_data.get("chaine"):
         rows = rows.filter(Q(chain=chain) | Q(chain__endswith=f":{chain}"))
-    if act:
+    if act := filters.cleaned_data.get("acte"):
         rows = rows.filter(action__startswith=act)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     people = get_user_model().objects.in_bulk({row.actor_id for row in page if row.actor_id})
@@ -36,8 +40,9 @@ def journal(request: HttpRequest) -> HttpResponse:
         {
             "page": page,
             "lines": lines,
-            "chain": chain,
-            "act": act,
+            "filters": filters,
+            "chain": filters.typed("chaine"),
+            "act": filters.typed("acte"),
             "anchor": JournalAnchor.objects.order_by("-number").first(),
         },
     )

@@ -1,5 +1,6 @@
 """The journal as a page: for those who control, and for nobody who sits in a jury."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,28 @@ def test_auditor_reads_filters_and_follows_a_chain(client, auditor):
     assert client.get(reverse("journal"), {"chaine": "abc"}).content.decode().count('<th scope="row">') == 2
     none = client.get(reverse("journal"), {"acte": "rien"}).content.decode()
     assert "Aucune écriture ne correspond" in none
+
+
+@pytest.mark.parametrize("name", ["chaine", "acte"])
+@pytest.mark.parametrize(("text", "sentence"), [("a\0b", "caractère nul"), ("x" * 121, "au plus (120|80) caractères")])
+def test_filter_that_no_entry_can_match_is_refused_at_its_field(client, auditor, name, text, sentence):
+    write(1)
+    response = client.get(reverse("journal"), {name: text})
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert re.search(rf'id="{name}_error">\s*<p [^>]*>[^<]*{sentence}', page)
+    assert f'aria-describedby="{name}_error"' in page
+    assert "application.tried" not in page
+    assert "Aucune écriture" in page
+    assert "\0" not in page
+
+
+def test_filter_ignores_blanks_around_and_keeps_what_was_asked(client, auditor):
+    write(1)
+    page = client.get(reverse("journal"), {"chaine": " abc ", "acte": ""}).content.decode()
+    assert page.count('<th scope="row">') == 1
+    assert 'value="abc"' in page
+    assert "_error" not in page
 
 
 def test_journal_is_not_found_for_a_local_auditor_a_juror_and_an_officer(client, auditor):
