@@ -236,14 +236,19 @@ def record_repayment(
     key: str,
     reason: str,
     reference: str = "",
+    year: int | None = None,
 ) -> LedgerEntry:
-    """Records money that a beneficiary returned; it lowers what is paid and does not reopen payment credits."""
+    """Records money that a beneficiary returned; it lowers what is paid and does not reopen payment credits.
+
+    ``year`` is that in which the money came in, when it is recorded later.
+    """
     posting = Posting(
         _envelope_of(application),
         Movement.REPAY,
         positive(amount),
         key,
         credit_kind=CreditKind.CP,
+        year=year,
         application=application,
         reference=reference,
         reason=reason,

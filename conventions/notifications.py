@@ -1,6 +1,7 @@
 """What the parties are told about a convention, in the transaction of the act, sent after it."""
 
 from django.urls import reverse
+from django.utils import timezone
 
 from conventions.models import Convention, Payment, Repayment, Report
 from core.mail import queue_mail
@@ -20,14 +21,11 @@ def _applicants(convention: Convention) -> list[str]:
 
 
 def _representatives(convention: Convention) -> list[str]:
-    """Accounts of the organisation's validated legal representatives."""
+    """Accounts of those who represent the organisation today, until whatever day: who could sign and answer."""
     return list(
-        Affiliation.objects.filter(
-            organisation_id=convention.application.organisation_id,
-            role=AffiliationRole.LEGAL_REPRESENTATIVE,
-            validated_at__isnull=False,
-            ends_at__isnull=True,
-        ).values_list("user__email", flat=True)
+        Affiliation.objects.current(timezone.now())
+        .filter(organisation_id=convention.application.organisation_id, role=AffiliationRole.LEGAL_REPRESENTATIVE)
+        .values_list("user__email", flat=True)
     )
 
 
@@ -80,12 +78,13 @@ def tell_signed_by_beneficiary(convention: Convention) -> None:
 
 
 def tell_signed_by_both(convention: Convention) -> None:
-    """Notification: the convention is in force (article 20)."""
+    """Notification: the convention is in force (article 20); it carries the number of the commitment (article 7)."""
     _tell(
         convention,
         step="signed",
         subject="la convention est signée par les deux parties",
         to=_representatives(convention) + _applicants(convention),
+        commitment_number=convention.commitment_number,
     )
 
 

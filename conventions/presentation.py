@@ -58,6 +58,7 @@ ACTS = {
 OWN_ACTS = {
     "convention.sign_for_beneficiary",
     "convention.sign_for_state",
+    "convention.signing_failed",
     "convention.report",
     "convention.repayment_answered",
 }
@@ -147,7 +148,7 @@ def timeline_of(convention: Convention, audience: str) -> list[dict[str, Any]]:
             "at": row.at,
             "title": ACTS[row.action],
             "by": _actor(row, people, audience),
-            "detail": _detail(row),
+            "detail": _detail(row, audience),
             "tone": _TONES.get(row.action, ""),
         }
         for row in rows
@@ -157,12 +158,19 @@ def timeline_of(convention: Convention, audience: str) -> list[dict[str, Any]]:
 def _actor(row: JournalEntry, people: dict[int, User], audience: str) -> str:
     if row.actor_id is None:
         return "Automatique"
-    if audience == APPLICANT and row.action not in OWN_ACTS:
+    if audience == APPLICANT and (row.action not in OWN_ACTS or _is_failure_of_the_state(row)):
         return "Le ministère"
     return str(people.get(row.actor_id, f"Personne n°{NBSP}{row.actor_id}"))
 
 
-def _detail(row: JournalEntry) -> str:
+def _is_failure_of_the_state(row: JournalEntry) -> bool:
+    """The signature of the ministry that did not succeed: who tried, and what the ledger answered, are its own."""
+    return row.action == "convention.signing_failed" and row.data.get("kind") == RevisionKind.STATE
+
+
+def _detail(row: JournalEntry, audience: str) -> str:
+    if audience == APPLICANT and _is_failure_of_the_state(row):
+        return ""
     if row.action == "convention.pay":
         return f"{_amount(row.data['amount'])}, référence {row.data['reference']}"
     return row.reason

@@ -3,10 +3,11 @@
 Décret 2018-514, art. 14 (the three cases); CRPA L122-1 and L211-2 (the other side heard, the decision reasoned).
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -21,13 +22,14 @@ from core.errors import Refused
 from core.idempotency import content_digest, idempotent
 from core.journal import record
 from core.money import NBSP, amount_text, euros
+from core.templatetags.guichet import paris_date
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 DECIDE_ACT = "convention.decide_repayment"
-# Article 15 of the convention: at least one month to answer.
-TIME_TO_ANSWER = timedelta(days=31)
+# Article 15 of the convention: at least one month to answer, counted on the calendar.
+TIME_TO_ANSWER = relativedelta(months=1)
 NOT_OFFICER = "Seul un gestionnaire du ministère conduit une procédure de reversement."
 
 
@@ -36,6 +38,12 @@ def returnable(convention: Convention) -> Decimal:
     paid = convention.amount if convention.state == ConventionState.PAID else Decimal(0)
     claimed = convention.repayments.aggregate(total=Sum("amount_decided"))["total"] or Decimal(0)
     return paid - claimed
+
+
+def first_due_day(at: datetime) -> date:
+    """The earliest day until which an answer may be asked, notified at ``at``: the same day of the next month in Paris,
+    or its last day when that month is shorter."""
+    return timezone.localtime(at).date() + TIME_TO_ANSWER
 
 
 def notify_repayment(
@@ -71,7 +79,7 @@ def notify_repayment(
         locked = _lock(convention)
         if not is_officer(user, locked, at):
             raise Refused(NOT_OFFICER)
-        _check_notice(locked, amount, due_at, at)
+        _check_notice(locked, amount, answer_due_on, at)
         repayment = Repayment.objects.create(
             convention=locked, ground=ground, amount=amount, reason=reason, notified_at=at, answer_due_at=due_at
         )
@@ -81,15 +89,16 @@ def notify_repayment(
     return repayment
 
 
-def _check_notice(convention: Convention, amount: Decimal, due_at: datetime, at: datetime) -> None:
+def _check_notice(convention: Convention, amount: Decimal, answer_due_on: date, at: datetime) -> None:
     left = returnable(convention)
     if convention.state != ConventionState.PAID or left <= 0:
         raise Refused("Il n’y a rien à reverser : aucune somme versée ne peut être redemandée.")
     if amount > left:
         raise Refused(f"Au plus {euros(left)} peuvent être redemandés sur cette convention.", field="amount")
-    if due_at < at + TIME_TO_ANSWER:
+    if answer_due_on < (first := first_due_day(at)):
         raise Refused(
-            f"La collectivité dispose d’au moins un mois pour répondre{NBSP}: choisissez une date plus lointaine.",
+            f"La collectivité dispose d’au moins un mois pour répondre{NBSP}: choisissez le {paris_date(first)} ou un "
+            "jour suivant.",
             field="answer_due_on",
         )
     if convention.repayments.filter(decided_at__isnull=True).exists():
@@ -168,7 +177,8 @@ def decide_repayment(
 def record_return(
     *, repayment: Repayment, user: "User", at: datetime, key: str, received_on: date, reference: str
 ) -> Repayment:
-    """Records that the money came back: the ledger's paid amount goes down by what was decided."""
+    """Records that the money came back: the ledger's paid amount goes down by what was decided, in the year of
+    ``received_on``."""
     content = {"repayment": repayment.pk, "received_on": received_on, "reference": reference}
     with (
         transaction.atomic(),
@@ -193,6 +203,7 @@ def record_return(
             key=f"repayment:{locked.pk}",
             reason="Reversement décidé après procédure contradictoire",
             reference=reference,
+            year=received_on.year,
         )
         locked.received_on = received_on
         locked.save(update_fields=["ledger_entry", "received_on"])

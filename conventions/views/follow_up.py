@@ -136,6 +136,9 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
     """The decision, written then confirmed: amount and reason travel in the address, the code is bound to them."""
     convention = officer_convention(request, number)
     repayment = repayment_of(convention, pk)
+    if repayment.decided_at is not None:
+        messages.info(request, "La décision est déjà prise et envoyée à la collectivité : elle ne change plus.")
+        return _back(repayment)
     if not repayment.may_be_decided(timezone.now()):
         messages.info(
             request, "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue."

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_safe
 
 from applications.models import Application
 from applications.search import matching
+from conventions.enums import RevisionKind, SigningState
 from conventions.forms import ConventionFilters
-from conventions.models import Convention
+from conventions.models import Convention, Signing
 from conventions.permissions import agent_scope, awaiting_signature, is_signatory, reads_conventions
 from conventions.presentation import (
     APPLICANT,
@@ -86,7 +87,7 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "is_beneficiary": is_beneficiary(request.user, convention, at),
         "may_report": may_report(person(request), convention, at),
         "in_progress": convention.signings.filter(state__in=["started", "produced"]).first(),
-        "failed": convention.signings.filter(state="failed", base_sha256=_current_sha256(convention)).last(),
+        "failed": _last_failure(convention, audience),
         "current": convention.current_revision(),
         "rows": summary_of(convention, audience),
         "revisions": revisions_of(convention),
@@ -102,6 +103,14 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
 def _current_sha256(convention: Convention) -> str:
     current = convention.current_revision()
     return current.sha256 if current else ""
+
+
+def _last_failure(convention: Convention, audience: str) -> Signing | None:
+    """The last signature of these bytes that did not succeed; why the State's did not is for the ministry."""
+    rows = convention.signings.filter(state=SigningState.FAILED, base_sha256=_current_sha256(convention))
+    if audience == APPLICANT:
+        rows = rows.filter(kind=RevisionKind.BENEFICIARY)
+    return rows.order_by("started_at", "id").last()
 
 
 @require_safe

@@ -1,11 +1,12 @@
 """Reports, and the procedure by which money is asked back."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from budget.models import AwardBalance
 from conventions.models import Repayment, Report
@@ -15,6 +16,7 @@ from core import files
 from core.errors import Refused
 from core.idempotency import KeyReused
 from core.models import FileScan, JournalEntry, OutboxMessage
+from core.templatetags.guichet import paris_date
 from tests.factories.accounts import confirmed, sign_in
 from tests.factories.applications import pdf
 from tests.factories.conventions import PAID, ConventionWorld, representative_of
@@ -246,3 +248,58 @@ def test_return_is_received_once_after_the_decision(paid):
     with pytest.raises(Refused, match="déjà encaissé"):
         services.record_return(key="s", received_on=LATE.date(), **arguments)
     assert AwardBalance.objects.get().paid == Decimal("6000.00")
+
+
+def test_money_received_in_december_and_recorded_in_january_is_of_december(paid):
+    at = datetime(2023, 1, 5, 9, tzinfo=UTC)
+    # Notified on 1 November 2022, answered on the 2nd, decided on 15 December, received on the 28th.
+    notified = datetime(2022, 11, 1, 9, tzinfo=UTC)
+    repayment = notify(paid, at=notified, answer_due_on=date(2022, 12, 1))
+    repayment = answer(paid, repayment, at=notified + timedelta(days=1))
+    repayment = decide(paid, repayment, at=datetime(2022, 12, 15, 9, tzinfo=UTC))
+    arguments = {"repayment": repayment, "user": paid.officer, "at": at, "key": "r", "reference": "TP-1"}
+    repayment = services.record_return(received_on=date(2022, 12, 28), **arguments)
+    assert (repayment.ledger_entry.year, repayment.ledger_entry.occurred_at) == (2022, at)
+    assert services.record_return(received_on=date(2022, 12, 28), **arguments) == repayment
+
+
+@pytest.mark.parametrize(
+    ("notified", "first"),
+    [
+        (datetime(2023, 2, 1, 9, tzinfo=UTC), date(2023, 3, 1)),
+        (datetime(2023, 1, 31, 9, tzinfo=UTC), date(2023, 2, 28)),
+        (datetime(2023, 3, 1, 9, tzinfo=UTC), date(2023, 4, 1)),
+        # Half past midnight on 1 February in Paris.
+        (datetime(2023, 1, 31, 23, 30, tzinfo=UTC), date(2023, 3, 1)),
+    ],
+)
+def test_month_to_answer_is_one_of_the_calendar(paid, notified, first):
+    with pytest.raises(Refused, match="au moins un mois") as refusal:
+        notify(paid, at=notified, answer_due_on=first - timedelta(days=1))
+    assert refusal.value.field == "answer_due_on"
+    assert paris_date(first) in refusal.value.message
+    assert not Repayment.objects.exists()
+    repayment = notify(paid, at=notified, answer_due_on=first)
+    assert timezone.localtime(repayment.answer_due_at).date() == first
+    assert timezone.localtime(repayment.answer_due_at).hour == 23
+
+
+def test_article_15_the_page_and_the_check_give_the_same_time(client, paid):
+    text = paid.template.articles.get(number=15).body
+    sign_in(client, paid.officer)
+    page = client.get(reverse("repayment_notify", args=[paid.convention.number])).content.decode()
+    assert "dans un délai d’au moins un mois" in text
+    assert "dispose d’au moins un mois" in page and "Au moins un mois après aujourd’hui" in page
+    assert services.first_due_day(datetime(2023, 5, 15, 9, tzinfo=UTC)) == date(2023, 6, 15)
+
+
+def test_decision_sent_twice_is_said_to_be_taken(client, paid):
+    repayment = answer(paid, notify(paid))
+    decide(paid, repayment, at=LATE)
+    sign_in(client, paid.officer)
+    url = reverse("repayment_decide", args=[paid.convention.number, repayment.pk])
+    for send in (client.get, client.post):
+        page = send(f"{url}?amount=1&reason=Autre", follow=True).content.decode()
+        assert "La décision est déjà prise" in page
+        assert "doit d’abord être entendue" not in page
+    assert Repayment.objects.get().amount_decided == Decimal("4000.00")

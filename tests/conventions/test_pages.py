@@ -14,15 +14,18 @@ from django.utils import timezone
 from applications.enums import AccessEffect, AccessSource
 from applications.models import Access
 from budget.models import AwardBalance
+from budget.services import release
 from calls.enums import MandateRole
-from conventions.enums import ConventionState
+from conventions.enums import ConventionState, SigningState
 from conventions.models import Convention, Repayment, Report, Signing
+from conventions.presentation import APPLICANT, timeline_of
 from conventions.services import writing
+from conventions.services.signing import complete_signing
 from core import files, keyring, outbox
 from core.pdf.render import RenderError
 from core.signing.keys import SigningError
 from tests.factories.accounts import AgentFactory, code_of, sign_in
-from tests.factories.conventions import ConventionWorld, pay_as, representative_of, sign_as
+from tests.factories.conventions import ConventionWorld, begin_signing, pay_as, representative_of, sign_as
 from tests.factories.territories import AffiliationFactory
 
 pytestmark = pytest.mark.usefixtures("ready_bytes")
@@ -416,14 +419,45 @@ def test_batch_shows_its_progress_and_is_retried(transactional_db, monkeypatch):
     assert client_of(representative_of(convention)).get(path).status_code == 404
 
 
-def test_failed_signature_is_told_on_the_page(world):
-    from budget.services import release
-
+def test_failed_signature_of_the_state_is_told_to_the_ministry_alone(world):
     convention = world.signed_once()
     release(reservation=convention.reservation, at=timezone.now(), actor=world.officer, key="back", reason="essai")
     sign_as(convention, world.signatory, at=timezone.now())
-    text = text_of(client_of(world.signatory).get(f"/conventions/{convention.number}/"))
+    reason = " ".join(Signing.objects.get(state=SigningState.FAILED).error.split())
+    path = f"/conventions/{convention.number}/"
+    text = text_of(client_of(world.signatory).get(path))
     assert "La dernière signature n’a pas été enregistrée" in text
+    assert reason in text
+    assert str(world.signatory) in text
+    text = text_of(client_of(representative_of(convention)).get(path))
+    assert "Signature abandonnée" in text
+    assert "n’a pas été enregistrée" not in text
+    assert reason not in text and str(world.signatory) not in text
+
+
+def test_failed_signature_of_the_beneficiary_is_its_own(world):
+    convention = world.sealed()
+    user = representative_of(convention)
+    signing = begin_signing(convention, user)
+    Signing.objects.filter(pk=signing.pk).update(started_at=timezone.now() - timedelta(days=2))
+    assert complete_signing(signing_id=str(signing.pk)) == SigningState.FAILED
+    events = timeline_of(convention, APPLICANT)
+    assert (events[0]["title"], events[0]["by"]) == ("Signature abandonnée", str(user))
+    assert "signez de nouveau" in events[0]["detail"]
+    text = text_of(client_of(user).get(f"/conventions/{convention.number}/"))
+    assert "La dernière signature n’a pas été enregistrée" in text
+
+
+def test_last_failure_told_is_the_latest(world):
+    convention = world.sealed()
+    user = representative_of(convention)
+    for position in range(4):
+        signing = begin_signing(convention, user)
+        Signing.objects.filter(pk=signing.pk).update(started_at=timezone.now() - timedelta(days=9 - position))
+        complete_signing(signing_id=str(signing.pk))
+        Signing.objects.filter(pk=signing.pk).update(error=f"Essai {position}.")
+    for client in (client_of(user), client_of(world.officer)):
+        assert client.get(f"/conventions/{convention.number}/").context["failed"].error == "Essai 3."
 
 
 def test_altered_file_is_not_handed_over(world):

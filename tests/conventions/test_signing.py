@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.storage import FileSystemStorage
 from django.db import OperationalError, connection
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Confirmation
@@ -102,6 +103,31 @@ def test_each_party_is_told(db):
         f"[{convention.number}] votre signature est enregistrée",
         f"[{convention.number}] la convention est signée par les deux parties",
     ]
+
+
+def mail_of(convention, step):
+    return OutboxMessage.objects.get(dedupe_key=f"mail:convention:{convention.pk}:{step}").payload
+
+
+def test_notification_carries_the_number_of_the_commitment(db):
+    """Article 7 promises it there."""
+    convention = ConventionWorld(1).signed()
+    mail = mail_of(convention, "signed")
+    assert convention.commitment_number
+    assert convention.commitment_number in render_to_string(mail["template"], {**mail["context"], "site_url": ""})
+
+
+def test_representatives_of_the_day_are_told_and_no_others(db):
+    world = ConventionWorld(1)
+    organisation, now = world.applications[0].organisation, timezone.now()
+    common = {"organisation": organisation, "legal": True}
+    until_later = AffiliationFactory(ends_at=now + timedelta(days=30), **common).user
+    gone = AffiliationFactory(ends_at=now - timedelta(minutes=1), **common).user
+    asked = AffiliationFactory(pending=True, **common).user
+    convention = world.sealed()
+    told = mail_of(convention, "ready")["to"]
+    assert {until_later.email, representative_of(convention).email} <= set(told)
+    assert not {gone.email, asked.email} & set(told)
 
 
 @pytest.mark.parametrize("who", ["signatory", "officer", "releaser"])
