@@ -1,8 +1,8 @@
 """From rows to the plain values that ranking, calibration and selection work on. A fixed number of queries each."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
-from budget.models import Balance, Envelope
+from budget.models import AwardBalance, Balance
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import EvaluationState, Outcome
@@ -54,27 +54,46 @@ def candidates(applications: Iterable[Application], evaluations: QuerySet[Evalua
             amount=row.amount_requested or Decimal(0),
             readings=tuple(found[row.pk]),
             awaited=awaited.get(row.pk, 0),
+            place=row.departement_code,
         )
         for row in rows
     ]
 
 
-def envelope_left(jury: Jury) -> Decimal:
-    """What may still be reserved, in euros, on the leaves of the jury's axis (or of the axis that funds it)."""
+@dataclass(frozen=True)
+class Purse:
+    """A leaf that pays awards, of one département or of the rest (``place`` empty); ``left`` in euros."""
+
+    place: str
+    name: str
+    left: Decimal
+
+
+def purses_of(jury: Jury) -> dict[str, Purse]:
+    """What may still be reserved on each leaf of the jury's axis (or of the axis that funds it), by département."""
     axis = jury.session.axis
     leaves = Balance.objects.filter(
         envelope__axis_id=axis.funded_from_id or axis.pk, envelope__call_id=axis.call_id
     ).exclude(envelope__children__isnull=False)
-    sums = leaves.aggregate(
-        allocated=Sum("allocated"), delegated=Sum("delegated"), reserved=Sum("reserved"), committed=Sum("committed")
-    )
-    return (sums["allocated"] or Decimal(0)) - sum(
-        (sums[name] or Decimal(0) for name in ("delegated", "reserved", "committed")), Decimal(0)
-    )
+    found: dict[str, Purse] = {}
+    for row in leaves.select_related("envelope").order_by("envelope__position", "envelope__code"):
+        place = row.envelope.departement_code
+        left = row.allocated - row.delegated - row.reserved - row.committed
+        found.setdefault(place, Purse(place, row.envelope.name, left))
+    return found
 
 
-def _left(balance: Balance) -> Decimal:
-    return balance.allocated - balance.delegated - balance.reserved - balance.committed
+def envelope_left(jury: Jury) -> Decimal:
+    """What may still be reserved, in euros, on all the leaves of the jury's axis (or of the axis that funds it)."""
+    return sum((purse.left for purse in purses_of(jury).values()), Decimal(0))
+
+
+def _before_awards(purses: dict[str, Purse], applications: Iterable[Application]) -> dict[str, Purse]:
+    """The same purses with what they hold for these dossiers, reserved or committed, put back."""
+    rows = AwardBalance.objects.filter(application__in=[row.pk for row in applications])
+    sums = rows.order_by().values_list("envelope__departement_code").annotate(Sum("reserved"), Sum("committed"))
+    held = {place: reserved + committed for place, reserved, committed in sums}
+    return {place: replace(purse, left=purse.left + held.get(place, Decimal(0))) for place, purse in purses.items()}
 
 
 @dataclass(frozen=True)
@@ -88,66 +107,84 @@ class Shortfall:
 
 def shortfalls_of(jury: Jury, decisions: Iterable[Decision]) -> list[Shortfall]:
     """The leaves that these awards would overdraw, by name: each dossier asks that of its département, or the rest."""
-    axis = jury.session.axis
-    leaves = Envelope.objects.filter(
-        call_id=axis.call_id, axis_id=axis.funded_from_id or axis.pk, children__isnull=True
-    ).select_related("balance")
-    by_place = {leaf.departement_code: leaf for leaf in leaves.order_by("-pk")}
+    purses = purses_of(jury)
     asked: dict[str, Decimal] = defaultdict(Decimal)
     for row in decisions:
         place = row.application.departement_code
-        asked[place if place in by_place else ""] += row.amount_granted or Decimal(0)
+        asked[place if place in purses else ""] += row.amount_granted or Decimal(0)
     found = []
     for place, amount in asked.items():
-        leaf = by_place.get(place)
-        left = _left(leaf.balance) if leaf is not None else Decimal(0)
-        if amount > left:
-            found.append(Shortfall(leaf.name if leaf is not None else "Aucune enveloppe", amount, left))
+        purse = purses.get(place, Purse(place, "Aucune enveloppe", Decimal(0)))
+        if amount > purse.left:
+            found.append(Shortfall(purse.name, amount, purse.left))
     return sorted(found, key=lambda row: row.name)
 
 
 @dataclass(frozen=True)
 class Merit:
-    """The order of merit against the envelope; amounts in euros.
-
-    Every dossier down to rank ``first_cut`` fits; none below ``cut`` does. Between the two the rule skipped some.
-    """
+    """The order of merit against the envelopes that pay these dossiers, by département; amounts in euros."""
 
     ranked: list[Ranked]
     selection: Selection
-    available: Decimal
-    first_cut: int
-    cut: int
+    purses: dict[str, Purse]
+
+    @property
+    def available(self) -> Decimal:
+        return sum((purse.left for purse in self.purses.values()), Decimal(0))
+
+    def purse_of(self, row: Ranked) -> Purse | None:
+        """The envelope that would pay the dossier; None where there is none."""
+        return self.purses.get(_place_of(row, self.purses))
 
     def agenda(self) -> set[str]:
-        """Dossiers that people must discuss: one mark may carry them over the line, or the rule skipped around them."""
-        between = {row.key for row in self.ranked if self.first_cut < row.rank <= self.cut}
-        return between | uncertain(self.ranked, self.first_cut) | uncertain(self.ranked, self.cut)
+        """Dossiers that people must discuss: one mark may carry them over the line of the envelope that pays them, or
+        the rule skipped around them.
+
+        Every dossier of an envelope down to rank ``first_cut`` fits; none below ``cut`` does.
+        """
+        chosen, found = set(self.selection.chosen), set()
+        by_place: dict[str, list[Ranked]] = defaultdict(list)
+        for row in self.ranked:
+            by_place[_place_of(row, self.purses)].append(row)
+        for rows in by_place.values():
+            cut = max((row.rank for row in rows if row.key in chosen), default=0)
+            first_cut = min((row.rank for row in rows if row.key not in chosen), default=len(self.ranked) + 1) - 1
+            found |= {row.key for row in rows if first_cut < row.rank <= cut}
+            found |= uncertain(rows, first_cut) | uncertain(rows, cut)
+        return found
 
     def position(self, key: str) -> Ranked | None:
         return next((row for row in self.ranked if row.key == key), None)
 
 
-def items_of(ranked: Iterable[Ranked]) -> list[Item]:
-    """What may be selected: marked, not eliminated, with an amount."""
+def _place_of(row: Ranked, purses: Mapping[str, Purse]) -> str:
+    """Whose money the dossier asks: that of its département, or the rest."""
+    return row.candidate.place if row.candidate.place in purses else ""
+
+
+def items_of(ranked: Iterable[Ranked], purses: Mapping[str, Purse]) -> list[Item]:
+    """What may be selected: marked, not eliminated, with an amount; each with the envelope that pays it."""
     return [
-        Item(key=row.key, mean=row.mean, amount=row.candidate.amount)
+        Item(key=row.key, mean=row.mean, amount=row.candidate.amount, purse=_place_of(row, purses))
         for row in ranked
         if row.mean is not None and not row.eliminated_by and row.candidate.amount > 0
     ]
 
 
 def merit_of(
-    jury: Jury, applications: Iterable[Application], evaluations: QuerySet[Evaluation], available: Decimal | None = None
+    jury: Jury, applications: Iterable[Application], evaluations: QuerySet[Evaluation], *, is_decided: bool = False
 ) -> Merit:
-    """Ranks the dossiers and draws the line where the published rule stops spending the envelope."""
-    ranked = rank(candidates(applications, evaluations), criteria_of(jury.grid))
-    left = envelope_left(jury) if available is None else available
-    selection = two_passes(items_of(ranked), left, policy=jury.selection_rule)
-    chosen = set(selection.chosen)
-    cut = max((row.rank for row in ranked if row.key in chosen), default=0)
-    first_cut = min((row.rank for row in ranked if row.key not in chosen), default=len(ranked) + 1) - 1
-    return Merit(ranked=ranked, selection=selection, available=left, first_cut=first_cut, cut=cut)
+    """Ranks the dossiers and draws the line where the published rule stops spending the envelopes.
+
+    The dossiers still await a decision, and share what is left; or all have had one (``is_decided``), and what is
+    reserved or committed for them is put back, else it would count twice.
+    """
+    rows = list(applications)
+    ranked = rank(candidates(rows, evaluations), criteria_of(jury.grid))
+    purses = _before_awards(purses_of(jury), rows) if is_decided else purses_of(jury)
+    left = {place: purse.left for place, purse in purses.items()}
+    selection = two_passes(items_of(ranked, purses), left, policy=jury.selection_rule)
+    return Merit(ranked=ranked, selection=selection, purses=purses)
 
 
 def full_merit(jury: Jury, applications: Iterable[Application] | None = None) -> Merit:

@@ -32,6 +32,8 @@ class Candidate:
     readings: tuple[Reading, ...] = ()
     # Seats still awaited: the rank may move until they are in.
     awaited: int = 0
+    # The code of its département, which tells the envelope that pays it; empty when it has none.
+    place: str = ""
 
 
 @dataclass(frozen=True)

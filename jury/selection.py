@@ -4,13 +4,14 @@ First pass: the floors, by merit. Second pass: general merit. Amounts are euros.
 proves that the floors hold together and says what each of them costs; it never decides.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
 
 SKIP = "skip"
 STOP = "stop"
+NOTHING = Decimal(0)
 
 RULES = {
     SKIP: (
@@ -26,11 +27,16 @@ RULES = {
 
 @dataclass(frozen=True)
 class Item:
-    """A dossier in order of merit; ``mean`` out of 20, ``amount`` in euros."""
+    """A dossier in order of merit; ``mean`` out of 20, ``amount`` in euros; ``purse`` names the envelope that pays it."""
 
     key: str
     mean: Decimal
     amount: Decimal
+    purse: str = ""
+
+
+# What may be spent, in euros: a sum for all, or one for each purse.
+Available = Decimal | Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,14 @@ class Floor:
 
 @dataclass(frozen=True)
 class Selection:
-    """``chosen`` in order of merit; ``by_floor`` names the floor that brought a dossier in; ``left`` in euros."""
+    """``chosen`` in order of merit; ``by_floor`` names the floor that brought a dossier in; ``left`` in euros, in all
+    and for each purse."""
 
     chosen: tuple[str, ...]
     by_floor: dict[str, str]
     missed: tuple[Floor, ...]
     left: Decimal
+    left_by_purse: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,10 +83,13 @@ class Verdict:
 
 
 def two_passes(
-    items: Sequence[Item], available: Decimal, *, floors: Iterable[Floor] = (), policy: str = SKIP
+    items: Sequence[Item], available: Available, *, floors: Iterable[Floor] = (), policy: str = SKIP
 ) -> Selection:
-    """Applies the published rule to dossiers given in order of merit, with ``available`` euros."""
-    left = available
+    """Applies the published rule to dossiers given in order of merit, with ``available`` euros.
+
+    Each dossier asks its own purse only; the policy « stop » stops a purse at the first dossier that it does not hold.
+    """
+    left = _purses(available)
     taken: dict[str, str] = {}
     missed = []
     for floor in floors:
@@ -86,28 +97,37 @@ def two_passes(
         for item in items:
             if held >= floor.minimum:
                 break
-            if item.key in floor.members and item.key not in taken and item.amount <= left:
+            if item.key in floor.members and item.key not in taken and item.amount <= left.get(item.purse, NOTHING):
                 taken[item.key] = floor.code
-                left -= item.amount
+                left[item.purse] -= item.amount
                 held += 1
         if held < floor.minimum:
             missed.append(floor)
+    stopped: set[str] = set()
     for item in items:
-        if item.key in taken:
+        if item.key in taken or item.purse in stopped:
             continue
-        if item.amount > left:
+        if item.amount > left.get(item.purse, NOTHING):
             if policy == STOP:
-                break
+                stopped.add(item.purse)
             continue
         taken[item.key] = ""
-        left -= item.amount
+        left[item.purse] -= item.amount
     chosen = tuple(item.key for item in items if item.key in taken)
     return Selection(
-        chosen=chosen, by_floor={key: code for key, code in taken.items() if code}, missed=tuple(missed), left=left
+        chosen=chosen,
+        by_floor={key: code for key, code in taken.items() if code},
+        missed=tuple(missed),
+        left=sum(left.values(), NOTHING),
+        left_by_purse=left,
     )
 
 
-def _optimum(items: Sequence[Item], available: Decimal, floors: Sequence[Floor]) -> frozenset[str] | None:
+def _purses(available: Available) -> dict[str, Decimal]:
+    return dict(available) if isinstance(available, Mapping) else {"": available}
+
+
+def _optimum(items: Sequence[Item], available: Available, floors: Sequence[Floor]) -> frozenset[str] | None:
     """The set with the greatest sum of mark × euro; None when the floors cannot hold together."""
     if not items:
         return frozenset() if not any(floor.minimum for floor in floors) else None
@@ -116,8 +136,11 @@ def _optimum(items: Sequence[Item], available: Decimal, floors: Sequence[Floor])
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     worth = np.array([float(item.mean * item.amount) for item in items])
-    amounts = np.array([float(item.amount) for item in items])
-    constraints = [LinearConstraint(amounts[np.newaxis, :], -np.inf, float(available))]
+    held = _purses(available)
+    constraints = []
+    for purse in sorted({item.purse for item in items}):
+        asked = np.array([[float(item.amount) if item.purse == purse else 0.0 for item in items]])
+        constraints.append(LinearConstraint(asked, -np.inf, float(held.get(purse, NOTHING))))
     for floor in floors:
         row = np.array([[1.0 if item.key in floor.members else 0.0 for item in items]])
         constraints.append(LinearConstraint(row, floor.minimum, np.inf))
@@ -132,8 +155,10 @@ def _optimum(items: Sequence[Item], available: Decimal, floors: Sequence[Floor])
         return None
     chosen = frozenset(item.key for item, value in zip(items, answer.x, strict=True) if value > 0.5)
     # Floats proposed it, decimals accept it.
-    if sum((item.amount for item in items if item.key in chosen), Decimal(0)) > available:
-        return None
+    for purse in {item.purse for item in items}:
+        spent = sum((item.amount for item in items if item.key in chosen and item.purse == purse), NOTHING)
+        if spent > held.get(purse, NOTHING):
+            return None
     return chosen
 
 
@@ -142,7 +167,7 @@ def _worth(items: Sequence[Item], chosen: Iterable[str]) -> Decimal:
     return sum((item.mean * item.amount for item in items if item.key in keys), Decimal(0))
 
 
-def _smallest_clash(items: Sequence[Item], available: Decimal, floors: Sequence[Floor]) -> tuple[Floor, ...]:
+def _smallest_clash(items: Sequence[Item], available: Available, floors: Sequence[Floor]) -> tuple[Floor, ...]:
     for size in range(1, len(floors) + 1):
         for subset in combinations(floors, size):
             if _optimum(items, available, subset) is None:
@@ -151,7 +176,7 @@ def _smallest_clash(items: Sequence[Item], available: Decimal, floors: Sequence[
 
 
 def referee(
-    items: Sequence[Item], available: Decimal, *, floors: Sequence[Floor] = (), selection: Selection
+    items: Sequence[Item], available: Available, *, floors: Sequence[Floor] = (), selection: Selection
 ) -> Verdict:
     """Judges a selection against the exact optimum of mark × euro under the same floors and envelope."""
     best = _optimum(items, available, floors)

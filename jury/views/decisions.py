@@ -213,7 +213,7 @@ def decision_list_propose(request: HttpRequest, pk: Any) -> HttpResponse:
     try:
         services.mark_prepared(
             decision_list=decision_list,
-            version=int(version) if version.isdigit() else 0,
+            version=int(version) if version.isascii() and version.isdigit() else 0,
             at=timezone.now(),
             actor=person(request),
         )

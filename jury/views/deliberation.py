@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.confirmations import content_digest
+from applications.enums import ApplicationState
 from applications.models import Application
 from core import files
 from core.errors import Refused
@@ -71,10 +72,11 @@ def _waiting(request: HttpRequest, deliberation: Deliberation) -> list[Applicati
     return list(rows.select_related("organisation").order_by("number", "pk"))
 
 
-def _merit(request: HttpRequest, deliberation: Deliberation, dossiers: list[Application]) -> Merit:
-    """The order of merit on what the reader may read: all the jury's dossiers, so that ranks hold."""
+def _merit(request: HttpRequest, deliberation: Deliberation) -> Merit:
+    """The order of merit on what the reader may read: as the services do, of the dossiers that await a decision. Those
+    already awarded are out of it, their money being out of the envelope."""
     jury = deliberation.jury
-    rows = dossiers_of(jury, request.user)
+    rows = dossiers_of(jury, request.user).filter(state=ApplicationState.ADMISSIBLE)
     return merit_of(jury, rows, readable_evaluations(request.user, jury))
 
 
@@ -92,7 +94,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     waiting = _waiting(request, deliberation) if is_open and manager else []
     lines: list[dict[str, Any]] = []
     if waiting:
-        merit = _merit(request, deliberation, waiting)
+        merit = _merit(request, deliberation)
         agenda = merit.agenda()
         ranked = {row.key: row for row in merit.ranked}
         lines = [{"dossier": row, "row": ranked.get(str(row.pk)), "agenda": str(row.pk) in agenda} for row in waiting]
@@ -169,13 +171,16 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
         else:
             messages.success(request, f"L’avis sur le dossier {application.number} est enregistré.")
             return redirect("deliberation_detail", pk=pk)
-    merit = merit_of(jury, dossiers_of(jury, request.user), readable_evaluations(request.user, jury))
+    merit = _merit(request, deliberation)
+    row = merit.position(str(application.pk))
     context = {
         "deliberation": deliberation,
         "dossier": application,
         "form": form,
-        "row": merit.position(str(application.pk)),
+        "row": row,
         "is_in": str(application.pk) in merit.selection.chosen,
+        # Named where the axis has several envelopes: the one that pays this dossier decides.
+        "purse": merit.purse_of(row) if row and len(merit.purses) > 1 else None,
         "quorum": quorums(deliberation, [application.pk])[application.pk],
     }
     return render(request, "jury/opinion.html", context)
@@ -193,7 +198,7 @@ class FirmLine:
 def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
     """What the block would confirm, on what the reader may read, in order of merit."""
     waiting = _waiting(request, deliberation)
-    merit = _merit(request, deliberation, waiting)
+    merit = _merit(request, deliberation)
     agenda, chosen = merit.agenda(), set(merit.selection.chosen)
     ranks = {row.key: row for row in merit.ranked}
     lines = [FirmLine(row, ranks[str(row.pk)], str(row.pk) in chosen) for row in waiting if str(row.pk) not in agenda]

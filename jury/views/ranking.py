@@ -9,13 +9,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from applications.enums import ApplicationState
 from applications.models import Application
 from core.exports import csv_response
 from jury.calibration import Calibration, Mark, calibrate
 from jury.enums import EvaluationState
 from jury.models import Jury
 from jury.permissions import dossiers_of, readable_evaluations, reads_names
-from jury.queries import Merit, criteria_of, items_of, merit_of
+from jury.queries import Merit, Purse, criteria_of, items_of, merit_of
 from jury.ranking import Ranked, tie_rule
 from jury.selection import RULES, Floor, referee, two_passes
 from jury.views.found import followed_jury
@@ -44,26 +45,49 @@ class Line:
     running: Decimal
     is_in: bool
     is_on_agenda: bool
+    purse: Purse | None
     corrected: float | None = None
 
 
-def lines_of(merit: Merit, dossiers: dict[str, Application], corrected: dict[str, float] | None = None) -> list[Line]:
+@dataclass(frozen=True)
+class Standing:
+    """What the page ranks: the dossiers that await a decision or, when ``is_decided``, those that have had theirs.
+
+    They are never mixed: the money of the ones is what is left, that of the others is already out of it.
+    """
+
+    merit: Merit
+    dossiers: dict[str, Application]
+    is_decided: bool
+    has_others: bool
+
+
+def lines_of(standing: Standing, corrected: dict[str, float] | None = None) -> list[Line]:
     """The ranking with running sums of what the rule selects."""
-    chosen, agenda, running, lines = set(merit.selection.chosen), merit.agenda(), Decimal(0), []
+    merit, dossiers = standing.merit, standing.dossiers
+    chosen, running, lines = set(merit.selection.chosen), Decimal(0), []
+    agenda = set() if standing.is_decided else merit.agenda()
     for row in merit.ranked:
         if row.key in chosen:
             running += row.candidate.amount
         aid = None if corrected is None else corrected.get(row.key)
-        lines.append(Line(row, dossiers[row.key], running, row.key in chosen, row.key in agenda, aid))
+        purse = merit.purse_of(row)
+        lines.append(Line(row, dossiers[row.key], running, row.key in chosen, row.key in agenda, purse, aid))
     return lines
 
 
-def _merit(request: HttpRequest, jury: Jury) -> tuple[Merit, dict[str, Application]]:
-    dossiers = {
-        str(row.pk): row
-        for row in dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("pk")
-    }
-    return merit_of(jury, dossiers.values(), readable_evaluations(request.user, jury)), dossiers
+def _standing(request: HttpRequest, jury: Jury) -> Standing:
+    """What awaits a decision, as soon as a mark of it can be read; else, or when asked for, what is decided."""
+    readable = readable_evaluations(request.user, jury)
+    seen = dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("pk")
+    rows = {str(row.pk): row for row in seen.exclude(state=ApplicationState.WITHDRAWN)}
+    waiting = {key: row for key, row in rows.items() if row.state == ApplicationState.ADMISSIBLE}
+    decided = {key: row for key, row in rows.items() if key not in waiting}
+    marked = readable.filter(application__in=list(waiting), state=EvaluationState.SUBMITTED).exists()
+    is_decided = bool(decided) and (request.GET.get("voir") == "decides" or not marked)
+    dossiers = decided if is_decided else waiting
+    merit = merit_of(jury, dossiers.values(), readable, is_decided=is_decided)
+    return Standing(merit, dossiers, is_decided, has_others=marked if is_decided else bool(decided))
 
 
 def _correction(request: HttpRequest, jury: Jury) -> Calibration | None:
@@ -78,7 +102,7 @@ def _correction(request: HttpRequest, jury: Jury) -> Calibration | None:
 def _floors(request: HttpRequest, dossiers: dict[str, Application]) -> list[Floor]:
     """« Au moins n dossiers par thème », as typed in the address."""
     text = request.GET.get("plancher", "")
-    minimum = int(text) if text.isdigit() and len(text) < 4 else 0
+    minimum = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     if not minimum:
         return []
     themes = {row.theme_id: row.theme for row in dossiers.values() if row.theme is not None}
@@ -93,14 +117,24 @@ def _floors(request: HttpRequest, dossiers: dict[str, Application]) -> list[Floo
     ]
 
 
+def _purses(merit: Merit) -> list[dict[str, Any]]:
+    """Each envelope that a ranked dossier asks, where the axis has several: what it holds, and what the rule leaves."""
+    if len(merit.purses) < 2:
+        return []
+    asked = {purse.place: purse for row in merit.ranked if (purse := merit.purse_of(row)) is not None}
+    left = merit.selection.left_by_purse
+    return [{"purse": purse, "left": left[place]} for place, purse in sorted(asked.items())]
+
+
 def _scenario(request: HttpRequest, jury: Jury, merit: Merit, dossiers: dict[str, Application]) -> dict[str, Any]:
     """The same ranking with floors, judged by the exact optimum; nothing is decided here."""
     floors = _floors(request, dossiers)
     if not floors:
         return {}
-    items = items_of(merit.ranked)
-    selection = two_passes(items, merit.available, floors=floors, policy=jury.selection_rule)
-    verdict = referee(items, merit.available, floors=floors, selection=selection)
+    items = items_of(merit.ranked, merit.purses)
+    left = {place: purse.left for place, purse in merit.purses.items()}
+    selection = two_passes(items, left, floors=floors, policy=jury.selection_rule)
+    verdict = referee(items, left, floors=floors, selection=selection)
     before, after = set(merit.selection.chosen), set(selection.chosen)
     return {
         "floors": floors,
@@ -123,9 +157,10 @@ def _scenario(request: HttpRequest, jury: Jury, merit: Merit, dossiers: dict[str
 def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
     """The order of merit and the line where the envelope stops."""
     jury = followed_jury(request, pk)
-    merit, dossiers = _merit(request, jury)
+    standing = _standing(request, jury)
+    merit, dossiers = standing.merit, standing.dossiers
     correction = _correction(request, jury)
-    lines = lines_of(merit, dossiers, correction.corrected if correction else None)
+    lines = lines_of(standing, correction.corrected if correction else None)
     marked = [line for line in lines if line.row.mean is not None]
     last_in = max((line.row.rank for line in lines if line.is_in), default=0)
     names = {row.pk: str(row.user) for row in jury.jurors.select_related("user")} if correction else {}
@@ -134,6 +169,8 @@ def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
         "jury/ranking.html",
         {
             "jury": jury,
+            "standing": standing,
+            "purses": _purses(merit),
             "lines": marked,
             "unmarked": [line for line in lines if line.row.mean is None],
             "last_in": last_in,
@@ -160,7 +197,6 @@ def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
 def ranking_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """The ranking as a table, without any juror's own mark."""
     jury = followed_jury(request, pk)
-    merit, dossiers = _merit(request, jury)
     rows = (
         (
             line.row.rank,
@@ -175,7 +211,7 @@ def ranking_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
             line.running,
             line.is_in,
         )
-        for line in lines_of(merit, dossiers)
+        for line in lines_of(_standing(request, jury))
         if line.row.mean is not None
     )
     return csv_response(name=f"classement-{jury.pk}.csv", header=HEADER, rows=rows)
