@@ -1,7 +1,8 @@
-"""What rooms above add to the page of a dossier: this one knows nothing of them, and asks whoever asked to follow."""
+"""What rooms above add to a dossier: on its page, or when it moves on. This room knows nothing of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from applications.models import Application
@@ -18,6 +19,16 @@ class FollowUp:
 
 # Each receives the dossier and its reader, and answers with nothing when the reader has nothing to open.
 follow_ups: list[Callable[[Application, Any], FollowUp | None]] = []
+
+
+# Each receives a dossier that has just become admissible, in the transaction that declares it, and the instant.
+on_admissible: list[Callable[[Application, datetime], object]] = []
+
+
+def announce_admissible(application: Application, at: datetime) -> None:
+    """The dossier now awaits the jury: whoever asked to follow is told, in order. One that raises stops the act."""
+    for follow in on_admissible:
+        follow(application, at)
 
 
 def follow_up_of(application: Application, user: Any) -> FollowUp | None:

@@ -12,6 +12,7 @@ from applications.clocks import postponed
 from applications.completeness import assessment_of, missing_items
 from applications.content import content_sha256
 from applications.enums import ApplicationState, EventKind
+from applications.hooks import announce_admissible
 from applications.models import Application, CompletionRequest, Exchange
 from applications.permissions import is_denied
 from applications.roles import is_applicant, is_screener
@@ -171,6 +172,7 @@ def declare_admissible(*, application: Application, user: User, at: datetime, no
         changed=("completed_at", "screened_at", "screened_by"),
     )
     notifications.declared_admissible(locked)
+    announce_admissible(locked, at)
     return locked
 
 

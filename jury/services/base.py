@@ -11,7 +11,7 @@ from applications.permissions import is_denied
 from core.errors import Refused
 from core.journal import record
 from core.workflow import Workflow
-from jury.conflicts import OWN_AFFILIATION, is_affiliated
+from jury.conflicts import OWN_AFFILIATION, affiliated_pairs, is_affiliated
 from jury.enums import DeliberationState
 from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury
 
@@ -90,7 +90,19 @@ def revoke(user_id: int, application: Application, source: AccessSource) -> None
 
 
 def grant_chair(jury: Jury, dossiers: Iterable[Any], at: datetime) -> None:
-    """The chair sees every dossier of the jury, save those they recused from (a refusal wins)."""
+    """The chair sees every dossier of the jury, save those they left or whose applicant they act for at ``at``."""
     chair = Juror.objects.filter(jury=jury, is_chair=True).values_list("user_id", flat=True).first()
-    if chair is not None:
-        grant([(chair, dossier) for dossier in dossiers], AccessSource.CHAIR, at)
+    if chair is None:
+        return
+    keys = list(dossiers)
+    refused = Access.objects.filter(user_id=chair, application__in=keys, effect=AccessEffect.DENY)
+    apart = {str(key) for key in refused.values_list("application_id", flat=True)}
+    apart |= {key for _, key in affiliated_pairs([chair], keys, at)}
+    grant([(chair, key) for key in keys if str(key) not in apart], AccessSource.CHAIR, at)
+
+
+def open_to_chair(application: Application, at: datetime) -> None:
+    """A dossier that has just become admissible opens to the chair of the jury already seated on its session."""
+    jury = Jury.objects.filter(session_id=application.session_id).first()
+    if jury is not None:
+        grant_chair(jury, [application.pk], at)

@@ -24,7 +24,7 @@ from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recus
 from jury.permissions import reads_every_mark
 from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
 from jury.ranking import Ranked
-from jury.services.base import NOT_YOURS, authorise, lock_deliberation, note, refuse_if_tied
+from jury.services.base import NOT_YOURS, authorise, grant_chair, lock_deliberation, note, refuse_if_tied
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
 NOTICE = timedelta(days=5)
@@ -70,6 +70,8 @@ def summon(*, jury: Jury, held_at: datetime, place: str, at: datetime, actor: Us
         raise Refused("Indiquez le lieu, ou l’adresse de la visioconférence.", field="place")
     if locked.deliberations.filter(state=DeliberationState.OPEN).exists():
         raise Refused("Une délibération de ce jury est déjà ouverte : closez-la d’abord.")
+    # The chair meets about every dossier, those opened to nobody yet included: without them ranks would be kept from them.
+    grant_chair(locked, jury_dossiers(locked).values_list("pk", flat=True), at)
     last = locked.deliberations.aggregate(last=Max("number"))["last"] or 0
     deliberation = Deliberation.objects.create(
         jury=locked, number=last + 1, summoned_at=at, held_at=held_at, place=place.strip()
