@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -25,6 +25,7 @@ from calls.models import (
 )
 from calls.scoped_admin import CallScopedAdmin, OwnChoices
 from calls.services import end_mandate, grant_mandate
+from core.errors import Refused
 from core.journaled_admin import JournaledAdmin
 
 OWN_CALLS = ("call", admin.RelatedOnlyFieldListFilter)
@@ -209,6 +210,9 @@ class MandateForm(ModelForm):
         axis, call = cleaned.get("axis"), cleaned.get("call")
         if axis is not None and call is not None and axis.call_id != call.pk:
             self.add_error("axis", "Cet axe n’est pas celui de l’appel.")
+        starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
+        if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+            self.add_error("ends_at", "La fin du mandat doit suivre son début.")
         return cleaned
 
 
@@ -254,5 +258,20 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
 
     @admin.action(description="Mettre fin aux mandats choisis", permissions=["add"])
     def end_now(self, request: HttpRequest, queryset: Any) -> None:
-        for mandate in queryset.current(timezone.now()):
-            end_mandate(mandate_id=mandate.pk, by=request.user, at=timezone.now())  # type: ignore[arg-type]
+        """Those in force end now, those to come are cancelled; says how many, and how many were over already."""
+        ended, cancelled, left = 0, 0, 0
+        for mandate_id in queryset.order_by("pk").values_list("pk", flat=True):
+            try:
+                mandate = end_mandate(mandate_id=mandate_id, by=request.user, at=timezone.now())  # type: ignore[arg-type]
+            except Refused:
+                left += 1
+            else:
+                cancelled, ended = cancelled + mandate.is_cancelled, ended + (not mandate.is_cancelled)
+        if ended:
+            self.message_user(request, f"{ended} mandat terminé." if ended == 1 else f"{ended} mandats terminés.")
+        if cancelled:
+            one, many = "1 mandat à venir annulé.", f"{cancelled} mandats à venir annulés."
+            self.message_user(request, one if cancelled == 1 else many)
+        if left:
+            one, many = "1 mandat était déjà terminé.", f"{left} mandats étaient déjà terminés."
+            self.message_user(request, one if left == 1 else many, messages.WARNING)

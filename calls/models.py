@@ -349,12 +349,18 @@ class Mandate(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                # Both at the same instant: cancelled before it began, never in force.
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")),
                 name="calls_mandate_dates_in_order",
-                violation_error_message="La fin du mandat doit suivre son début.",
+                violation_error_message="La fin du mandat ne peut pas précéder son début.",
             )
         ]
         indexes = [models.Index(fields=["user", "role"], name="calls_mandate_user_role")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role}"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was withdrawn before it began: it never gave a right."""
+        return self.ends_at == self.starts_at

@@ -70,16 +70,18 @@ def grant_mandate(
 
 
 def end_mandate(*, mandate_id: int, by: User | None, at: datetime, reason: str = "") -> Mandate:
-    """End a mandate at ``at``: it gives no right from the next request on. The second factor stays required."""
+    """End a mandate at ``at``: it gives no right from the next request on. The second factor stays required.
+
+    One that has not begun is cancelled: it ends as it starts, so it never gives a right.
+    """
     with transaction.atomic():
         mandate = Mandate.objects.select_for_update(of=("self",)).select_related("call").get(pk=mandate_id)
-        if mandate.ends_at is not None and mandate.ends_at <= at:
+        end = max(at, mandate.starts_at)
+        if mandate.ends_at is not None and mandate.ends_at <= end:
             raise Refused("Ce mandat est déjà terminé.")
-        if at <= mandate.starts_at:
-            raise Refused("Un mandat ne peut pas finir avant d’avoir commencé.", field="ends_at")
-        mandate.ends_at = at
+        mandate.ends_at = end
         mandate.save(update_fields=["ends_at"])
-        _journal(mandate, "mandate.ended", by, at, reason=reason)
+        _journal(mandate, "mandate.cancelled" if mandate.is_cancelled else "mandate.ended", by, at, reason=reason)
     return mandate
 
 

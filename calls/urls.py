@@ -19,4 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         affiliations.affiliation_refuse,
         name="affiliation_refuse",
     ),
+    path("rattachements/en-vigueur/", affiliations.affiliation_list, name="affiliation_list"),
+    path(
+        "rattachements/<int:affiliation_id>/terminer/",
+        affiliations.affiliation_terminate,
+        name="affiliation_terminate",
+    ),
 ]

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from core.journaled_admin import JournaledAdmin
 from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
 from territories.names import normalise
+from territories.services import bearer_of
+from territories.sirets import compact, validate_siret
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -42,8 +45,40 @@ class StructureMemberInline(admin.TabularInline):
     extra = 0
 
 
+class OrganisationForm(forms.ModelForm):
+    """A number that an administrator enters vouches for the organisation: its SIREN lets ProConnect attach people.
+
+    The SIRET that was there, which applicants state, gives no SIREN when something else is changed.
+    """
+
+    def clean_siret(self) -> str:
+        digits = compact(self.cleaned_data["siret"])
+        if digits and "siret" in self.changed_data:
+            validate_siret(digits)
+        return digits
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        siret, siren = cleaned.get("siret", ""), cleaned.get("siren", "")
+        if "siret" in self.changed_data and siret and "siren" not in self.changed_data:
+            siren = cleaned["siren"] = "" if cleaned.get("siret_is_fictitious") else siret[:9]
+        if siret and siren and not siret.startswith(siren):
+            self.add_error("siren", "Le SIRET ne commence pas par ce SIREN.")
+        if {"siret", "siren"} & set(self.changed_data) and (siret or siren):
+            bearer = bearer_of(
+                siret or siren,
+                Organisation(
+                    pk=self.instance.pk, kind=cleaned.get("kind", ""), territory_code=cleaned.get("territory_code", "")
+                ),
+            )
+            if bearer:
+                self.add_error("siret" if siret else "siren", f"Ce numéro est celui de {bearer}.")
+        return cleaned
+
+
 @admin.register(Organisation)
 class OrganisationAdmin(JournaledAdmin):
+    form = OrganisationForm
     list_display = ["name", "kind", "siren", "siret", "siret_is_fictitious", "departement_code"]
     list_filter = ["kind", "siret_is_fictitious"]
     search_fields = ["search_name", "siren", "siret"]
@@ -56,7 +91,6 @@ class OrganisationAdmin(JournaledAdmin):
     def save_model(self, request: HttpRequest, obj: Organisation, form: Any, change: bool) -> None:
         """Found by its name, as any other."""
         obj.search_name = normalise(obj.name)
-        obj.siren = obj.siren or obj.siret[:9]
         super().save_model(request, obj, form, change)
 
     def journal_chain(self, obj: Organisation) -> str:

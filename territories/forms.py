@@ -10,6 +10,19 @@ from django.urls import reverse
 from core.crispy import Actions, CancelLink, Submit
 from core.forms import IdempotencyField
 from territories.enums import AffiliationRole
+from territories.models import REASON_LENGTH
+
+
+class AffiliationReasonForm(forms.Form):
+    """Why a request is refused or an affiliation ended."""
+
+    reason = forms.CharField(
+        label="Motif",
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="La personne le lira.",
+        error_messages={"required": "Indiquez le motif\u00a0: la personne le lira."},
+    )
 
 
 class AffiliationRequestForm(forms.Form):

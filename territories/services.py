@@ -176,6 +176,20 @@ def may_act_for(user: User, organisation: Organisation, at: datetime, *, role: A
     return (found.filter(role=role) if role else found).exists()
 
 
+def colleagues_of(user: User, at: datetime) -> AffiliationQuerySet:
+    """The contributors of the organisations whose legal representative the person is at ``at``, ended ones included."""
+    represented = Affiliation.objects.filter(user=user, role=AffiliationRole.LEGAL_REPRESENTATIVE).current(at)
+    return (
+        Affiliation.objects.filter(
+            organisation__in=represented.values("organisation_id").order_by(),
+            role=AffiliationRole.CONTRIBUTOR,
+            validated_at__isnull=False,
+        )
+        .exclude(user=user)
+        .select_related("user", "organisation")
+    )
+
+
 def request_affiliation(*, user: User, organisation: Organisation, role: AffiliationRole, at: datetime) -> Affiliation:
     """Ask to act for an organisation; an agent of the State answers. Refused when a request or affiliation exists."""
     with transaction.atomic():

@@ -7,4 +7,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rattachement/recherche/", views.affiliation_search, name="affiliation_search"),
     path("rattachement/demander/", views.affiliation_request, name="affiliation_request"),
     path("rattachement/<int:affiliation_id>/terminer/", views.affiliation_end, name="affiliation_end"),
+    path("rattachement/<int:affiliation_id>/retirer/", views.affiliation_remove, name="affiliation_remove"),
 ]

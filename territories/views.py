@@ -1,12 +1,13 @@
 """A person and the authorities they act for."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Refused
 from core.idempotency import idempotent
@@ -15,10 +16,17 @@ from territories.forms import AffiliationRequestForm
 from territories.lookup import Authority, find_by_references
 from territories.models import Affiliation, Organisation, Territory, Vintage
 from territories.people import person
+from territories.reasoned import Wording, reasoned_act
 from territories.search import Hit, search_territories
-from territories.services import end_affiliation, organisation_for, request_affiliation
+from territories.services import colleagues_of, end_affiliation, organisation_for, request_affiliation
 
 _SHOWN = 50
+_COLLEAGUES = 25
+_REMOVAL = Wording(
+    title="Mettre fin au rattachement",
+    lead="La personne ne préparera plus les dossiers de votre collectivité. Elle reçoit le motif par courriel.",
+    done="C’est fait\u00a0: ce rattachement est terminé, et la personne en est prévenue.",
+)
 
 
 def _latest_year() -> int:
@@ -33,10 +41,19 @@ def _hits(text: str) -> list[tuple[Hit, str]]:
 
 @require_safe
 def affiliation_home(request: HttpRequest) -> HttpResponse:
-    """My affiliations and requests, and the search of my authority."""
+    """My affiliations and requests, the colleagues of whoever represents an authority, the search of my authority."""
+    now = timezone.now()
     text = request.GET.get("q", "").strip()[:100]
     mine = Affiliation.objects.filter(user=person(request)).select_related("organisation").order_by("-id")[:_SHOWN]
-    context = {"affiliations": list(mine), "now": timezone.now(), "text": text, "hits": _hits(text) if text else []}
+    colleagues = colleagues_of(person(request), now).current(now)
+    colleagues = colleagues.order_by("organisation__search_name", "user__last_name", "id")
+    context = {
+        "affiliations": list(mine),
+        "now": now,
+        "text": text,
+        "hits": _hits(text) if text else [],
+        "colleagues": Paginator(colleagues, _COLLEAGUES).get_page(request.GET.get("personnes")),
+    }
     return render(request, "territories/affiliation_home.html", context)
 
 
@@ -100,3 +117,15 @@ def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     else:
         messages.success(request, "C’est fait\u00a0: ce rattachement est terminé.")
     return redirect("affiliation_home")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def affiliation_remove(request: HttpRequest, affiliation_id: int) -> HttpResponse:
+    """As legal representative, end the affiliation of a contributor of my authority, with a reason."""
+    now = timezone.now()
+    affiliation = get_object_or_404(colleagues_of(person(request), now), pk=affiliation_id)
+
+    def end(reason: str) -> None:
+        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=now, reason=reason)
+
+    return reasoned_act(request, affiliation, wording=_REMOVAL, act=end, back="affiliation_home")

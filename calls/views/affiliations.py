@@ -1,4 +1,4 @@
-"""Requests of affiliation, answered by the agents of the State of the territory."""
+"""Requests of affiliation, answered by the agents of the State of the territory, who may also end an affiliation."""
 
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,29 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from calls.enums import MandateRole
 from calls.permissions import territory_scope
 from core.errors import Refused
 from territories.models import Affiliation, AffiliationQuerySet
+from territories.names import normalise
 from territories.people import person
-from territories.services import refuse_affiliation, validate_affiliation
+from territories.reasoned import Wording, reasoned_act
+from territories.services import end_affiliation, refuse_affiliation, validate_affiliation
 
 ANSWERING_ROLES = (MandateRole.SCREENER, MandateRole.OFFICER, MandateRole.ADMINISTRATOR)
 PAGE_SIZE = 25
+REFUSAL = Wording(
+    title="Refuser la demande",
+    lead="La personne n’agira pas pour cette collectivité. Elle pourra faire une autre demande.",
+    done="La demande est refusée\u00a0; son auteur en lira le motif.",
+)
+END = Wording(
+    title="Mettre fin au rattachement",
+    lead="La personne n’agira plus pour cette collectivité dès sa prochaine page. Elle reçoit le motif par courriel.",
+    done="C’est fait\u00a0: ce rattachement est terminé, et la personne en est prévenue.",
+)
 
 
 def answerable_by(user: Any, at: datetime) -> AffiliationQuerySet:
@@ -59,17 +71,45 @@ def affiliation_validate(request: HttpRequest, affiliation_id: int) -> HttpRespo
     return redirect("affiliation_requests")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def affiliation_refuse(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """Turn a request down, with a reason."""
     now = timezone.now()
     affiliation = get_object_or_404(answerable_by(request.user, now), pk=affiliation_id)
-    try:
-        refuse_affiliation(
-            affiliation_id=affiliation.pk, by=person(request), reason=request.POST.get("reason", ""), at=now
+
+    def refuse(reason: str) -> None:
+        refuse_affiliation(affiliation_id=affiliation.pk, by=person(request), reason=reason, at=now)
+
+    return reasoned_act(request, affiliation, wording=REFUSAL, act=refuse, back="affiliation_requests")
+
+
+@require_safe
+def affiliation_list(request: HttpRequest) -> HttpResponse:
+    """Who acts for the authorities of the territory, by authority and name; searched by either, or by address."""
+    now = timezone.now()
+    rows = answerable_by(request.user, now).current(now)
+    text = request.GET.get("q", "").strip()[:100]
+    if text:
+        rows = rows.filter(
+            Q(organisation__search_name__contains=normalise(text))
+            | Q(user__last_name__icontains=text)
+            | Q(user__first_name__icontains=text)
+            | Q(user__email__icontains=text)
         )
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "La demande est refusée\u00a0; son auteur en lira le motif.")
-    return redirect("affiliation_requests")
+    page = Paginator(rows.order_by("organisation__search_name", "user__last_name", "id"), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    return render(request, "calls/affiliation_list.html", {"page": page, "text": text})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def affiliation_terminate(request: HttpRequest, affiliation_id: int) -> HttpResponse:
+    """End the affiliation of somebody who left the authority, or never belonged to it, with a reason."""
+    now = timezone.now()
+    granted = answerable_by(request.user, now).filter(validated_at__isnull=False)
+    affiliation = get_object_or_404(granted, pk=affiliation_id)
+
+    def end(reason: str) -> None:
+        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=now, reason=reason)
+
+    return reasoned_act(request, affiliation, wording=END, act=end, back="affiliation_list")

@@ -21,6 +21,12 @@ def _pending(world: Any) -> dict[str, Any]:
     return {"affiliation_id": AffiliationFactory(pending=True, organisation=organisation).pk}
 
 
+def _acting(world: Any) -> dict[str, Any]:
+    """Somebody who acts for an authority of the département of the dossier of the test."""
+    departement = world.application.organisation.departement_code
+    return {"affiliation_id": AffiliationFactory(organisation__departement_code=departement).pk}
+
+
 ROUTES: dict[str, Route] = {
     "home": Route(EVERYONE),
     "call_list": Route(EVERYONE),
@@ -30,4 +36,6 @@ ROUTES: dict[str, Route] = {
     "affiliation_requests": Route(ANSWERING),
     "affiliation_validate": Route(ANSWERING, _pending, method="post"),
     "affiliation_refuse": Route(ANSWERING, _pending, method="post"),
+    "affiliation_list": Route(ANSWERING),
+    "affiliation_terminate": Route(ANSWERING, _acting, method="post"),
 }

@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from tests.access.model import EVERYONE_SIGNED_IN, Route
+from tests.access.model import EVERYONE_SIGNED_IN, REPRESENTATIVE, Route
 from tests.factories.territories import AffiliationFactory
 
 
 def _of_somebody(world: Any) -> dict[str, Any]:
     return {"affiliation_id": AffiliationFactory().pk}
+
+
+def _of_a_colleague(world: Any) -> dict[str, Any]:
+    """Somebody else who prepares the dossiers of the authority of the test."""
+    return {"affiliation_id": AffiliationFactory(organisation=world.organisation).pk}
 
 
 ROUTES: dict[str, Route] = {
@@ -16,4 +21,5 @@ ROUTES: dict[str, Route] = {
     "affiliation_request": Route(EVERYONE_SIGNED_IN),
     # One's own affiliations only: somebody else's does not exist.
     "affiliation_end": Route(frozenset(), _of_somebody, method="post"),
+    "affiliation_remove": Route(frozenset({REPRESENTATIVE}), _of_a_colleague, method="post"),
 }

@@ -18,9 +18,12 @@ from calls.models import Axis, AxisTerms, Criterion, EligibilityRule, Mandate, Q
 from calls.services import end_mandate, grant_mandate
 from core.models import JournalEntry
 from territories.models import Organisation
+from territories.services import organisation_by_siret
+from territories.sirets import fictitious_siren, fictitious_siret
 from tests.factories.accounts import AgentFactory, UserFactory, enrol, sign_in
 from tests.factories.budget import make_call
 from tests.factories.calls import the_call
+from tests.factories.territories import OrganisationFactory
 
 WRITTEN_ONCE = [RulesVersion, AxisTerms, EligibilityRule, Question, ScoringGrid, Criterion]
 
@@ -88,6 +91,42 @@ def test_administrator_grants_a_mandate_which_is_journaled_then_ends_it(client, 
     mandate.refresh_from_db()
     assert mandate.ends_at is not None
     assert JournalEntry.objects.filter(action="mandate.ended", data__mandate=mandate.pk).count() == 1
+
+
+def test_action_ends_what_runs_cancels_what_is_to_come_and_says_what_it_left(client, call, administrator):
+    def mandate(**fields):
+        return grant_mandate(
+            user=UserFactory(), call=call, role=MandateRole.SCREENER, at=timezone.now(), appointed_by=None, **fields
+        )
+
+    now = timezone.now()
+    running = [mandate(starts_at=now - timedelta(days=9)) for _ in range(2)]
+    coming = mandate(starts_at=now + timedelta(days=9))
+    over = mandate(starts_at=now - timedelta(days=9), ends_at=now - timedelta(days=1))
+    chosen = [str(row.pk) for row in (*running, coming, over)]
+    url = reverse("admin:calls_mandate_changelist")
+
+    def said():
+        answer = client.post(url, {"action": "end_now", "_selected_action": chosen}, follow=True)
+        return [str(message) for message in answer.context["messages"]]
+
+    assert said() == ["2 mandats terminés.", "1 mandat à venir annulé.", "1 mandat était déjà terminé."]
+    for row in (*running, coming, over):
+        row.refresh_from_db()
+    assert all(row.ends_at > row.starts_at for row in (*running, over))
+    assert coming.ends_at == coming.starts_at
+    assert over.ends_at == now - timedelta(days=1)
+    assert said() == ["4 mandats étaient déjà terminés."]
+    assert JournalEntry.objects.filter(action__in=["mandate.ended", "mandate.cancelled"]).count() == 3
+
+
+def test_mandate_that_ends_when_it_starts_is_refused_in_the_form(client, call, administrator):
+    person = UserFactory(email="agente@example.fr")
+    today = timezone.localdate().isoformat()
+    sent = mandate_of(call, email=person.email, ends_at_0=today, ends_at_1="00:00")
+    answer = client.post(reverse("admin:calls_mandate_add"), sent)
+    assert "doit suivre son début" in answer.content.decode()
+    assert not Mandate.objects.filter(user=person).exists()
 
 
 def test_administration_closes_with_the_mandate_and_opens_to_no_other_role(client, call, administrator):
@@ -179,6 +218,30 @@ def test_organisation_added_by_hand_is_found_by_its_name(client, administrator):
     added = Organisation.objects.get(search_name__contains="energie du leman")
     assert added.kind == "syndicat"
     assert JournalEntry.objects.filter(chain=f"organisation:{added.pk}", action="organisation.added").count() == 1
+
+
+def test_number_entered_by_an_administrator_is_checked_and_vouches_but_one_merely_stated_does_not(
+    client, administrator
+):
+    stated = OrganisationFactory(
+        siren="", siret=fictitious_siret(fictitious_siren("déclaré")), siret_is_fictitious=False
+    )
+    taken = OrganisationFactory()
+    url = reverse("admin:territories_organisation_change", args=[stated.pk])
+    sent = fields_shown(client.get(url))
+    assert client.post(url, {**sent, "city": "Mende"}).status_code == 302
+    stated.refresh_from_db()
+    assert (stated.city, stated.siren) == ("Mende", "")
+    for siret, told in (("12345678901234", "clé de contrôle"), (fictitious_siret(taken.siren, 2), taken.name)):
+        answer = client.post(url, {**sent, "siret": siret})
+        assert told in " ".join(answer.context["adminform"].form.errors["siret"])
+    answer = client.post(url, {**sent, "siren": taken.siren})
+    assert "ne commence pas par" in str(answer.context["adminform"].form.errors["siren"])
+    siret = fictitious_siret(fictitious_siren("vérifié"))
+    assert client.post(url, {**sent, "siret": siret}).status_code == 302
+    stated.refresh_from_db()
+    assert (stated.siret, stated.siren) == (siret, siret[:9])
+    assert organisation_by_siret(siret) == stated
 
 
 def fields_shown(answer):

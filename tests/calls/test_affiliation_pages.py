@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -9,9 +10,11 @@ from django.utils import timezone
 from calls.enums import MandateRole
 from calls.services import grant_mandate
 from core.forms import new_key
+from core.models import JournalEntry, OutboxMessage
 from territories.models import Affiliation
 from territories.services import may_act_for
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.applications import start
 from tests.factories.calls import the_call
 from tests.factories.territories import (
     RENNES_METROPOLE,
@@ -134,7 +137,9 @@ def _listed(client):
 def test_agent_refuses_with_a_reason(client, call):
     agent(client, call)
     asked = pending()
-    client.post(reverse("affiliation_refuse", args=[asked.pk]), {"reason": " "})
+    assert "Refuser la demande" in client.get(reverse("affiliation_refuse", args=[asked.pk])).content.decode()
+    answer = client.post(reverse("affiliation_refuse", args=[asked.pk]), {"reason": " "})
+    assert (answer.status_code, "Indiquez le motif" in answer.content.decode()) == (422, True)
     asked.refresh_from_db()
     assert asked.refused_at is None
     client.post(reverse("affiliation_refuse", args=[asked.pk]), {"reason": "Fonction non confirmée"})
@@ -142,11 +147,141 @@ def test_agent_refuses_with_a_reason(client, call):
     assert asked.refusal_reason == "Fonction non confirmée"
 
 
+@pytest.mark.parametrize("name", ["affiliation_refuse", "affiliation_terminate"])
+def test_reason_that_is_too_long_is_told_at_its_field_and_kept(client, call, name):
+    agent(client, call)
+    affiliation = pending() if name == "affiliation_refuse" else acting()
+    typed = "Fonction non confirmée. " * 13
+    answer = client.post(reverse(name, args=[affiliation.pk]), {"reason": typed})
+    assert answer.status_code == 422
+    assert "au plus 300 caractères" in str(answer.context["form"].errors["reason"])
+    assert typed.strip() in answer.content.decode()
+    affiliation.refresh_from_db()
+    assert (affiliation.refused_at, affiliation.ends_at) == (None, None)
+
+
+def acting(departement="35", **changes):
+    return AffiliationFactory(organisation=OrganisationFactory(departement_code=departement), **changes)
+
+
+def test_agent_ends_an_affiliation_and_access_closes_at_the_next_request(client, call):
+    screener = agent(client, call, departement_code="35")
+    draft = start(organisation=acting().organisation)
+    affiliation = Affiliation.objects.get(organisation=draft.organisation)
+    theirs = Client()
+    sign_in(theirs, affiliation.user)
+    page = reverse("application_detail", args=[draft.pk])
+    assert theirs.get(page).status_code == 200
+    url = reverse("affiliation_terminate", args=[affiliation.pk])
+    listed = client.get(reverse("affiliation_list")).content.decode()
+    assert f'href="{url}"' in listed
+    assert affiliation.user.email in client.get(url).content.decode()
+    empty = client.post(url, {"reason": ""})
+    assert (empty.status_code, "Indiquez le motif" in empty.content.decode()) == (422, True)
+    assert theirs.get(page).status_code == 200
+    assert client.post(url, {"reason": "A quitté la commune"}).url == reverse("affiliation_list")
+    assert theirs.get(page).status_code == 404
+    assert f'href="{url}"' not in client.get(reverse("affiliation_list")).content.decode()
+    entry = JournalEntry.objects.get(chain=f"person:{affiliation.user_id}", action="affiliation.ended")
+    assert (entry.actor_id, entry.reason) == (screener.pk, "A quitté la commune")
+    assert OutboxMessage.objects.get(kind="core.mail").payload["to"] == [affiliation.user.email]
+    again = client.post(url, {"reason": "A quitté la commune"})
+    assert (again.status_code, "déjà terminé" in again.content.decode()) == (422, True)
+    assert OutboxMessage.objects.filter(kind="core.mail").count() == 1
+    assert "A quitté la commune" in theirs.get(reverse("affiliation_home")).content.decode()
+
+
+def test_affiliations_in_force_are_those_of_the_territory_and_are_searched(client, call):
+    agent(client, call, departement_code="35")
+    now = timezone.now()
+    shown = acting(user=UserFactory(last_name="Le Goff"))
+    other = acting(user=UserFactory(last_name="Kervella"))
+    hidden = [acting("29"), acting(ends_at=now), pending()]
+    text = client.get(reverse("affiliation_list")).content.decode()
+    assert "2 personnes rattachées" in text
+    for row, expected in [(shown, True), (other, True), *((row, False) for row in hidden)]:
+        assert (reverse("affiliation_terminate", args=[row.pk]) in text) == expected
+    for words in ("le goff", shown.user.email, shown.organisation.name):
+        found = client.get(reverse("affiliation_list"), {"q": words}).content.decode()
+        assert "1 personne rattachée" in found
+        assert reverse("affiliation_terminate", args=[shown.pk]) in found
+    assert "Personne ne correspond" in client.get(reverse("affiliation_list"), {"q": "introuvable"}).content.decode()
+
+
+def test_affiliations_in_force_take_the_same_number_of_queries_and_are_paginated(client, call):
+    agent(client, call)
+    counts = []
+    for number in (1, 3, 27):
+        while Affiliation.objects.count() < number:
+            acting()
+        counts.append(queries_of(client, "affiliation_list"))
+    assert len(set(counts)) == 1
+    assert (
+        client.get(reverse("affiliation_list"), {"page": 2}).content.decode().count("Mettre fin au rattachement") == 2
+    )
+
+
+# ---------------------------------------------------------------- the legal representative
+
+
+def test_representative_ends_the_affiliation_of_a_contributor_of_their_own_authority(client, applicant):
+    mine = AffiliationFactory(user=applicant, legal=True).organisation
+    contributor = AffiliationFactory(organisation=mine)
+    others = [
+        AffiliationFactory(organisation=mine, legal=True),
+        AffiliationFactory(organisation=mine, pending=True),
+        AffiliationFactory(),
+    ]
+    url = reverse("affiliation_remove", args=[contributor.pk])
+    home = client.get(reverse("affiliation_home")).content.decode()
+    assert f'href="{url}"' in home
+    for row in others:
+        theirs = reverse("affiliation_remove", args=[row.pk])
+        assert theirs not in home
+        assert client.post(theirs, {"reason": "x"}).status_code == 404
+        row.refresh_from_db()
+        assert row.ends_at is None
+    assert client.post(url, {"reason": ""}).status_code == 422
+    assert client.post(url, {"reason": "A changé de service"}).status_code == 302
+    contributor.refresh_from_db()
+    assert contributor.end_reason == "A changé de service"
+    assert url not in client.get(reverse("affiliation_home")).content.decode()
+
+
+@pytest.mark.parametrize("changes", [{}, {"legal": True, "pending": True}, {"legal": True, "ends_at": "now"}])
+def test_whoever_is_not_its_representative_ends_nobody_s_affiliation(client, applicant, changes):
+    mine = AffiliationFactory(
+        user=applicant, **{**changes, **({"ends_at": timezone.now()} if "ends_at" in changes else {})}
+    )
+    colleague = AffiliationFactory(organisation=mine.organisation)
+    url = reverse("affiliation_remove", args=[colleague.pk])
+    assert url not in client.get(reverse("affiliation_home")).content.decode()
+    assert {client.get(url).status_code, client.post(url, {"reason": "x"}).status_code} == {404}
+    colleague.refresh_from_db()
+    assert colleague.ends_at is None
+
+
+def test_colleagues_take_the_same_number_of_queries_and_are_paginated(client, applicant):
+    mine = AffiliationFactory(user=applicant, legal=True).organisation
+    counts = []
+    for number in (2, 4, 30):
+        while Affiliation.objects.count() < number:
+            AffiliationFactory(organisation=mine)
+        counts.append(queries_of(client, "affiliation_home"))
+    assert len(set(counts)) == 1
+    second = client.get(reverse("affiliation_home"), {"personnes": 2}).content.decode()
+    assert second.count("/retirer/") == 4
+
+
+# ---------------------------------------------------------------- who has no such page
+
+
 def test_request_of_another_territory_does_not_exist(client, call):
     agent(client, call, departement_code="29")
     asked = pending("35")
     assert "Aucune demande en attente" in _listed(client)
-    for name in ("affiliation_validate", "affiliation_refuse"):
+    assert client.get(reverse("affiliation_refuse", args=[asked.pk])).status_code == 404
+    for name in ("affiliation_validate", "affiliation_refuse", "affiliation_terminate"):
         answer = client.post(reverse(name, args=[asked.pk]), {"reason": "x"})
         nothing = client.post(reverse(name, args=[asked.pk + 999]), {"reason": "x"})
         assert answer.status_code == nothing.status_code == 404
@@ -160,6 +295,9 @@ def test_other_mandates_do_not_answer(client, call, role):
     agent(client, call, role=role)
     asked = pending()
     assert client.get(reverse("affiliation_requests")).status_code == 404
+    assert client.get(reverse("affiliation_list")).status_code == 404
+    assert client.post(reverse("affiliation_terminate", args=[acting().pk]), {"reason": "x"}).status_code == 404
+    assert not Affiliation.objects.filter(ends_at__isnull=False).exists()
     assert client.post(reverse("affiliation_validate", args=[asked.pk])).status_code == 404
     asked.refresh_from_db()
     assert asked.validated_at is None

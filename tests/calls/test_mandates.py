@@ -63,11 +63,24 @@ def test_ending_a_mandate_takes_the_right_away_at_once(call):
 def test_mandate_dates_in_order(call):
     with pytest.raises(Refused):
         grant(call, ends_at=AT)
-    mandate = grant(call)
-    with pytest.raises(Refused):
-        end_mandate(mandate_id=mandate.pk, by=None, at=AT)
     with pytest.raises(IntegrityError), transaction.atomic():
-        MandateFactory(call=call, starts_at=AT, ends_at=AT)
+        MandateFactory(call=call, starts_at=AT, ends_at=AT - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("before", [timedelta(days=3), timedelta(0)])
+def test_mandate_that_has_not_begun_is_cancelled_and_never_gives_a_right(call, before):
+    user, chief = UserFactory(), UserFactory()
+    start = AT + timedelta(days=3)
+    mandate = grant(call, user=user, starts_at=start, ends_at=start + timedelta(days=30))
+    cancelled = end_mandate(mandate_id=mandate.pk, by=chief, at=start - before, reason="erreur")
+    assert cancelled.ends_at == cancelled.starts_at == start
+    instants = (start - timedelta(microseconds=1), start, start + timedelta(microseconds=1), start + timedelta(days=9))
+    assert not any(has_mandate(user, SCREENER, at=at) for at in instants)
+    entry = JournalEntry.objects.get(action="mandate.cancelled")
+    assert (entry.actor_id, entry.reason, entry.data["mandate"]) == (chief.pk, "erreur", mandate.pk)
+    with pytest.raises(Refused, match="déjà terminé"):
+        end_mandate(mandate_id=mandate.pk, by=chief, at=start - before)
+    assert JournalEntry.objects.filter(chain="call:transformation-numerique", data__mandate=mandate.pk).count() == 2
 
 
 def test_axis_of_another_call_is_refused(call):
