@@ -11,7 +11,7 @@ from django.db import IntegrityError, OperationalError, connection
 from django.db.models import Sum
 
 from budget import services
-from budget.models import AwardBalance, Balance, LedgerEntry
+from budget.models import AwardBalance, Balance, LedgerEntry, PaymentCredit
 from budget.services import Award
 from core.errors import Refused
 from core.idempotency import KeyReused
@@ -169,6 +169,15 @@ def test_simultaneous_cancellations_give_back_once(transactional_db):
     assert sum(isinstance(each, LedgerEntry) for each in results) == 1
     assert sum(isinstance(each, Refused) for each in results) == 19
     assert_books_agree(tree.leaf)
+
+
+def test_payment_credits_opened_at_once_never_pass_what_the_call_may_pay(transactional_db):
+    tree = Tree("1000.00", cp="400.00")
+    common = {"envelope": tree.root, "year": 2021, "amount": D("300.00"), "at": AT, "actor": tree.actor}
+    answers = at_once([lambda: services.open_payment_credits(key=make_key(), **common) for _ in range(12)])
+    assert [type(row) for row in answers].count(LedgerEntry) == 2
+    assert [type(row) for row in answers].count(Refused) == 10
+    assert PaymentCredit.objects.get(envelope=tree.root, year=2021).opened == D("1000.00")
 
 
 def test_read_committed_is_pinned(db):

@@ -1,5 +1,6 @@
 """Each verb of the ledger: what it moves, what it refuses, in which words."""
 
+from datetime import UTC, datetime
 from decimal import Decimal as D
 
 import pytest
@@ -117,6 +118,58 @@ def test_amount_of_another_kind_is_refused(db, amount):
         reserve(tree, application, amount)
     assert refusal.value.field == "amount"
     assert figures(tree.leaf)[2] == 0
+
+
+VERBS = ["allocate", "credits", "delegate", "commit", "pay", "repay", "release", "decommit", "cancel"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "why"), [("0", "supérieur à zéro"), ("-1", "supérieur à zéro"), ("0.001", "deux déc")]
+)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_an_amount_of_another_kind(db, verb, amount, why):
+    tree = Tree("1000.00")
+    application = tree.application()
+    held = {"application": application, "amount": D(100), "at": AT, "actor": tree.actor}
+    reservation = services.reserve(**{**held, "amount": D(200)}, key=make_key())
+    commitment = services.commit(**held, key=make_key())
+    payment = services.record_payment(**{**held, "amount": D(50)}, key=make_key())
+    common = {"amount": D(amount), "at": AT, "actor": tree.actor, "key": make_key()}
+    acts = {
+        "allocate": lambda: services.allocate(envelope=tree.root, **common),
+        "credits": lambda: services.open_payment_credits(envelope=tree.root, year=2022, **common),
+        "delegate": lambda: services.delegate(parent=tree.root, child=tree.leaf, **common),
+        "commit": lambda: services.commit(application=application, **common),
+        "pay": lambda: services.record_payment(application=application, **common),
+        "repay": lambda: services.record_repayment(application=application, reason="x", **common),
+        "release": lambda: services.release(reservation=reservation, reason="x", **common),
+        "decommit": lambda: services.decommit(commitment=commitment, reason="x", **common),
+        "cancel": lambda: services.cancel_entry(entry=payment, reason="x", **common),
+    }
+    before = (figures(tree.root), figures(tree.leaf), LedgerEntry.objects.count())
+    with pytest.raises(Refused, match=why) as refusal:
+        acts[verb]()
+    assert refusal.value.field == "amount"
+    assert (figures(tree.root), figures(tree.leaf), LedgerEntry.objects.count()) == before
+
+
+def test_repayment_is_of_the_year_in_which_the_money_came_in(db):
+    tree = Tree("1000.00")
+    application = tree.application()
+    common = {"application": application, "at": AT, "actor": tree.actor}
+    services.reserve(amount=D(100), key=make_key(), **common)
+    services.commit(amount=D(100), key=make_key(), **common)
+    services.record_payment(amount=D(100), key=make_key(), **common)
+    late = {**common, "at": datetime(2023, 1, 5, tzinfo=UTC), "reason": "x", "amount": D(10)}
+    key = make_key()
+    entry = services.record_repayment(key=key, year=2022, **late)
+    assert entry.year == 2022
+    assert services.record_repayment(key=key, year=2022, **late) == entry
+    with pytest.raises(KeyReused):
+        services.record_repayment(key=key, year=2023, **late)
+    # Without a year, that of the instant in Paris: already 2023 there.
+    eve = {**late, "at": datetime(2022, 12, 31, 23, 30, tzinfo=UTC)}
+    assert services.record_repayment(key=make_key(), **eve).year == 2023
 
 
 def test_amount_beyond_the_column_is_refused_without_an_error(db):
