@@ -26,6 +26,8 @@ class MinutesItem:
     opinion: Opinion
     quorum: Quorum
     recused: list[str]
+    # What the jury had said of it in an earlier meeting, which this one replaces.
+    before: Opinion | None = None
 
 
 def items_of(deliberation: Deliberation) -> list[MinutesItem]:
@@ -36,12 +38,17 @@ def items_of(deliberation: Deliberation) -> list[MinutesItem]:
     keys = [opinion.application_id for opinion in opinions]
     found = quorums(deliberation, keys)
     apart = set_apart(deliberation, keys)
+    earlier = Opinion.objects.filter(application__in=keys, deliberation__number__lt=deliberation.number)
+    before = {
+        row.application_id: row for row in earlier.select_related("deliberation").order_by("deliberation__number", "pk")
+    }
     members = list(deliberation.jury.jurors.select_related("user").order_by("user__last_name", "pk"))
     return [
         MinutesItem(
             opinion,
             found[opinion.application_id],
             [str(member.user) for member in members if member.pk in apart[str(opinion.application_id)]],
+            before.get(opinion.application_id),
         )
         for opinion in opinions
     ]

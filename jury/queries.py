@@ -7,14 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
 from budget.models import AwardBalance, Balance
 from calls.models import ScoringGrid
 from core.errors import Refused
-from jury.enums import EvaluationState, Outcome
+from jury.enums import DeliberationState, EvaluationState, Outcome
 from jury.models import Decision, Evaluation, Jury, Opinion
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
@@ -248,14 +248,21 @@ def departs_from_merit(merit: Merit, key: str, outcome: str, amount: Decimal | N
     return not proposed or row is None or amount != row.candidate.amount
 
 
-def latest_opinion(application: Application) -> Opinion | None:
-    """The opinion of the last closed deliberation on this dossier."""
-    return (
-        application.opinions.filter(deliberation__state="closed")
-        .select_related("deliberation")
-        .order_by("-deliberation__closed_at", "-pk")
-        .first()
+def latest_opinions(applications: Iterable[Any]) -> dict[Any, Opinion]:
+    """For each dossier (by id) on which a deliberation is closed, the last opinion given. One query."""
+    rows = Opinion.objects.filter(application__in=list(applications), deliberation__state=DeliberationState.CLOSED)
+    found = rows.select_related("deliberation", "redirected_to").order_by("deliberation__number", "pk")
+    return {opinion.application_id: opinion for opinion in found}
+
+
+def is_superseded() -> Exists:
+    """On opinions: the jury gave another one since, in a meeting that is closed. A session has one jury."""
+    since = Opinion.objects.filter(
+        application=OuterRef("application"),
+        deliberation__state=DeliberationState.CLOSED,
+        deliberation__number__gt=OuterRef("deliberation__number"),
     )
+    return Exists(since)
 
 
 def total_granted(decisions: Iterable[Decision]) -> Decimal:

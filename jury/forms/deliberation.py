@@ -103,11 +103,14 @@ class OpinionForm(RefusableForm):
         application: Application,
         known: Opinion | None,
         reads_every_mark: bool,
+        is_reopened: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         if not reads_every_mark:
             self.fields["motive"].help_text = "Obligatoire : vous ne lisez pas toutes les notes."
+        if is_reopened:
+            self.fields["motive"].help_text = "Obligatoire : dites pourquoi le jury rouvre ce dossier."
         axis = deliberation.jury.session.axis
         outcomes = [
             (value, label.capitalize())

@@ -17,6 +17,7 @@ from jury.assignment import DossierSpec, JurorSpec, Problem
 from jury.conflicts import AFFILIATED, affiliated_pairs
 from jury.enums import EvaluationState
 from jury.models import AssignmentRun, Evaluation, Juror, Jury, Recusal
+from jury.permissions import readable_evaluations
 from jury.queries import ACTIVE, gaps_of, jury_dossiers
 from jury.services.base import NOT_YOURS, grant, grant_chair, note, revoke
 from jury.workflow import EVALUATION, is_chair, is_officer
@@ -25,13 +26,14 @@ STALE = "Cette proposition a changé depuis que vous l’avez lue. Rechargez la 
 WORKING = (EvaluationState.DRAFT, EvaluationState.SUBMITTED)
 
 
-def build_problem(jury: Jury, *, least_change: bool, at: datetime) -> Problem:
+def build_problem(jury: Jury, *, least_change: bool, at: datetime, actor: User) -> Problem:
     """The jury's dossiers, members, conflicts and present seats. ``least_change`` prices each seat that would move.
 
-    A conflict is a recusal, or an affiliation to the applicant in force at ``at``.
+    A conflict is a recusal, or an affiliation to the applicant in force at ``at``. A third seat is asked where marks
+    differ that ``actor`` may read, never where others do; a reader already seated beyond the grid keeps a seat.
     """
     dossiers = list(jury_dossiers(jury).values_list("pk", "theme__code", "region_code"))
-    gaps = gaps_of(jury, [row[0] for row in dossiers])
+    gaps = gaps_of(jury, [row[0] for row in dossiers], readable_evaluations(actor, jury))
     seats = list(
         Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
         .order_by("id")
@@ -41,9 +43,10 @@ def build_problem(jury: Jury, *, least_change: bool, at: datetime) -> Problem:
     free = [row for row in seats if (str(row[0]), row[1]) not in conflicts]
     begun = {(str(dossier), juror) for dossier, juror, state, said in free if state in WORKING or said}
     present = {(str(dossier), juror) for dossier, juror, _, _ in free}
+    seated = Counter(dossier for dossier, _ in present)
     return Problem(
         dossiers=tuple(
-            DossierSpec(id=str(key), theme=theme or "", region=region, seats=gaps[key].wanted)
+            DossierSpec(id=str(key), theme=theme or "", region=region, seats=max(gaps[key].wanted, seated[str(key)]))
             for key, theme, region in dossiers
         ),
         jurors=tuple(
@@ -84,7 +87,7 @@ def propose_assignment(*, jury: Jury, at: datetime, actor: User, least_change: b
     grant_chair(jury, dossiers, at)
     if not dossiers:
         raise Refused("Aucun dossier recevable n’attend ce jury.")
-    problem = build_problem(jury, least_change=least_change, at=at)
+    problem = build_problem(jury, least_change=least_change, at=at, actor=actor)
     replay = assignment.replay_of(problem, assignment.solve(problem))
     replay["warnings"] = _with_labels(jury, replay["warnings"])
     run = AssignmentRun.objects.create(

@@ -19,11 +19,15 @@ from core.series import take_number
 from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable
-from jury.queries import in_another_list, paris_year
+from jury.queries import in_another_list, is_superseded, paris_year
 from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_list, note_list, refuse_if_tied
 from jury.workflow import DECISION_LIST
 
 STALE = "Cette liste a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
+NOTHING_TO_DECIDE = (
+    "Aucun dossier n’attend de décision : tous figurent déjà dans une liste, ou le jury s’est prononcé "
+    "de nouveau depuis."
+)
 OUT_OF_ORDER = (
     "Les dossiers retenus ne sont pas les premiers de la liste d’attente, ou vous ne la voyez pas en entier : "
     "indiquez pourquoi."
@@ -41,10 +45,11 @@ def prepare_list(
 ) -> DecisionList:
     """A list from the opinions of a closed deliberation, on the dossiers that still await a decision.
 
+    An opinion counts while the jury has given no other since: whichever meeting is asked, it is the last that is kept.
     ``applications`` (ids) restricts it; by default, all that ``actor``'s mandate covers. Raises Refused.
     """
     locked = lock_deliberation(deliberation)
-    opinions = locked.opinions.filter(application__state=ApplicationState.ADMISSIBLE)
+    opinions = locked.opinions.filter(application__state=ApplicationState.ADMISSIBLE).exclude(is_superseded())
     if applications is not None:
         opinions = opinions.filter(application__in=list(applications))
     return _create_list(locked, title, list(opinions.select_related("application").order_by("rank", "pk")), at, actor)
@@ -66,7 +71,7 @@ def award_from_waiting_list(
     """
     locked = lock_deliberation(deliberation)
     wanted = {str(key) for key in applications}
-    waiting = locked.opinions.filter(application__state=ApplicationState.WAITLISTED)
+    waiting = locked.opinions.filter(application__state=ApplicationState.WAITLISTED).exclude(is_superseded())
     queue = list(
         waiting.exclude(
             application__in=in_another_list(waiting.values_list("application_id", flat=True)).values("application")
@@ -113,7 +118,7 @@ def _create_list(
         and scope.covers(axis=axis, departement=opinion.application.departement_code)
     ]
     if not kept:
-        raise Refused("Aucun dossier n’attend de décision : tous figurent déjà dans une liste.")
+        raise Refused(NOTHING_TO_DECIDE)
     year = paris_year(at)
     decision_list = DecisionList.objects.create(
         number=f"DEC-{year}-{take_number(f'decisions:{year}'):04d}",

@@ -22,7 +22,7 @@ from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
 from jury.permissions import reads_every_mark
-from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, paris_year
+from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, latest_opinions, paris_year
 from jury.ranking import Ranked
 from jury.services.base import NOT_YOURS, authorise, grant_chair, lock_deliberation, note, refuse_if_tied
 from jury.workflow import DELIBERATION, is_chair, is_officer
@@ -148,8 +148,9 @@ def record_opinion(
 ) -> Opinion:
     """Writes, or rewrites while the meeting is open, the jury's opinion on one dossier.
 
-    Refused without the item's quorum, against the majority, or without the motive that a departure from the order
-    of merit needs (always asked of whoever may not read every mark). ``actor`` is the chair, or an officer as
+    Refused without the item's quorum, against the majority, or without the motive that is needed by a departure from
+    the order of merit (always asked of whoever may not read every mark) and by a dossier that the jury has already
+    spoken of in a closed meeting. ``actor`` is the chair, or an officer as
     secretary; never someone recused from the dossier.
     """
     locked = lock_deliberation(deliberation)
@@ -168,7 +169,8 @@ def record_opinion(
     merit = full_merit(locked.jury)
     _refuse_content(locked, application, opinion)
     departs = departs_from_merit(merit, str(application.pk), opinion.outcome, opinion.amount)
-    _refuse_without_motive(locked.jury, opinion, departs, actor)
+    before = latest_opinions([application.pk]).get(application.pk)
+    _refuse_without_motive(locked.jury, opinion, departs, before, actor)
     recorded = _write_opinion(locked, application, opinion, merit, departs)
     note(
         locked.jury,
@@ -181,6 +183,7 @@ def record_opinion(
             "application": str(application.pk),
             "amount": "" if recorded.amount_proposed is None else str(recorded.amount_proposed),
             "departs": departs,
+            "reopens": "" if before is None else before.deliberation.minutes_number,
         },
     )
     return recorded
@@ -190,10 +193,18 @@ def _chair_of(deliberation: Deliberation) -> int | None:
     return deliberation.jury.jurors.filter(is_chair=True).values_list("pk", flat=True).first()
 
 
-def _refuse_without_motive(jury: Jury, opinion: OpinionInput, departs: bool, actor: User) -> None:
+def _refuse_without_motive(
+    jury: Jury, opinion: OpinionInput, departs: bool, before: Opinion | None, actor: User
+) -> None:
     """Whoever may not read every mark always gives a motive: being asked for one, or not, would tell the ranking."""
     if opinion.motive.strip():
         return
+    if before is not None:
+        raise Refused(
+            f"Le jury s’est déjà prononcé sur ce dossier, séance n° {before.deliberation.number} : "
+            f"{before.get_outcome_display()}. Dites dans le motif pourquoi vous le rouvrez.",
+            field="motive",
+        )
     if opinion.outcome != Outcome.AWARDED:
         raise Refused("Motivez cet avis : il n’est pas favorable.", field="motive")
     if not reads_every_mark(actor, jury):
@@ -257,9 +268,9 @@ def confirm_block(
     """Confirms at once the dossiers whose place no single mark can change; ``called_up`` ids are left for discussion.
 
     Above the line: awarded as asked. Below: ``below`` (refused or waitlisted) for ``motive``, needed then. Dossiers
-    without quorum or already spoken of are left out. ``shown``, what the person read (dossier id → above the line),
-    leaves to the discussion whatever stands otherwise now. Returns the opinions. Refused to whoever does not read
-    every dossier and mark: which dossiers stand firm would tell them of the others.
+    without quorum, or already spoken of in this meeting or a closed one, are left out. ``shown``, what the person read
+    (dossier id → above the line), leaves to the discussion whatever stands otherwise now. Returns the opinions.
+    Refused to whoever does not read every dossier and mark: which dossiers stand firm would tell them of the others.
     """
     locked = lock_deliberation(deliberation)
     _authorise_open(locked, actor, at)
@@ -300,6 +311,8 @@ def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[
     merit = full_merit(deliberation.jury)
     apart = merit.agenda() | {str(key) for key in called_up}
     unspoken = jury_dossiers(deliberation.jury).exclude(opinions__deliberation=deliberation)
+    # A dossier already spoken of is reopened by itself, with a motive.
+    unspoken = unspoken.exclude(opinions__deliberation__state=DeliberationState.CLOSED)
     dossiers = {str(row.pk): row for row in unspoken if str(row.pk) not in apart}
     found = quorums(deliberation, [row.pk for row in dossiers.values()])
     chosen = set(merit.selection.chosen)

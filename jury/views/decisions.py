@@ -18,7 +18,7 @@ from jury.enums import DecisionListState, DeliberationState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable, reader_scope, visible_deliberations, visible_lists, visible_opinions
-from jury.queries import envelope_left, shortfalls_of, total_granted
+from jury.queries import envelope_left, is_superseded, shortfalls_of, total_granted
 from jury.services.release import ACT, CHANGED
 from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
@@ -51,7 +51,9 @@ def decision_index(request: HttpRequest) -> HttpResponse:
         visible_deliberations(request.user)
         .filter(
             state=DeliberationState.CLOSED,
-            opinions__application__in=judgeable(request.user).filter(state=ApplicationState.ADMISSIBLE),
+            opinions__in=Opinion.objects.filter(
+                application__in=judgeable(request.user).filter(state=ApplicationState.ADMISSIBLE)
+            ).exclude(is_superseded()),
         )
         .select_related("jury__session__axis")
         .annotate(count=Count("opinions"))
@@ -100,6 +102,7 @@ def decision_list_waiting(request: HttpRequest, pk: Any) -> HttpResponse:
     opinions: list[Opinion] = list(
         visible_opinions(deliberation, request.user)
         .filter(application__state=ApplicationState.WAITLISTED)
+        .exclude(is_superseded())
         .select_related("application__organisation")
         .order_by("rank", "pk")
     )

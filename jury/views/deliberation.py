@@ -28,7 +28,7 @@ from jury.permissions import (
     reads_every_mark,
     visible_opinions,
 )
-from jury.queries import Merit, jury_dossiers, merit_of
+from jury.queries import Merit, jury_dossiers, latest_opinions, merit_of
 from jury.ranking import Ranked
 from jury.services.deliberation import quorums
 from jury.views.found import (
@@ -97,7 +97,16 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         merit = _merit(request, deliberation)
         agenda = merit.agenda()
         ranked = {row.key: row for row in merit.ranked}
-        lines = [{"dossier": row, "row": ranked.get(str(row.pk)), "agenda": str(row.pk) in agenda} for row in waiting]
+        said = latest_opinions([row.pk for row in waiting])
+        lines = [
+            {
+                "dossier": row,
+                "row": ranked.get(str(row.pk)),
+                "agenda": str(row.pk) in agenda,
+                "before": said.get(row.pk),
+            }
+            for row in waiting
+        ]
         lines.sort(key=lambda line: line["row"].rank if line["row"] else 10**9)
     presences = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
     members = list(deliberation.jury.jurors.values_list("pk", flat=True))
@@ -150,8 +159,10 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
     jury = deliberation.jury
     application = jury_dossier(request, jury, dossier)
     known = deliberation.opinions.filter(application=application).first()
+    before = latest_opinions([application.pk]).get(application.pk)
     form = OpinionForm(
         request.POST or None,
+        is_reopened=before is not None,
         deliberation=deliberation,
         application=application,
         known=known,
@@ -177,6 +188,7 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
         "deliberation": deliberation,
         "dossier": application,
         "form": form,
+        "before": before if before and before.deliberation_id != deliberation.pk else None,
         "row": row,
         "is_in": str(application.pk) in merit.selection.chosen,
         # Named where the axis has several envelopes: the one that pays this dossier decides.
@@ -198,6 +210,8 @@ class FirmLine:
 def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
     """What the block would confirm, on what the reader may read, in order of merit."""
     waiting = _waiting(request, deliberation)
+    said = latest_opinions([row.pk for row in waiting])
+    waiting = [row for row in waiting if row.pk not in said]
     merit = _merit(request, deliberation)
     agenda, chosen = merit.agenda(), set(merit.selection.chosen)
     ranks = {row.key: row for row in merit.ranked}

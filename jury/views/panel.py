@@ -131,7 +131,8 @@ def _run_context(request: HttpRequest, run: AssignmentRun) -> dict[str, Any]:
     # Seats of a dossier out of sight are neither shown nor counted; the warnings speak of the whole.
     seats = [Seat(**seat) for seat in run.replay["seats"] if seat["dossier"] in dossiers]
     reasons = explain(problem_of(run.replay), seats)
-    is_whole = {spec["id"] for spec in run.replay["inputs"]["dossiers"]} <= dossiers.keys()
+    wanted = {spec["id"]: spec["seats"] for spec in run.replay["inputs"]["dossiers"]}
+    is_whole = wanted.keys() <= dossiers.keys()
     panels: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seat in seats:
         panels[seat.dossier].append(
@@ -142,11 +143,12 @@ def _run_context(request: HttpRequest, run: AssignmentRun) -> dict[str, Any]:
         {
             "dossier": dossier,
             "panel": panels.get(key, []),
-            "missing": run.replay["unfilled"].get(key, 0),
+            # Of the seats shown: some were added or removed by hand since the computation.
+            "missing": max(0, wanted[key] - len(panels.get(key, []))),
             "others": next((reasons[s.dossier, s.juror].others for s in seats if s.dossier == key), ()),
         }
         for key, dossier in dossiers.items()
-        if key in {spec["id"] for spec in run.replay["inputs"]["dossiers"]}
+        if key in wanted
     ]
     members = [{"juror": row, "load": loads[row.pk]} for row in jurors.values()]
     return {
