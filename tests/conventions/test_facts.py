@@ -89,6 +89,7 @@ def test_missing_facts_are_named_in_words(db):
         for nothing in (None, "", []):
             assert missing_facts({**data, section: {**data[section], name: nothing}}) == [label]
     assert len(missing_facts({})) == len(MANDATORY)
+    assert "le mode de calcul de l’aide (taux ou forfait)" in missing_facts({}), "décret 2018-514, art. 8"
 
 
 FIELDS = {
