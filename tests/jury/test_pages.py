@@ -172,7 +172,11 @@ def test_open_deliberation_pages_cost_the_same_with_1_3_and_30_rows(client, db):
     for size in (1, 3, 30):
         world = JuryWorld(dossiers=size, jurors=2, amount="1000000.00")
         world.assign()
+        world.submit_all([5])
         deliberation = world.meet()
+        sign_in(client, world.chair_user)
+        assert len(get(client, "deliberation_block", pk=deliberation.pk).context["lines"]) == size
+        assert len(get(client, "deliberation_detail", pk=deliberation.pk).context["lines"]) == size
         names = ("deliberation_detail", "deliberation_block")
         costs.append([cost(client, world.chair_user, name, {"pk": deliberation.pk}) for name in names])
     assert costs[0] == costs[1] == costs[2]
