@@ -27,10 +27,7 @@ def applicant_addresses(application: Application) -> list[str]:
         .exclude(pk__in=acting.values("pk"))
         .values_list("user__email", flat=True)
     } - here
-    author = application.created_by.email
-    addresses = [application.contact_email, application.representative_email]
-    if author.lower() in here:
-        addresses.append(author)
+    addresses = [application.contact_email, application.representative_email, application.created_by.email]
     return [address for address in addresses if address and address.lower() not in left] or sorted(here)
 
 
