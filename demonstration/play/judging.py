@@ -48,6 +48,11 @@ MARKS = (1, 2, 2, 3, 3, 3, 4, 4, 5)
 HIGH_MARKS = (4, 5, 5)
 
 
+# Dossiers of which the jury speaks first. The acclaimed are awarded beyond what their envelope holds: an opinion, which
+# the ministry cannot release as it stands.
+SPECIAL = {"deferred", "redirected", "acclaimed"}
+
+
 def screen(candidate: Candidate, application: Application, cast: Cast) -> None:
     """What the service does with a filed dossier, by its fate in the play."""
     filed_at = application.submitted_at
@@ -179,7 +184,7 @@ def deliberate(*, jury: Jury, fates: dict[UUID, str], cast: Cast, at: datetime) 
     members = list(jury.jurors.select_related("user").order_by("pk"))
     record_attendance(deliberation=deliberation, rows=_attendance(members), at=held_at, actor=chair)
     dossiers = {row.pk: row for row in jury_dossiers(jury)}
-    special = {pk: fate for pk, fate in fates.items() if pk in dossiers and fate in {"deferred", "redirected"}}
+    special = {pk: fate for pk, fate in fates.items() if pk in dossiers and fate in SPECIAL}
     special |= {pk: "refused" for pk in _weakest(jury, dossiers.values()) if pk not in special}
     for pk, fate in special.items():
         record_opinion(
@@ -223,6 +228,8 @@ def _weakest(jury: Jury, dossiers: Iterable[Application]) -> list[UUID]:
 def _special(fate: str, application: Application) -> OpinionInput:
     if fate == "refused":
         return OpinionInput(outcome=Outcome.REFUSED, motive=subjects.REFUSAL)
+    if fate == "acclaimed":
+        return OpinionInput(outcome=Outcome.AWARDED, amount=application.amount_requested, motive=subjects.ACCLAMATION)
     if fate == "deferred":
         return OpinionInput(outcome=Outcome.DEFERRED, motive=subjects.DEFERRAL)
     axis = axis_to_ask_instead(application)

@@ -184,6 +184,10 @@ REDIRECTIONS = {
 WAITING = "Le projet est de qualité ; il sera retenu si des crédits se libèrent, dans l’ordre de la liste."
 INADMISSIBLE = "Le projet porte sur l’achat de matériel seul, que le règlement de l’appel exclut."
 COMPLETION = "Délibération signée et datée (celle jointe est un projet)."
+ACCLAMATION = (
+    "Projet exemplaire : le jury le retient, bien que l’enveloppe de son département ne suffise pas à tous ceux qu’il y "
+    "retient ; à l’autorité de choisir, ou d’abonder cette enveloppe."
+)
 DISCUSSION = (
     "Après discussion, le jury retient le projet pour le montant demandé, au vu de son bénéfice pour les habitants."
 )

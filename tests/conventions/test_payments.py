@@ -115,7 +115,7 @@ def test_confirmation_of_other_facts_does_not_serve(world):
 def test_convention_not_signed_is_not_paid(db):
     world = ConventionWorld(1)
     convention = world.signed_once()
-    with pytest.raises(Refused, match="à signer par l'État"):
+    with pytest.raises(Refused, match="à signer par l’État"):
         pay_as(convention, world.officer)
     assert not Payment.objects.exists()
 
