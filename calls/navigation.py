@@ -42,5 +42,5 @@ register(
     order=39,
     todo=to_answer,
 )
-register("Contrôle", "Journal", "journal", visible=reads_the_journal, order=70)
-register("Administration", "Administration", "admin:index", visible=administers, order=71)
+register("Contrôle et réglages", "Journal", "journal", visible=reads_the_journal, order=70)
+register("Contrôle et réglages", "Administration", "admin:index", visible=administers, order=71)

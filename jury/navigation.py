@@ -29,9 +29,11 @@ def to_release(user: Any) -> str:
     return counted(rows.count(), "liste de décisions à libérer", "listes de décisions à libérer")
 
 
-register("Jury", "Mes évaluations", "jury_desk", visible=is_juror, order=35, todo=to_evaluate)
-register("Jury", "Suivi des jurys", "jury_index", visible=follows_juries, order=36)
-register("Décisions", "Listes de décisions", "decision_index", visible=_reads_decisions, order=40, todo=to_release)
+register("Jury et décisions", "Mes évaluations", "jury_desk", visible=is_juror, order=35, todo=to_evaluate)
+register("Jury et décisions", "Suivi des jurys", "jury_index", visible=follows_juries, order=36)
+register(
+    "Jury et décisions", "Listes de décisions", "decision_index", visible=_reads_decisions, order=40, todo=to_release
+)
 
 states.register(
     {

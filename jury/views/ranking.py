@@ -174,6 +174,7 @@ def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
             "lines": marked,
             "unmarked": [line for line in lines if line.row.mean is None],
             "last_in": last_in,
+            "all_in": all(line.is_in for line in marked),
             "available": merit.available,
             "left": merit.selection.left,
             "asked": sum((line.row.candidate.amount for line in lines), Decimal(0)),

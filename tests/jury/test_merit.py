@@ -220,3 +220,18 @@ def test_version_with_an_exponent_is_an_old_one(client, db):
     assert "a changé depuis" in client.post(url, {"version": "²"}, follow=True).content.decode()
     created.refresh_from_db()
     assert created.state == "preparing"
+
+
+def test_line_of_the_envelope_says_what_was_passed_over(client, db):
+    """A dear dossier in the middle does not fit, a cheaper one below does: not all of them do."""
+    world = JuryWorld(dossiers=3, amount="25000.00")
+    dear = world.applications[1]
+    Application.objects.filter(pk=dear.pk).update(amount_requested=Decimal("50000.00"))
+    world.assign()
+    world.submit_all()
+    page = ranking(client, world, world.chair_user)
+    assert fits(page) == ["tient", "ne tient pas", "tient"]
+    assert "Tous les dossiers classés tiennent" not in page
+    assert "ceux qui ne tiennent pas ont été passés" in page
+    Application.objects.filter(pk=dear.pk).update(amount_requested=Decimal("5000.00"))
+    assert "Tous les dossiers classés tiennent" in ranking(client, world, world.chair_user)
