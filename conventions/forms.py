@@ -31,7 +31,7 @@ class NumberForm(forms.Form):
     code = forms.CharField(
         label="Code de vérification",
         max_length=20,
-        help_text="Douze lettres ou chiffres imprimés près du code QR, par exemple ABCD-2345-WXYZ.",
+        help_text="Douze lettres ou chiffres imprimés au bas de chaque page, par exemple ABCD-2345-WXYZ.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 

@@ -78,7 +78,7 @@ class OrganisationKinds(Rule):
             who = "Toute collectivité, tout syndicat ou toute structure de mutualisation"
         else:
             who = f"Peuvent demander{NBSP}: {', '.join(kind_label(kind) for kind in sorted(self.kinds))}"
-        return f"{who}, seul ou en groupement." if self.allows_grouping else f"{who}, chacun pour soi."
+        return f"{who}, à titre individuel ou en groupement." if self.allows_grouping else f"{who}, chacun pour soi."
 
     def evaluate(self, context: Context) -> RuleResult:
         members = context.candidate.members

@@ -71,13 +71,14 @@ def text_limit(field: BoundField) -> int | None:
 
 @register.filter
 def file_limits(field: BoundField) -> str:
-    """« Taille maximale : 10 Mo. Formats acceptés : pdf, png. »"""
+    """« Taille maximale : 10 Mo. Formats acceptés : PDF, PNG. »"""
     largest = getattr(field.field, "max_bytes", None) or settings.ATTACHMENT_MAX_BYTES
     sentence = f"Taille maximale{NBSP}: {largest // (1024 * 1024)}{NBSP}Mo."
     accepted = str(field.field.widget.attrs.get("accept", ""))
     names = [part.strip().rsplit("/", 1)[-1].lstrip(".") for part in accepted.split(",") if part.strip()]
     if names:
-        sentence += f" Formats acceptés{NBSP}: {', '.join(names)}."
+        label = "Formats acceptés" if len(names) > 1 else "Format accepté"
+        sentence += f" {label}{NBSP}: {', '.join(name.upper() for name in names)}."
     return sentence
 
 

@@ -182,7 +182,7 @@ def test_date_uses_the_calendar_of_the_browser():
 def test_file_states_its_limits(settings):
     settings.ATTACHMENT_MAX_BYTES = 4 * 1024 * 1024
     html = render_crispy_form(EveryFieldForm())
-    assert "Taille maximale\u00a0: 4\u00a0Mo. Formats acceptés\u00a0: pdf, png." in html
+    assert "Taille maximale\u00a0: 4\u00a0Mo. Formats acceptés\u00a0: PDF, PNG." in html
     assert Page(html).by_id("id_attachment")["aria-describedby"] == "id_attachment_helptext"
     assert 'enctype="multipart/form-data"' in html
 
