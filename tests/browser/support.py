@@ -136,7 +136,9 @@ def visit(new_context: "Callable[..., BrowserContext]") -> "Callable[..., Page]"
 
 
 def axe(page: "Page", *, rules: list[str] | None = None) -> list[str]:
-    """Violations that axe-core finds on the page as it is now: rule, impact, place. An empty list is what we want."""
+    """Violations that axe-core finds on the page once loaded: rule, impact, place. An empty list is what we want."""
+    # A click returns when the new address answers, before its document is parsed: axe would judge half a page.
+    page.wait_for_load_state("load")
     page.evaluate(_axe_source())
     options = {"runOnly": {"type": "tag", "values": rules or AXE_RULES}, "resultTypes": ["violations"]}
     found = page.evaluate("options => axe.run(document, options)", options)
