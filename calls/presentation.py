@@ -1,5 +1,6 @@
 """What the visitor's pages show of a call, gathered in a constant number of queries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,11 +23,22 @@ class AxisSheet:
 
 
 @dataclass
+class CallCard:
+    """A call in the list of calls: what is open in it today, or opens next."""
+
+    call: Call
+    amount: str
+    open_sessions: list[Session] = field(default_factory=list)
+    next_session: Session | None = None
+
+
+@dataclass
 class VersionSheet:
     """One version of the rules, with the conditions and terms of each axis."""
 
     version: RulesVersion
     is_current: bool
+    is_future: bool
     rows: list[tuple[Axis, AxisTerms | None, list[str]]]
 
     @property
@@ -42,6 +54,19 @@ def millions(amount: Decimal | None) -> str:
     value = amount / Decimal(1_000_000)
     text = f"{value.normalize():f}".replace(".", ",")
     return f"{text}{NBSP}million{'s' if value >= 2 else ''} d’euros"
+
+
+def call_cards(calls: Iterable[Call], at: datetime) -> list[CallCard]:
+    """The calls with their sessions open at ``at`` and the next to open, in two queries whatever their number."""
+    cards = {call.pk: CallCard(call, millions(call.announced_amount)) for call in calls}
+    coming = Session.objects.filter(axis__call__in=cards, closes_at__gt=at).select_related("axis")
+    for session in coming.order_by("opens_at", "axis__position", "id"):
+        card = cards[session.axis.call_id]
+        if session.opens_at <= at:
+            card.open_sessions.append(session)
+        elif card.next_session is None:
+            card.next_session = session
+    return list(cards.values())
 
 
 def current_version(versions: list[RulesVersion], at: datetime) -> RulesVersion | None:
@@ -70,6 +95,7 @@ def axis_sheets(call: Call, at: datetime) -> tuple[list[AxisSheet], list[Version
         VersionSheet(
             version,
             version == current,
+            version.effective_at > at,
             [(axis, terms.get((version.pk, axis.pk)), conditions.get((version.pk, axis.pk), [])) for axis in axes],
         )
         for version in versions

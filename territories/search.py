@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 
 from territories.models import Vintage
 from territories.names import normalise
+from territories.sirets import compact, validate_siren, validate_siret
 
 MINIMUM_LENGTH = 2
+SHOWN = 12  # at most, in a list that one reads
 _SIREN_OR_SIRET = re.compile(r"^([0-9]{9})([0-9]{5})?$")
 _CODE = re.compile(r"^([0-9]{5}|2[abAB][0-9]{3}|[0-9]{2,3}|2[abAB])$")
 
@@ -87,20 +90,37 @@ def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> li
     A SIREN, SIRET or INSEE code gives exactly what bears it.
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
-    compact = re.sub(r"[\s.\u00a0\u202f]", "", text)
-    identifier = _SIREN_OR_SIRET.match(compact)
+    number = compact(text)
+    identifier = _SIREN_OR_SIRET.match(number)
     if identifier:
         return _run(year, limit, "siren = %(siren)s", "siren = %(siren)s", siren=identifier.group(1))
-    if _CODE.match(compact):
+    if _CODE.match(number):
         # A SIREN half typed also looks like a code: no structure is found by it.
-        return _run(
-            year, limit, "code = %(code)s AND kind IN ('commune', 'departement')", "false", code=compact.upper()
-        )
+        return _run(year, limit, "code = %(code)s AND kind IN ('commune', 'departement')", "false", code=number.upper())
     name = normalise(text)
     if len(name) < MINIMUM_LENGTH:
         return []
     words = " & ".join(f"{word}:*" for word in name.split())
     return _run(year, limit, _BY_WORDS, _BY_WORDS, name=name, prefix=f"{name}%", words=words)
+
+
+def nothing_found(text: str) -> str:
+    """What to tell someone whose search finds nothing: a number whose key is wrong is told as such."""
+    digits = compact(text)
+    validate = {9: validate_siren, 14: validate_siret}.get(len(digits)) if digits.isdecimal() else None
+    if validate is None:
+        return (
+            "Aucune collectivité ne correspond. Essayez un seul mot du nom, sans abréviation, ou le SIREN "
+            "(9\u00a0chiffres), ou le code INSEE de la commune ou du département."
+        )
+    try:
+        validate(digits)
+    except ValidationError as error:
+        return str(error.message)
+    return (
+        "Ce numéro n’est celui d’aucune collectivité que nous connaissons. Cherchez plutôt par le nom, ou par le code "
+        "INSEE de la commune ou du département."
+    )
 
 
 def _run(year: int, limit: int, territories: str, structures: str, **parameters: str) -> list[Hit]:

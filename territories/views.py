@@ -17,7 +17,7 @@ from territories.lookup import Authority, find_by_references
 from territories.models import Affiliation, Organisation, Territory, Vintage
 from territories.people import person
 from territories.reasoned import Wording, reasoned_act
-from territories.search import Hit, search_territories
+from territories.search import SHOWN, Hit, nothing_found, search_territories
 from territories.services import colleagues_of, end_affiliation, organisation_for, request_affiliation
 
 _SHOWN = 50
@@ -36,7 +36,7 @@ def _latest_year() -> int:
 
 def _hits(text: str) -> list[tuple[Hit, str]]:
     address = reverse("affiliation_request")
-    return [(hit, f"{address}?qui={hit.reference}") for hit in search_territories(text, _latest_year(), limit=12)]
+    return [(hit, f"{address}?qui={hit.reference}") for hit in search_territories(text, _latest_year(), limit=SHOWN)]
 
 
 @require_safe
@@ -47,11 +47,13 @@ def affiliation_home(request: HttpRequest) -> HttpResponse:
     mine = Affiliation.objects.filter(user=person(request)).select_related("organisation").order_by("-id")[:_SHOWN]
     colleagues = colleagues_of(person(request), now).current(now)
     colleagues = colleagues.order_by("organisation__search_name", "user__last_name", "id")
+    hits = _hits(text) if text else []
     context = {
         "affiliations": list(mine),
         "now": now,
         "text": text,
-        "hits": _hits(text) if text else [],
+        "hits": hits,
+        "nothing": "" if hits else nothing_found(text),
         "colleagues": Paginator(colleagues, _COLLEAGUES).get_page(request.GET.get("personnes")),
     }
     return render(request, "territories/affiliation_home.html", context)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -22,7 +22,7 @@ from calls.models import Call, RulesVersion
 from calls.services import published_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
-from territories.search import Hit, search_territories
+from territories.search import SHOWN, Hit, nothing_found, search_territories
 
 MAXIMUM_MEMBERS = 50
 TONES = {Verdict.ELIGIBLE: "success", Verdict.NOT_ELIGIBLE: "error", Verdict.UNKNOWN: "warning"}
@@ -81,7 +81,7 @@ def read_question(query: QueryDict) -> Question:
 @login_not_required
 @require_safe
 def eligibility(request: HttpRequest) -> HttpResponse:
-    """The simulator: an authority or a grouping, and the verdict of each axis on a day."""
+    """The simulator: an authority or a grouping, and the verdict of each axis on a day. One hit is taken as chosen."""
     question = read_question(request.GET)
     call = published_calls(timezone.now()).first()
     context: dict[str, Any] = {"question": question, "call": call, "error": question.error}
@@ -91,6 +91,10 @@ def eligibility(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             context["error"] = refusal.message
         else:
+            hits = _hits(question, version.vintage_id) if question.text else []
+            if len(hits) == 1:
+                return redirect(hits[0][1])
+            context |= {"hits": hits, "nothing": "" if hits else nothing_found(question.text)}
             context |= _answer(call, version, question)
     return render(request, "calls/eligibility.html", context)
 
@@ -116,7 +120,6 @@ def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, 
         "version": version,
         "unknown": unknown,
         "members": [(item, reference_of(item), _without(question, reference_of(item))) for item in authorities],
-        "hits": _hits(question, version.vintage_id) if question.text else [],
     }
     if authorities:
         verdicts = _verdicts(call, authorities, question)
@@ -159,7 +162,7 @@ def _hits(question: Question, year: int) -> list[tuple[Hit, str]]:
     page = reverse("eligibility")
     return [
         (hit, f"{page}?{question.query(qui=[*question.references, hit.reference])}#resultat")
-        for hit in search_territories(question.text, year, limit=12)
+        for hit in search_territories(question.text, year, limit=SHOWN)
     ]
 
 

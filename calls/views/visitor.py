@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.links import application_start_url, verification_url
-from calls.presentation import axis_sheets, millions
+from calls.presentation import axis_sheets, call_cards, millions
 from calls.services import open_sessions, published_calls
 from core.navigation import waiting_for
 
@@ -32,9 +32,9 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def call_list(request: HttpRequest) -> HttpResponse:
-    """The published calls."""
-    calls = [(call, millions(call.announced_amount)) for call in published_calls(timezone.now())]
-    return render(request, "calls/call_list.html", {"calls": calls})
+    """The published calls, with what is open in each today."""
+    now = timezone.now()
+    return render(request, "calls/call_list.html", {"calls": call_cards(published_calls(now), now)})
 
 
 @login_not_required

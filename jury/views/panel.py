@@ -56,8 +56,6 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     dossiers = list(dossiers_of(jury, request.user).select_related("organisation", "theme").order_by("number", "pk"))
     readable = readable_evaluations(request.user, jury)
     gaps = gaps_of(jury, [row.pk for row in dossiers], readable)
-    rows: list[dict[str, Any]] = [{"dossier": row, "gap": gaps[row.pk]} for row in dossiers]
-    missing = sum(gap.missing for gap in gaps.values())
     recusals = (
         Recusal.objects.filter(juror__jury=jury, application__in=[row.pk for row in dossiers])
         .select_related("juror__user", "application", "declared_by")
@@ -65,20 +63,23 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     )
     spoken = Opinion.objects.filter(deliberation__jury=jury, deliberation__state=DeliberationState.CLOSED)
     heard = set(spoken.values_list("application_id", flat=True))
-    to_examine = sum(row.state == ApplicationState.ADMISSIBLE and row.pk not in heard for row in dossiers)
+    to_examine = {row.pk for row in dossiers if row.state == ApplicationState.ADMISSIBLE and row.pk not in heard}
+    # A dossier on which the jury has spoken lacks nobody any more.
+    missing = {pk: gaps[pk].missing for pk in to_examine if gaps[pk].missing}
+    rows = [{"dossier": row, "gap": gaps[row.pk], "missing": missing.get(row.pk, 0)} for row in dossiers]
     only_gaps = request.GET.get("voir") == "manques"
     return render(
         request,
         "jury/detail.html",
         {
             "jury": jury,
-            "rows": [row for row in rows if gaps[row["dossier"].pk].missing] if only_gaps else rows,
+            "rows": [row for row in rows if row["missing"]] if only_gaps else rows,
             "only_gaps": only_gaps,
-            "missing": missing,
+            "missing": sum(missing.values()),
             "submitted": sum(gap.submitted for gap in gaps.values()),
             "seats": sum(gap.active for gap in gaps.values()),
             "dossier_count": len(rows),
-            "to_examine": to_examine,
+            "to_examine": len(to_examine),
             "members": _members(jury, [row.pk for row in dossiers]),
             "recusals": recusals,
             "deliberations": jury.deliberations.order_by("-number"),

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from calls.models import Call
+from calls.models import Call, Session
 from tests.factories.calls import the_call
 from tests.factories.territories import (
     RENNES,
@@ -116,9 +116,9 @@ def test_simulator_knows_structures(client, call):
 
 
 def test_simulator_searches_without_scripts(client, call):
-    text = page(client, "eligibility", q="st gregoire", le="2021-06-01")
-    assert "Saint-Grégoire" in text
-    assert "?qui=commune%3A35278&amp;le=2021-06-01#resultat" in text
+    text = page(client, "eligibility", q="rennes", le="2021-06-01")
+    assert "Rennes Métropole" in text
+    assert f"?qui=commune%3A{RENNES}&amp;le=2021-06-01#resultat" in text
     assert "Aucune collectivité ne correspond" in page(client, "eligibility", q="zzzz")
 
 
@@ -173,3 +173,65 @@ def test_simulator_takes_the_same_number_of_queries_whatever_the_members(client,
     with CaptureQueriesContext(connection) as queries:
         page(client, "eligibility", qui=references)
     assert len(queries) == 8
+
+
+def test_list_of_calls_says_what_is_open_or_coming_or_that_nothing_is(client, call, time_machine):
+    def card():
+        return page(client, "call_list").split("<article", 1)[1].split("</article>")[0]
+
+    axis = call.axes.order_by("position").first()
+    Session.objects.filter(axis__call=call).delete()
+    assert "Aucune relève n’est ouverte ni annoncée" in card()
+    session = axis.sessions.create(
+        code="essai", title="Relève d’essai", opens_at=TODAY + timedelta(days=1), closes_at=TODAY + timedelta(days=9)
+    )
+    assert f"Prochaine relève&nbsp;: {axis.title}, du 23 novembre 2026" in card()
+    time_machine.move_to(session.opens_at, tick=False)
+    assert f"{axis.title}, jusqu’au 1er décembre 2026" in card()
+    assert "Vous pouvez déposer aujourd’hui" in card()
+    time_machine.move_to(session.closes_at, tick=False)
+    assert "Aucune relève n’est ouverte ni annoncée" in card()
+
+
+def test_list_of_calls_takes_the_same_number_of_queries_with_more_sessions(client, call):
+    def count():
+        with CaptureQueriesContext(connection) as queries:
+            page(client, "call_list")
+        return len(queries)
+
+    before = count()
+    axis = call.axes.order_by("position").first()
+    for number in range(5):
+        axis.sessions.create(
+            code=f"essai-{number}",
+            title=f"Relève {number}",
+            opens_at=TODAY - timedelta(days=1),
+            closes_at=TODAY + timedelta(days=number + 1),
+        )
+    assert count() == before
+
+
+def test_simulator_takes_a_single_hit_as_chosen(client, call):
+    response = client.get(reverse("eligibility"), {"q": "st gregoire", "le": "2021-06-01"})
+    assert response.status_code == 302
+    assert response.headers["Location"].endswith("?qui=commune%3A35278&le=2021-06-01#resultat")
+    text = client.get(response.headers["Location"].split("#")[0]).content.decode()
+    assert "Saint-Grégoire" in text
+    assert "Réponse par axe" in text
+
+
+def test_simulator_says_that_a_longer_list_is_cut(client, call):
+    assert "premières&nbsp;: précisez le nom" in page(client, "eligibility", q="saint")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("243500138", "Ce SIREN n’est pas valide\u00a0: sa clé de contrôle est fausse"),
+        ("24350013800011", "Ce SIRET n’est pas valide\u00a0: sa clé de contrôle est fausse"),
+        ("552 032 534", "Ce numéro n’est celui d’aucune collectivité que nous connaissons"),
+        ("zzzzzz", "Essayez un seul mot du nom"),
+    ],
+)
+def test_search_that_finds_nothing_says_why(client, call, typed, told):
+    assert told in page(client, "eligibility", q=typed)

@@ -1,6 +1,7 @@
 """Anyone: reads the call, asks whether an authority or a grouping may ask, verifies a document."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.support import check_page
 from tests.journeys.walk import follow, guide, press, press_button, reads, take_menu
@@ -31,7 +32,10 @@ def test_visitor_asks_if_eligible_and_verifies_a_document(stage, open_browser, t
     reads(page, "88 millions d’euros", "Suis-je éligible ?", "Ouvert en ce moment")
     follow(page, "Lire l’appel à projets")
     check_page(page, "visiteur-appel")
-    reads(page, "30 millions", "24 millions", "34 millions", "500 000 habitants", "300 000 habitants")
+    reads(page, "30 millions", "24 millions", "34 millions", "300 000 habitants")
+    page.get_by_role("button", name="Version 1, depuis le").click()
+    expect(page.get_by_role("region", name="Conditions par axe, version 1")).to_be_visible()
+    reads(page, "500 000 habitants")
     follow(page, "Suis-je éligible")
     check_page(page, "visiteur-eligibilite")
 

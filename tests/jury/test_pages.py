@@ -182,6 +182,18 @@ def test_open_deliberation_pages_cost_the_same_with_1_3_and_30_rows(client, db):
     assert costs[0] == costs[1] == costs[2]
 
 
+def test_missing_readers_are_counted_until_the_jury_has_spoken(client, db):
+    world = JuryWorld(dossiers=2, jurors=1, per_dossier=3, amount="1000000.00")
+    sign_in(client, world.chair_user)
+    before = get(client, "jury_detail", pk=world.jury.pk)
+    assert (before.context["missing"], before.context["to_examine"]) == (6, 2)
+    assert before.content.decode().count("Il manque") == 2
+    world.deliberated_in_bulk()
+    after = get(client, "jury_detail", pk=world.jury.pk)
+    assert (after.context["missing"], after.context["to_examine"]) == (0, 0)
+    assert "Il manque" not in after.content.decode()
+
+
 def test_the_whole_meeting_by_the_pages(client, db):
     world = JuryWorld(dossiers=3, amount="20000.00")
     world.assign()
