@@ -53,7 +53,7 @@ class CostCategory(models.TextChoices):
     DEVELOPMENT = "development", "développement"
     TRAINING = "training", "formation et accompagnement"
     HARDWARE = "hardware", "matériel"
-    STAFF = "staff", "personnel (titre 2)"
+    STAFF = "staff", "personnel (salaires d’agents)"
     OTHER = "other", "autre dépense"
 
 

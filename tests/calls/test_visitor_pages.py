@@ -56,7 +56,7 @@ def test_call_page_tells_amounts_rates_excluded_costs_and_the_change(client, cal
     text = page(client, "call_detail", call.code)
     for amount in ("30", "24", "34"):
         assert f"{amount}{NBSP}millions d’euros" in text
-    assert "Personnel (titre 2), matériel" in text
+    assert "Personnel (salaires d’agents), matériel" in text
     assert "21 septembre 2021" in text
     assert f"Population couverte d’au moins 500{NBSP}000{NBSP}habitants" in text
     assert f"Population couverte d’au moins 300{NBSP}000{NBSP}habitants" in text
