@@ -53,5 +53,5 @@ def test_measure_pages_fails_when_a_page_does(db, monkeypatch, capsys):
 
 @pytest.mark.parametrize("arguments", [["--call", "inconnu"], ["--repeats", "0"]])
 def test_measure_pages_refuses_what_it_cannot_measure(db, arguments):
-    with pytest.raises(CommandError, match="inconnu|au moins une"):
+    with pytest.raises(CommandError, match=r"inconnu|au moins une"):
         call_command("measure_pages", *arguments)
