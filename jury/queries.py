@@ -15,7 +15,7 @@ from budget.models import AwardBalance, Balance
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import DeliberationState, EvaluationState, Outcome
-from jury.models import Decision, Evaluation, Jury, Opinion
+from jury.models import Decision, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
 from jury.selection import Item, Selection, two_passes
@@ -177,9 +177,13 @@ def merit_of(
     """Ranks the dossiers and draws the line where the published rule stops spending the envelopes.
 
     The dossiers still await a decision, and share what is left; or all have had one (``is_decided``), and what is
-    reserved or committed for them is put back, else it would count twice.
+    reserved or committed for them is put back, else it would count twice. Until then the marks of whoever has left a
+    dossier rank it no more, even given before a first meeting.
     """
     rows = list(applications)
+    if not is_decided:
+        left_by_juror = Recusal.objects.filter(juror=OuterRef("juror"), application=OuterRef("application"))
+        evaluations = evaluations.exclude(Exists(left_by_juror))
     ranked = rank(candidates(rows, evaluations), criteria_of(jury.grid))
     purses = _before_awards(purses_of(jury), rows) if is_decided else purses_of(jury)
     left = {place: purse.left for place, purse in purses.items()}
@@ -196,6 +200,11 @@ def full_merit(jury: Jury, applications: Iterable[Application] | None = None) ->
 def jury_dossiers(jury: Jury) -> QuerySet[Application]:
     """Admissible dossiers of the jury's session, which it has still to examine."""
     return Application.objects.filter(session_id=jury.session_id, state=ApplicationState.ADMISSIBLE).order_by("id")
+
+
+def unheard_dossiers(jury: Jury) -> QuerySet[Application]:
+    """Those of which the jury has not spoken in a closed meeting: the only ones still read and marked."""
+    return jury_dossiers(jury).exclude(opinions__deliberation__state=DeliberationState.CLOSED)
 
 
 @dataclass(frozen=True)
@@ -255,12 +264,13 @@ def latest_opinions(applications: Iterable[Any]) -> dict[Any, Opinion]:
     return {opinion.application_id: opinion for opinion in found}
 
 
-def is_superseded() -> Exists:
-    """On opinions: the jury gave another one since, in a meeting that is closed. A session has one jury."""
+def is_superseded(deliberation: str = "deliberation") -> Exists:
+    """On opinions, or on decisions whose ``deliberation`` is the path to the meeting they stand on: the jury gave
+    another opinion since, in a meeting that is closed. A session has one jury."""
     since = Opinion.objects.filter(
         application=OuterRef("application"),
         deliberation__state=DeliberationState.CLOSED,
-        deliberation__number__gt=OuterRef("deliberation__number"),
+        deliberation__number__gt=OuterRef(f"{deliberation}__number"),
     )
     return Exists(since)
 

@@ -20,7 +20,15 @@ from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable
 from jury.queries import in_another_list, is_superseded, paris_year
-from jury.services.base import NOT_YOURS, authorise, lock_deliberation, lock_list, note_list, refuse_if_tied
+from jury.services.base import (
+    NOT_YOURS,
+    authorise,
+    lock_deliberation,
+    lock_list,
+    lock_open_deliberations,
+    note_list,
+    refuse_if_tied,
+)
 from jury.workflow import DECISION_LIST
 
 STALE = "Cette liste a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
@@ -249,6 +257,19 @@ def refuse_undecidable(decisions: Iterable[Decision], at: datetime) -> None:
         )
 
 
+def refuse_superseded(decision_list: DecisionList) -> None:
+    """Names the dossiers of which the jury has spoken again since the meeting that this list comes from: what was
+    decided on stands no more. Waits for whoever is closing a meeting."""
+    lock_open_deliberations(decision_list.deliberation.jury)
+    rows = decision_list.decisions.filter(is_superseded("decision_list__deliberation")).select_related("application")
+    again = [decision.application.number or "" for decision in rows.order_by("position", "pk")]
+    if again:
+        raise Refused(
+            f"Le jury s’est prononcé de nouveau depuis sur : {', '.join(again)}. Le gestionnaire reprend la liste, les "
+            "en retire et prépare une liste d’après la dernière séance."
+        )
+
+
 @transaction.atomic
 def mark_prepared(*, decision_list: DecisionList, version: int, at: datetime, actor: User) -> DecisionList:
     """Proposes the list for release; from then on it does not change unless taken back. Raises Refused."""
@@ -257,6 +278,7 @@ def mark_prepared(*, decision_list: DecisionList, version: int, at: datetime, ac
     DECISION_LIST.check(locked, "mark_prepared", at)
     _refuse_unless_preparing(locked, version)
     refuse_undecidable(locked.decisions.select_related("application").order_by("position", "pk"), at)
+    refuse_superseded(locked)
     locked.mark_prepared()
     locked.prepared_at = at
     locked.prepared_by = actor

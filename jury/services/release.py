@@ -23,7 +23,7 @@ from jury.enums import Outcome
 from jury.models import Decision, DecisionList
 from jury.queries import total_granted
 from jury.services.base import NOT_YOURS, authorise, lock_list, note_list
-from jury.services.decisions import refuse_undecidable
+from jury.services.decisions import refuse_superseded, refuse_undecidable
 from jury.workflow import DECISION_LIST, needs_second_person
 
 ACT = "jury.release_list"
@@ -83,8 +83,8 @@ def release_list(
 
     ``confirmation`` is the person's fresh second factor on ``ACT`` and :func:`list_digest`, spent here. Raises
     Refused, having changed nothing: not prepared, same person above the threshold, a person who acts for an applicant
-    of the list, list changed since, an envelope too short (the sentence says how much is left in which one). The
-    same ``key`` again gives the same list.
+    of the list, list changed since, a dossier of which the jury has spoken again, an envelope too short (the sentence
+    says how much is left in which one). The same ``key`` again gives the same list.
     """
     content = {"list": decision_list.pk, "sha256": confirmation.content_sha256}
     with idempotent(key=key, act=ACT, actor=user, content=content) as command:
@@ -100,6 +100,7 @@ def release_list(
         _refuse_hidden(decisions, user)
         _refuse_affiliated(decisions, user, at)
         refuse_undecidable(decisions, at)
+        refuse_superseded(locked)
         digest = list_digest(locked)
         if digest != confirmation.content_sha256:
             raise Refused(CHANGED, field="confirmation_code")

@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from core.errors import Refused
 from jury import services
 from jury.models import Recusal
-from tests.factories.jury import HELD, JuryWorld
+from tests.factories.jury import HELD, JuryWorld, left_of
+from tests.jury import test_reopening as reopening
 
 # Not pg_stat_activity, which a transaction reads once and for all.
 BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
@@ -87,3 +88,16 @@ def test_opinion_recorded_during_a_recusal_counts_without_the_member(transaction
     )
     assert stopped == ["4 voix pour 3 membres présents ou représentés."]
     assert not deliberation.opinions.exists()
+
+
+def test_release_waits_for_the_meeting_that_speaks_again(transactional_db):
+    world, first, second = reopening.met_again(["awarded"])
+    prepared = reopening.propose(world, reopening.prepare(world, first))
+    reopening.opine(world, second, world.applications[0], "refused", reopening.NEW_FACT)
+    before = left_of(world)
+    stopped = while_uncommitted(
+        lambda: reopening.close(world, second), lambda: world.release(prepared, at=reopening.FINALLY)
+    )
+    assert len(stopped) == 1
+    assert "prononcé de nouveau" in stopped[0]
+    assert left_of(world) == before

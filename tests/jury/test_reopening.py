@@ -12,11 +12,11 @@ from core.models import JournalEntry
 from jury import services
 from jury.enums import Attendance, Outcome
 from jury.minutes import items_of
-from jury.queries import latest_opinions
+from jury.queries import full_merit, latest_opinions
 from jury.services import AttendanceInput, OpinionInput
 from tests.factories.accounts import sign_in
 from tests.factories.budget import make_applications
-from tests.factories.jury import HELD, JuryWorld
+from tests.factories.jury import HELD, JuryWorld, left_of
 
 AGAIN = HELD + timedelta(days=10)
 FINALLY = AGAIN + timedelta(days=1)
@@ -92,6 +92,58 @@ def test_meeting_whose_every_opinion_was_replaced_gives_no_list(db):
     with pytest.raises(Refused, match="prononcé de nouveau"), transaction.atomic():
         prepare(world, first)
     assert not first.decision_lists.exists()
+
+
+def propose(world, decision_list):
+    return services.mark_prepared(
+        decision_list=decision_list, version=decision_list.version, at=FINALLY, actor=world.officer
+    )
+
+
+def test_list_made_before_the_jury_spoke_again_is_not_released(db):
+    world, first, second = met_again([Outcome.AWARDED, Outcome.AWARDED])
+    reopened, other = world.applications
+    prepared = propose(world, prepare(world, first))
+    opine(world, second, reopened, Outcome.REFUSED, NEW_FACT)
+    close(world, second)
+    before = left_of(world)
+    with pytest.raises(Refused, match=f"prononcé de nouveau depuis sur : {reopened.number}\\. ") as refusal:
+        world.release(prepared, at=FINALLY)
+    assert other.number not in refusal.value.message
+    reopened.refresh_from_db()
+    assert (reopened.state, left_of(world)) == ("admissible", before)
+    # Taken back, it is not proposed either; without the dossier, it is, and the dossier goes by the last meeting.
+    taken = services.reopen_list(decision_list=prepared, at=FINALLY, actor=world.officer)
+    with pytest.raises(Refused, match="prononcé de nouveau"), transaction.atomic():
+        propose(world, taken)
+    taken = services.remove_decision(
+        decision=taken.decisions.get(application=reopened),
+        reason="Rouvert par le jury.",
+        version=taken.version,
+        at=FINALLY,
+        actor=world.officer,
+    )
+    world.release(propose(world, taken), at=FINALLY)
+    assert [row.outcome for row in prepare(world, second).decisions.all()] == [Outcome.REFUSED]
+
+
+def test_meeting_still_open_stops_no_release(db):
+    world, first, second = met_again([Outcome.AWARDED])
+    opine(world, second, world.applications[0], Outcome.REFUSED, NEW_FACT)
+    assert world.release(propose(world, prepare(world, first)), at=FINALLY).state == "released"
+
+
+def test_marks_of_whoever_left_the_dossier_since_rank_it_no_more(client, db):
+    world, _, second = met_again([Outcome.REFUSED])
+    application = world.applications[0]
+    left = application.evaluations.order_by("juror_id").first()
+    services.recuse(juror=left.juror, application=application, reason="", at=AGAIN, actor=left.juror.user)
+    left.refresh_from_db()
+    assert left.state == "submitted"
+    assert [len(row.candidate.readings) for row in full_merit(world.jury).ranked] == [1]
+    sign_in(client, world.chair_user)
+    url = reverse("deliberation_opinion", kwargs={"pk": second.pk, "dossier": application.pk})
+    assert len(client.get(url).context["row"].candidate.readings) == 1
 
 
 def test_waiting_list_follows_the_last_opinion(client, db):
