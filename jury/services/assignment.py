@@ -18,7 +18,7 @@ from jury.conflicts import AFFILIATED, affiliated_pairs
 from jury.enums import EvaluationState
 from jury.models import AssignmentRun, Evaluation, Juror, Jury, Recusal
 from jury.permissions import readable_evaluations
-from jury.queries import ACTIVE, gaps_of, jury_dossiers
+from jury.queries import ACTIVE, gaps_of, jury_dossiers, unheard_dossiers
 from jury.services.base import NOT_YOURS, grant, grant_chair, note, revoke
 from jury.workflow import EVALUATION, is_chair, is_officer
 
@@ -32,7 +32,7 @@ def build_problem(jury: Jury, *, least_change: bool, at: datetime, actor: User) 
     A conflict is a recusal, or an affiliation to the applicant in force at ``at``. A third seat is asked where marks
     differ that ``actor`` may read, never where others do; a reader already seated beyond the grid keeps a seat.
     """
-    dossiers = list(jury_dossiers(jury).values_list("pk", "theme__code", "region_code"))
+    dossiers = list(unheard_dossiers(jury).values_list("pk", "theme__code", "region_code"))
     gaps = gaps_of(jury, [row[0] for row in dossiers], readable_evaluations(actor, jury))
     seats = list(
         Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
@@ -80,12 +80,12 @@ def _conflicts(jury: Jury, applications: Collection[Any], at: datetime) -> set[t
 def propose_assignment(*, jury: Jury, at: datetime, actor: User, least_change: bool = False) -> AssignmentRun:
     """Computes a proposal and keeps it with all that is needed to run it again. Nobody is seated yet.
 
-    Seats where work has begun are kept. Raises Refused when there is nothing to share out.
+    Seats where work has begun are kept; a dossier of which the jury has spoken takes no reader any more. Raises Refused
+    when there is nothing to share out.
     """
     _authorise(jury, actor, at)
-    dossiers = list(jury_dossiers(jury).values_list("pk", flat=True))
-    grant_chair(jury, dossiers, at)
-    if not dossiers:
+    grant_chair(jury, jury_dossiers(jury).values_list("pk", flat=True), at)
+    if not unheard_dossiers(jury).exists():
         raise Refused("Aucun dossier recevable n’attend ce jury.")
     problem = build_problem(jury, least_change=least_change, at=at, actor=actor)
     replay = assignment.replay_of(problem, assignment.solve(problem))
@@ -172,18 +172,18 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
     jury = locked.jury
     wanted = {(seat["dossier"], seat["juror"]) for seat in locked.replay["seats"]}
     jurors = {row.pk: row for row in jury.jurors.select_for_update(of=("self",)).order_by("pk")}
-    admissible = {str(pk) for pk in jury_dossiers(jury).values_list("pk", flat=True)}
+    open_to_readers = {str(pk) for pk in unheard_dossiers(jury).values_list("pk", flat=True)}
+    wanted = {(dossier, juror) for dossier, juror in wanted if dossier in open_to_readers}
     if wanted & _conflicts(jury, {dossier for dossier, _ in wanted}, at):
         raise Refused(
             "Depuis cette proposition, un juré s’est déporté ou a été rattaché à un porteur : demandez-en une nouvelle."
         )
-    wanted = {(dossier, juror) for dossier, juror in wanted if dossier in admissible}
     existing = {
         (str(row.application_id), row.juror_id): row
         for row in Evaluation.objects.select_for_update(of=("self",)).filter(juror__jury=jury)
     }
     for pair, row in sorted(existing.items()):
-        if pair[0] in admissible and pair not in wanted and row.state == EvaluationState.ASSIGNED:
+        if pair[0] in open_to_readers and pair not in wanted and row.state == EvaluationState.ASSIGNED:
             _unseat(row, jurors[pair[1]])
     fresh: list[Evaluation] = []
     for dossier, juror in sorted(wanted):
@@ -195,7 +195,7 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
             _reseat(known, at)
     Evaluation.objects.bulk_create(fresh)
     grant([(jurors[juror].user_id, dossier) for dossier, juror in wanted], AccessSource.ASSIGNMENT, at)
-    grant_chair(jury, admissible, at)
+    grant_chair(jury, jury_dossiers(jury).values_list("pk", flat=True), at)
     locked.confirmed_at = at
     locked.save(update_fields=["confirmed_at"])
     note(
@@ -212,8 +212,8 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
 def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: datetime, actor: User) -> Evaluation:
     """Adds one reader to a dossier: after a recusal, or a third one where two differ. Raises Refused."""
     _authorise(jury, actor, at)
-    if not jury_dossiers(jury).filter(pk=application.pk).exists():
-        raise Refused("Ce dossier n’attend pas ce jury.")
+    if not unheard_dossiers(jury).filter(pk=application.pk).exists():
+        raise Refused("Ce dossier n’attend pas ce jury, ou n’attend plus de lecteur.")
     Juror.objects.select_for_update(of=("self",)).get(pk=juror.pk)
     rows = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
     seats = [{"juror": pk} for pk in rows.values_list("juror_id", flat=True)]
