@@ -343,7 +343,7 @@ def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User)
             found[opinion.application_id], chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote
         )[0]:
             raise Refused(VOTES_CHANGED)
-    _set_final_order(opinions)
+    _set_final_order(locked.jury, opinions)
     year = paris_year(at)
     locked.minutes_number = f"PV-{year}-{take_number(f'minutes:{year}'):04d}"
     locked.closed_at = at
@@ -362,15 +362,22 @@ def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User)
     return locked
 
 
-def _set_final_order(opinions: list[Opinion]) -> None:
-    """Awards first, then the waiting list, then the others, each in order of merit."""
+def _set_final_order(jury: Jury, opinions: list[Opinion]) -> None:
+    """Awards first, then the waiting list, then the others, each in order of merit.
+
+    The order of the closing, the same for all: a recusal or a mark may have moved ranks between two opinions.
+    """
+    ranked = {row.key: row for row in full_merit(jury).ranked}
+    for opinion in opinions:
+        if (row := ranked.get(str(opinion.application_id))) is not None:
+            opinion.merit_rank, opinion.average = row.rank, row.mean
     group = {Outcome.AWARDED: 0, Outcome.WAITLISTED: 1}
     opinions.sort(
         key=lambda row: (group.get(Outcome(row.outcome), 2), row.merit_rank or 10**9, str(row.application_id))
     )
     for position, opinion in enumerate(opinions, start=1):
         opinion.rank = position
-    Opinion.objects.bulk_update(opinions, ["rank"])
+    Opinion.objects.bulk_update(opinions, ["rank", "merit_rank", "average"])
 
 
 def _quorum_sentence(found: Quorum) -> str:

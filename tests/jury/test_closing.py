@@ -1,6 +1,7 @@
 """Closing: the votes are checked again with the attendance as it stands; afterwards nothing changes the record."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
@@ -9,7 +10,7 @@ from django.urls import reverse
 from core.errors import Refused
 from core.models import JournalEntry
 from jury import services
-from jury.enums import Attendance
+from jury.enums import Attendance, Outcome
 from jury.minutes import items_of, render_minutes
 from jury.services import AttendanceInput
 from jury.services.deliberation import VOTES_CHANGED, quorums
@@ -103,3 +104,18 @@ def test_recusal_declared_before_the_closing_counts_while_the_meeting_is_open(db
         juror=world.juror(user), application=application, reason="", at=HELD + timedelta(hours=1), actor=user
     )
     assert quorums(deliberation, [application.pk])[application.pk].members == 3
+
+
+def test_order_of_the_minutes_is_that_of_the_closing_whenever_each_opinion_was_recorded(db):
+    world = JuryWorld(dossiers=3, jurors=3, per_dossier=1)
+    world.assign()
+    world.submit_all([5, 4, 3])
+    deliberation = world.meet()
+    best, middle, last = world.applications
+    assert world.opine(deliberation, middle, Outcome.WAITLISTED).merit_rank == 2
+    reader = best.evaluations.get().juror
+    services.recuse(juror=reader, application=best, reason="", at=HELD, actor=reader.user)
+    assert world.opine(deliberation, last, Outcome.WAITLISTED).merit_rank == 2
+    closed = world.close(deliberation)
+    rows = closed.opinions.order_by("rank").values_list("application", "merit_rank", "average")
+    assert list(rows) == [(middle.pk, 1, Decimal("16.00")), (last.pk, 2, Decimal("12.00"))]
