@@ -7,14 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
 from budget.models import AwardBalance, Balance
 from calls.models import ScoringGrid
 from core.errors import Refused
-from jury.enums import DeliberationState, EvaluationState, Outcome
+from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
 from jury.models import Decision, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
@@ -280,11 +280,14 @@ def total_granted(decisions: Iterable[Decision]) -> Decimal:
     return sum((decision.amount_granted or Decimal(0) for decision in decisions), Decimal(0))
 
 
+def pending_decisions() -> QuerySet[Decision]:
+    """Decisions of the lists not yet released nor cancelled."""
+    return Decision.objects.filter(decision_list__state__in=(DecisionListState.PREPARING, DecisionListState.PREPARED))
+
+
 def in_another_list(applications: Iterable[Any]) -> QuerySet[Decision]:
     """Decisions on these dossiers in a list not yet released nor cancelled."""
-    return Decision.objects.filter(
-        Q(decision_list__state="preparing") | Q(decision_list__state="prepared"), application__in=list(applications)
-    )
+    return pending_decisions().filter(application__in=list(applications))
 
 
 def refuse_unless(condition: bool, message: str, *, field: str | None = None) -> None:

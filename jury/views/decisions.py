@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from applications.enums import ApplicationState
+from calls.enums import MandateRole
+from calls.permissions import has_mandate, territory_scope
 from core.errors import Refused
 from core.exports import csv_response
 from jury import services
@@ -18,7 +20,7 @@ from jury.enums import DecisionListState, DeliberationState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable, reader_scope, visible_deliberations, visible_lists, visible_opinions
-from jury.queries import envelope_left, is_superseded, shortfalls_of, total_granted
+from jury.queries import envelope_left, is_superseded, pending_decisions, shortfalls_of, total_granted
 from jury.services.release import ACT, CHANGED
 from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
@@ -46,26 +48,25 @@ def decision_index(request: HttpRequest) -> HttpResponse:
         .annotate(count=Count("decisions"), total=Sum("decisions__amount_granted"))
         .order_by("-created_at", "-pk")
     )
-    # One filter, hence one join: the count is of the dossiers that await a decision and that the reader sees.
-    awaiting = (
-        visible_deliberations(request.user)
-        .filter(
-            state=DeliberationState.CLOSED,
-            opinions__in=Opinion.objects.filter(
-                application__in=judgeable(request.user).filter(state=ApplicationState.ADMISSIBLE)
-            ).exclude(is_superseded()),
-        )
-        .select_related("jury__session__axis")
-        .annotate(count=Count("opinions"))
-        .order_by("-closed_at", "pk")
-    )
+    scope = territory_scope(request.user, [MandateRole.OFFICER], timezone.now())
+    awaiting = [
+        {"deliberation": row, "may_prepare": scope.covers(axis=row.jury.session.axis)}
+        for row in _awaiting(request.user)
+    ]
     return render(request, "jury/decision_index.html", {"lists": lists, "awaiting": awaiting})
 
 
-def _is_officer_of(request: HttpRequest, deliberation: Deliberation) -> bool:
-    from calls.enums import MandateRole
-    from calls.permissions import has_mandate
+def _awaiting(user: Any) -> QuerySet[Deliberation]:
+    """Closed deliberations with, as ``count``, the dossiers that the reader sees and that no list holds yet."""
+    seen = judgeable(user).filter(state=ApplicationState.ADMISSIBLE)
+    opinions = Opinion.objects.filter(application__in=seen).exclude(is_superseded())
+    opinions = opinions.exclude(application__in=pending_decisions().values("application"))
+    # One filter, hence one join: what is counted is what is asked.
+    rows = visible_deliberations(user).filter(state=DeliberationState.CLOSED, opinions__in=opinions)
+    return rows.select_related("jury__session__axis").annotate(count=Count("opinions")).order_by("-closed_at", "pk")
 
+
+def _is_officer_of(request: HttpRequest, deliberation: Deliberation) -> bool:
     axis = deliberation.jury.session.axis
     return has_mandate(request.user, [MandateRole.OFFICER], axis=axis, at=timezone.now())
 

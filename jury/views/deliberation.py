@@ -16,7 +16,7 @@ from core import files
 from core.errors import Refused
 from jury import services
 from jury.enums import DeliberationState
-from jury.forms import AttendanceForm, BlockForm, ListForm, OpinionForm, SummonForm
+from jury.forms import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.meeting import Presence, quorum
 from jury.minutes import attendance_of
 from jury.models import Deliberation
@@ -129,7 +129,6 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "close_obstacle": guard_held(deliberation, timezone.now()),
             "minutes": may_read_minutes(request.user, deliberation) and deliberation.minutes_file,
             "may_read_minutes": may_read_minutes(request.user, deliberation),
-            "list_form": ListForm(),
         },
     )
 

@@ -195,3 +195,25 @@ def test_officer_who_acts_for_an_applicant_prepares_no_decision_on_it(client, db
     AffiliationFactory(user=world.officer, organisation=by_beneficiary(own))
     made = services.prepare_list(deliberation=deliberation, title="Lauréats", at=DECIDED, actor=world.officer)
     assert [row.application_id for row in made.decisions.all()] == [other.pk]
+
+
+def test_officer_who_acts_for_an_applicant_learns_nothing_of_its_place_on_the_waiting_list(db):
+    """Before or behind the dossier they pick, their own is hidden: a motive is asked either way."""
+    for own, picked in ((0, 1), (1, 0)):
+        point = transaction.savepoint()
+        world = JuryWorld(dossiers=2)
+        deliberation = world.deliberated([Outcome.WAITLISTED])
+        world.release(world.prepared(deliberation))
+        officer = world.agent(MandateRole.OFFICER)
+        AffiliationFactory(user=officer, organisation=by_beneficiary(world.applications[own]))
+        award = {
+            "deliberation": deliberation,
+            "title": "Suite",
+            "applications": [world.applications[picked].pk],
+            "at": DECIDED,
+            "actor": officer,
+        }
+        with pytest.raises(Refused, match="vous ne la voyez pas en entier"), transaction.atomic():
+            services.award_from_waiting_list(**award)
+        assert services.award_from_waiting_list(motive="Priorité.", **award).decisions.count() == 1
+        transaction.savepoint_rollback(point)

@@ -165,6 +165,27 @@ def test_count_of_dossiers_awaiting_a_list_is_of_those_the_reader_sees(client, d
     assert "3 dossiers sans décision" in client.get(url).content.decode()
 
 
+def test_deliberation_whose_every_dossier_is_on_a_list_awaits_none_and_only_officers_prepare_one(client, db):
+    world = JuryWorld(dossiers=2)
+    deliberation = world.deliberated()
+    link = reverse("decision_list_prepare", kwargs={"pk": deliberation.pk})
+    index = reverse("decision_index")
+    sign_in(client, world.releaser)
+    page = client.get(index).content.decode()
+    assert "2 dossiers sans décision, qui ne figurent sur aucune liste" in page
+    assert link not in page
+    sign_in(client, world.officer)
+    assert link in client.get(index).content.decode()
+    listed = [row.pk for row in world.applications[:1]]
+    common = {"deliberation": deliberation, "title": "Liste", "at": DECIDED, "actor": world.officer}
+    first = services.prepare_list(applications=listed, **common)
+    assert "1 dossier sans décision, qui ne figure sur aucune liste" in client.get(index).content.decode()
+    services.prepare_list(**common)
+    assert "qui attendent une liste" not in client.get(index).content.decode()
+    services.cancel_list(decision_list=first, reason="Erreur.", at=DECIDED, actor=world.officer)
+    assert "1 dossier sans décision" in client.get(index).content.decode()
+
+
 def withdrawn(application):
     """The applicant takes the dossier back."""
     Application.objects.filter(pk=application.pk).update(state="withdrawn")
