@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 
+from core.journal_words import known_acts
+
 
 def new_key() -> str:
     """A key for one filling of a form: the command it sends takes effect once."""
@@ -36,7 +38,13 @@ class JournalFilters(forms.Form):
     """What the journal is searched by, in the address of its page; a NUL or an endless text is refused at its field."""
 
     chaine = forms.CharField(label="Chaîne", max_length=120, required=False)
-    acte = forms.CharField(label="Acte commençant par", max_length=80, required=False)
+    acte = forms.ChoiceField(
+        label="Acte", required=False, error_messages={"invalid_choice": "Choisissez un acte de la liste."}
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["acte"].choices = [("", "Tous les actes"), *known_acts().items()]  # type: ignore[attr-defined]
 
     def typed(self, name: str) -> str:
         """The text as it was typed, to be shown again, without what a page may not hold."""

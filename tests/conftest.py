@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
-from tests import servers, template_variables
+from tests import journal_words, servers, template_variables
 
 
 def pytest_configure() -> None:
@@ -17,6 +17,7 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     template_variables.watch()
+    journal_words.watch()
 
 
 def _empty_database(self: TransactionTestCase) -> None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core.forms import JournalFilters
 from core.journal import hidden_chains
+from core.journal_words import act_in_words, data_in_words, state_in_words
 from core.models import JournalAnchor, JournalEntry
 
 PER_PAGE = 50
@@ -30,10 +31,10 @@ def journal(request: HttpRequest) -> HttpResponse:
     if chain := filters.cleaned_data.get("chaine"):
         rows = rows.filter(Q(chain=chain) | Q(chain__endswith=f":{chain}"))
     if act := filters.cleaned_data.get("acte"):
-        rows = rows.filter(action__startswith=act)
+        rows = rows.filter(action=act)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     people = get_user_model().objects.in_bulk({row.actor_id for row in page if row.actor_id})
-    lines: list[dict[str, Any]] = [{"row": row, "actor": people.get(row.actor_id)} for row in page]
+    lines = [_line(row, people.get(row.actor_id)) for row in page]
     return render(
         request,
         "core/journal.html",
@@ -42,7 +43,21 @@ def journal(request: HttpRequest) -> HttpResponse:
             "lines": lines,
             "filters": filters,
             "chain": filters.typed("chaine"),
+            "acts": filters.fields["acte"].choices,  # type: ignore[attr-defined]
             "act": filters.typed("acte"),
             "anchor": JournalAnchor.objects.order_by("-number").first(),
         },
     )
+
+
+def _line(row: JournalEntry, actor: Any) -> dict[str, Any]:
+    told, proofs = data_in_words(row.data)
+    return {
+        "row": row,
+        "actor": actor,
+        "act": act_in_words(row.action),
+        "before": state_in_words(row.action, row.from_state),
+        "after": state_in_words(row.action, row.to_state),
+        "told": told,
+        "proofs": proofs,
+    }

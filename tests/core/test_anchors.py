@@ -31,7 +31,7 @@ def sealed_journal(transactional_db, settings, tmp_path):
             "OPTIONS": {"location": tmp_path / "files"},
         },
     }
-    for chain, action in (("a", "opened"), ("a", "changed"), ("b", "opened")):
+    for chain, action in (("a", "essai.opened"), ("a", "essai.changed"), ("b", "essai.opened")):
         record(chain=chain, action=action, at=AT, actor=None, reason="motif", data={"amount": "10.00"})
     return anchor_journal()
 
@@ -130,7 +130,7 @@ def test_anchor_copy_removed_is_convicted(sealed_journal):
 
 
 def test_anchors_follow_each_other_and_cover_later_entries(sealed_journal):
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     second = anchor_journal()
     assert second.previous_sha256 == sealed_journal.sha256
     assert JournalAnchor.objects.count() == 2
@@ -159,11 +159,11 @@ def die_before_the_row(monkeypatch):
 
 @pytest.mark.parametrize("entries_meanwhile", [0, 2])
 def test_anchor_interrupted_before_its_row_is_taken_up_by_the_next(sealed_journal, monkeypatch, entries_meanwhile):
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     die_before_the_row(monkeypatch)
     assert [problem for problem in verify_journal().problems if "a été interrompu" not in problem] == []
     for _ in range(entries_meanwhile):
-        record(chain="b", action="closed", at=AT, actor=None)
+        record(chain="b", action="essai.closed", at=AT, actor=None)
     last = anchor_journal()
     assert last.number == 3
     taken_up = JournalAnchor.objects.get(number=2)
@@ -210,7 +210,7 @@ def test_anchor_removed_then_taken_up_still_shows_the_hole(sealed_journal, super
 
 
 def test_anchor_removed_under_a_later_one_is_accused_for_ever(sealed_journal, superuser_connection):
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     anchor_journal()
     unlocked(superuser_connection, "DELETE FROM core_journalanchor WHERE number = 1")
     for _ in range(2):
@@ -230,7 +230,7 @@ def test_anchor_removed_and_another_made_in_its_place_is_accused_by_its_copy(sea
     unlocked(superuser_connection, "UPDATE core_numberseries SET last = 0 WHERE code = 'journal-anchor'")
     for name in names:
         default_storage.delete(f"{FOLDER}/{name}")
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     anchor_journal()
     assert verify_journal().problems == []
     for name, content in hidden.items():
@@ -239,9 +239,9 @@ def test_anchor_removed_and_another_made_in_its_place_is_accused_by_its_copy(sea
 
 
 def test_copy_without_a_trusted_token_is_never_taken_up(sealed_journal, monkeypatch):
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     die_before_the_row(monkeypatch)
-    record(chain="a", action="opened", at=AT, actor=None)
+    record(chain="a", action="essai.opened", at=AT, actor=None)
     (copy,) = {name[:64] for name in default_storage.listdir(FOLDER)[1]} - {sealed_journal.sha256}
     default_storage.delete(f"{FOLDER}/{copy}.tsr")
     default_storage.save(f"{FOLDER}/{copy}.tsr", ContentFile(bytes(sealed_journal.token)))
@@ -251,14 +251,14 @@ def test_copy_without_a_trusted_token_is_never_taken_up(sealed_journal, monkeypa
 
 
 def test_copy_under_another_name_is_never_taken_up(sealed_journal, monkeypatch):
-    record(chain="a", action="closed", at=AT, actor=None)
+    record(chain="a", action="essai.closed", at=AT, actor=None)
     die_before_the_row(monkeypatch)
     (copy,) = {name[:64] for name in default_storage.listdir(FOLDER)[1]} - {sealed_journal.sha256}
     for kind in ("heads", "tsr"):
         content = anchors._read(f"{FOLDER}/{copy}.{kind}")
         default_storage.delete(f"{FOLDER}/{copy}.{kind}")
         default_storage.save(f"{FOLDER}/{'0' * 64}.{kind}", ContentFile(content))
-    record(chain="a", action="opened", at=AT, actor=None)
+    record(chain="a", action="essai.opened", at=AT, actor=None)
     assert anchor_journal().number == 2
     assert [problem for problem in verify_journal().problems if "000000000000…" not in problem] == []
 

@@ -14,7 +14,7 @@ AT = datetime(2021, 9, 21, 8, 0, tzinfo=UTC)
 
 
 def test_record_numbers_and_chains_entries(db):
-    for action in ("opened", "changed", "closed"):
+    for action in ("essai.opened", "essai.changed", "essai.closed"):
         record(chain="call:test", action=action, at=AT, actor=None, data={"amount": "12.00"})
     rows = list(JournalEntry.objects.filter(chain="call:test"))
     assert [row.number for row in rows] == [1, 2, 3]
@@ -32,7 +32,7 @@ def test_record_simultaneous_writers_leave_one_chain(transactional_db):
     def write(_: int) -> None:
         try:
             with transaction.atomic():
-                record(chain="busy", action="a", at=AT, actor=None)
+                record(chain="busy", action="essai.a", at=AT, actor=None)
         finally:
             connection.close()
 
@@ -55,7 +55,7 @@ def test_record_simultaneous_writers_leave_one_chain(transactional_db):
     ],
 )
 def test_journal_is_closed_to_the_serving_role(db, statement):
-    record(chain="call:test", action="opened", at=AT, actor=None)
+    record(chain="call:test", action="essai.opened", at=AT, actor=None)
     before = list(JournalEntry.objects.values_list("hash", flat=True))
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)

@@ -36,7 +36,15 @@ def auditor(client):
 
 def write(count, chain="application:abc", actor=None):
     for number in range(count):
-        record(chain=chain, action="application.tried", at=timezone.now(), actor=actor, data={"number": number})
+        record(
+            chain=chain,
+            action="application.submit",
+            at=timezone.now(),
+            actor=actor,
+            from_state="draft",
+            to_state="submitted",
+            data={"number": number, "content_sha256": "ab12"},
+        )
 
 
 def test_auditor_reads_filters_and_follows_a_chain(client, auditor):
@@ -44,19 +52,32 @@ def test_auditor_reads_filters_and_follows_a_chain(client, auditor):
     write(2, actor=person)
     write(1, chain="envelope:7")
     page = client.get(reverse("journal")).content.decode()
-    assert "application.tried" in page
+    assert "Dossier déposé" in page
+    assert "brouillon → déposé" in page
+    assert "numéro&nbsp;: 1" in page
+    assert "empreinte du contenu&nbsp;: <code>ab12</code>" in page
     assert "Ève Durand" in page
     assert "n’a pas encore été scellé" in page
     one = client.get(reverse("journal"), {"chaine": "envelope:7"}).content.decode()
     assert one.count('<th scope="row">') == 1
     assert "Ève Durand" not in one
     assert client.get(reverse("journal"), {"chaine": "abc"}).content.decode().count('<th scope="row">') == 2
-    none = client.get(reverse("journal"), {"acte": "rien"}).content.decode()
+    assert (
+        client.get(reverse("journal"), {"acte": "application.submit"}).content.decode().count('<th scope="row">') == 3
+    )
+    none = client.get(reverse("journal"), {"acte": "jury.recused"}).content.decode()
     assert "Aucune écriture ne correspond" in none
 
 
-@pytest.mark.parametrize("name", ["chaine", "acte"])
-@pytest.mark.parametrize(("text", "sentence"), [("a\0b", "caractère nul"), ("x" * 121, "au plus (120|80) caractères")])
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("chaine", "a\0b", "caractère nul"),
+        ("chaine", "x" * 121, "au plus 120 caractères"),
+        ("acte", "a\0b", "acte de la liste"),
+        ("acte", "inconnu", "acte de la liste"),
+    ],
+)
 def test_filter_that_no_entry_can_match_is_refused_at_its_field(client, auditor, name, text, sentence):
     write(1)
     response = client.get(reverse("journal"), {name: text})
@@ -64,7 +85,7 @@ def test_filter_that_no_entry_can_match_is_refused_at_its_field(client, auditor,
     page = response.content.decode()
     assert re.search(rf'id="{name}_error">\s*<p [^>]*>[^<]*{sentence}', page)
     assert f'aria-describedby="{name}_error"' in page
-    assert "application.tried" not in page
+    assert '<th scope="row">' not in page
     assert "Aucune écriture" in page
     assert "\0" not in page
 

@@ -1,0 +1,20 @@
+"""What the journal says of accounts, in French."""
+
+from accounts.models import FactorRecovery
+from core import journal_words
+
+journal_words.register(
+    acts={
+        "second_factor_recovery_requested": "Seconde vérification perdue\u00a0: nouvelle demandée",
+        "second_factor_recovery_approved": "Perte de la seconde vérification\u00a0: accord d’un agent",
+        "second_factor_recovery_cancelled": "Perte de la seconde vérification\u00a0: demande annulée",
+        "second_factor_removed": "Seconde vérification retirée",
+    },
+    states={
+        "second_factor_recovery_requested": FactorRecovery.State,
+        "second_factor_recovery_approved": FactorRecovery.State,
+        "second_factor_recovery_cancelled": FactorRecovery.State,
+        "second_factor_removed": FactorRecovery.State,
+    },
+    data={"recovery": "demande"},
+)

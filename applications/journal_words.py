@@ -1,0 +1,36 @@
+"""What the journal says of a dossier, in French."""
+
+from applications.enums import ApplicationState, AttachmentKind
+from applications.presentation import ACTS
+from calls.enums import Verdict
+from core import journal_words
+
+journal_words.register(
+    acts={
+        **ACTS,
+        "application.add_attachment": "Pièce jointe ajoutée",
+        "application.remove_attachment": "Pièce jointe retirée",
+    },
+    states={"application": ApplicationState},
+    data={
+        "kind": "nature",
+        "attachment": "pièce",
+        "session": "relève",
+        "verdict": "éligibilité",
+        "vintage": "millésime",
+        "population": "population (habitants)",
+        "sworn_as": "en qualité de",
+        "total_cost": "coût total (€)",
+        "eligible_cost": "dépenses éligibles (€)",
+        "amount_requested": "aide demandée (€)",
+        "rules_version": "version du règlement",
+        "content_sha256": "empreinte du contenu",
+        "sha256": "empreinte du fichier",
+        "items": "demandé",
+        "request": "demande de compléments",
+        "due_at": "réponse attendue le",
+        "decision_due_at": "décision attendue le",
+        "section": "rubrique",
+    },
+    values={"verdict": Verdict, "kind": AttachmentKind},
+)

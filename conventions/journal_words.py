@@ -1,0 +1,36 @@
+"""What the journal says of conventions, in French."""
+
+from conventions.enums import ConventionState, RevisionKind
+from conventions.presentation import ACTS
+from core import journal_words
+
+journal_words.register(
+    acts={
+        **ACTS,
+        "convention.sign_for_beneficiary": "Convention signée par le représentant légal",
+        "convention.sign_for_state": "Convention signée pour l’État, crédits engagés",
+        "conventions.batch_retried": "Rédaction des conventions relancée",
+    },
+    states={"convention": ConventionState},
+    data={
+        "convention": "convention",
+        "reservation": "écriture de réservation",
+        "commitment": "écriture d’engagement",
+        "level": "niveau",
+        "certificate": "certificat",
+        "confirmation": "confirmation",
+        "base_sha256": "empreinte de la version signée",
+        "reference": "référence",
+        "batch": "lot",
+        "messages": "documents relancés",
+        "signing": "signature",
+        "signing_id": "signature",
+        "report": "compte rendu",
+        "is_final": "définitif",
+        "repayment": "reversement",
+        "ground": "motif",
+        "spent": "dépensé (€)",
+        "missing": "manque (€)",
+    },
+    values={"kind": RevisionKind},
+)

@@ -1,0 +1,53 @@
+"""What the journal says of juries and decisions, in French."""
+
+from core import journal_words
+from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
+
+journal_words.register(
+    acts={
+        "jury.constituted": "Jury constitué",
+        "jury.assignment_proposed": "Affectation proposée",
+        "jury.assignment_confirmed": "Affectation confirmée",
+        "jury.juror_seated": "Juré affecté à un dossier",
+        "jury.no_conflict": "Absence de conflit déclarée",
+        "jury.recused": "Déport",
+        "jury.evaluation_submitted": "Évaluation remise",
+        "jury.summoned": "Jury convoqué",
+        "jury.attendance": "Présences enregistrées",
+        "jury.opinion": "Avis du jury",
+        "jury.block_confirmed": "Avis en bloc",
+        "jury.deliberation_closed": "Délibération close",
+        "decision_list.created": "Liste de décisions commencée",
+        "decision_list.decision_edited": "Liste de décisions\u00a0: décision changée",
+        "decision_list.decision_removed": "Liste de décisions\u00a0: dossier retiré",
+        "decision_list.prepared": "Liste de décisions proposée",
+        "decision_list.reopened": "Liste de décisions reprise",
+        "decision_list.cancelled": "Liste de décisions annulée",
+        "decision_list.released": "Liste de décisions libérée",
+    },
+    states={"jury": (Outcome, EvaluationState, DeliberationState), "decision_list": DecisionListState},
+    data={
+        "grid": "grille",
+        "members": "membres",
+        "run": "affectation",
+        "seats": "places",
+        "juror": "membre du jury",
+        "evaluation": "évaluation",
+        "deliberation": "délibération",
+        "held_at": "séance du",
+        "departs": "s’écarte du classement",
+        "reopens": "rouvre le dossier",
+        "applications": "dossiers",
+        "opinions": "avis",
+        "minutes": "procès-verbal",
+        "decision": "décision",
+        "decision_list": "liste de décisions",
+        "decisions": "décisions",
+        "list": "liste",
+        "count": "nombre",
+        "total": "total (€)",
+        "before": "avant",
+        "outcome": "issue",
+    },
+    values={"outcome": Outcome, "before": Outcome},
+)
