@@ -13,4 +13,26 @@ def may_belong_to_an_authority(user: Any) -> bool:
     return once(user, "territories.affiliated", lambda: Affiliation.objects.filter(user=user).exists())
 
 
-register("Ma collectivité", "Ma collectivité", "affiliation_home", visible=may_belong_to_an_authority, order=20)
+def to_join(user: Any) -> str:
+    """The first step of whoever acts for nobody yet: the authority to find, or the answer that is awaited."""
+    if user.requires_second_factor:
+        return ""
+    rows = list(Affiliation.objects.filter(user=user).select_related("organisation").order_by("-id"))
+    if any(row.validated_at is not None and row.ends_at is None for row in rows):
+        return ""
+    waiting = [row.organisation.name for row in rows if row.validated_at is None and row.ends_at is None]
+    return (
+        f"Demande transmise pour {', '.join(waiting)}\u00a0: un agent vous répondra"
+        if waiting
+        else "Trouver votre collectivité"
+    )
+
+
+register(
+    "Ma collectivité",
+    "Ma collectivité",
+    "affiliation_home",
+    visible=may_belong_to_an_authority,
+    order=20,
+    todo=to_join,
+)

@@ -170,6 +170,11 @@ def organisations_of(user: User, at: datetime) -> list[Organisation]:
     return list(Organisation.objects.filter(pk__in=affiliations_of(user, at).values("organisation_id").order_by()))
 
 
+def requests_of(user: User) -> list[Affiliation]:
+    """The requests of a person that nobody has answered yet, with their organisation, the oldest first."""
+    return list(Affiliation.objects.filter(user=user).pending().select_related("organisation").order_by("id"))
+
+
 def may_act_for(user: User, organisation: Organisation, at: datetime, *, role: AffiliationRole | None = None) -> bool:
     """Whether a validated affiliation (of this ``role`` if given) lets the person act at ``at``."""
     found = Affiliation.objects.filter(user=user, organisation=organisation).current(at)
@@ -219,6 +224,9 @@ def validate_affiliation(*, affiliation_id: int, by: User | None, at: datetime, 
             # They will sign: the factor is theirs before there is anything to sign, not enrolled by whoever comes then.
             User.objects.filter(pk=affiliation.user_id).update(requires_second_factor=True)
         _journal(affiliation, "affiliation.validated", by, at)
+        if by is not None:
+            # Whom the site attaches by itself, through ProConnect, is there to see it.
+            _tell(affiliation, "validated", subject="Votre rattachement est accepté")
     return affiliation
 
 
@@ -233,6 +241,7 @@ def refuse_affiliation(*, affiliation_id: int, by: User, reason: str, at: dateti
         affiliation.ends_at = at
         affiliation.save(update_fields=["refused_at", "refusal_reason", "validated_by", "ends_at"])
         _journal(affiliation, "affiliation.refused", by, at, reason=reason)
+        _tell(affiliation, "refused", subject="Votre demande de rattachement est refusée")
     return affiliation
 
 
@@ -255,7 +264,7 @@ def end_affiliation(*, affiliation_id: int, by: User, at: datetime, reason: str 
         affiliation.save(update_fields=["ends_at", "end_reason"])
         _journal(affiliation, "affiliation.ended", by, at, reason=affiliation.end_reason)
         if not is_holder:
-            _tell_end(affiliation)
+            _tell(affiliation, "ended", subject="Fin de votre rattachement")
     return affiliation
 
 
@@ -269,19 +278,21 @@ def _readable(reason: str) -> str:
     return text
 
 
-def _tell_end(affiliation: Affiliation) -> None:
+def _tell(affiliation: Affiliation, answer: str, *, subject: str) -> None:
+    """Mail the holder what became of it: validated, refused or ended."""
     organisation = affiliation.organisation.name
     queue_mail(
         to=[affiliation.user.email],
-        subject=f"Fin de votre rattachement à {organisation}",
-        template="emails/territories/affiliation_ended.txt",
+        subject=f"{subject}\u00a0: {organisation}",
+        template=f"emails/territories/affiliation_{answer}.txt",
         context={
             "organisation": organisation,
             "role": affiliation.get_role_display(),
-            "reason": affiliation.end_reason,
+            "reason": affiliation.end_reason or affiliation.refusal_reason,
+            "needs_factor": affiliation.role == AffiliationRole.LEGAL_REPRESENTATIVE,
             "path": reverse("affiliation_home"),
         },
-        dedupe_key=f"affiliation:{affiliation.pk}:ended",
+        dedupe_key=f"affiliation:{affiliation.pk}:{answer}",
     )
 
 

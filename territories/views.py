@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import Refused
 from core.idempotency import idempotent
@@ -108,16 +108,22 @@ def _ask(request: HttpRequest, form: AffiliationRequestForm, authority: Authorit
         command.answer = {"affiliation": made.pk}
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
-    """Withdraw my request, or give up my affiliation."""
-    affiliation = get_object_or_404(Affiliation.objects.filter(user=person(request)), pk=affiliation_id)
+    """Withdraw my request, or give up my affiliation, once told what it takes away."""
+    mine = Affiliation.objects.filter(user=person(request)).select_related("organisation")
+    affiliation = get_object_or_404(mine, pk=affiliation_id)
+    if request.method != "POST":
+        if affiliation.ends_at is not None:
+            return redirect("affiliation_home")
+        return render(request, "territories/affiliation_end.html", {"affiliation": affiliation})
     try:
         end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=timezone.now())
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, "C’est fait\u00a0: ce rattachement est terminé.")
+        done = "ce rattachement est terminé" if affiliation.validated_at else "votre demande est retirée"
+        messages.success(request, f"C’est fait\u00a0: {done}.")
     return redirect("affiliation_home")
 
 

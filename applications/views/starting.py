@@ -25,8 +25,8 @@ from calls.models import Axis, Call, Session
 from calls.services import open_sessions, published_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
-from territories.models import Organisation, Territory, Vintage
-from territories.services import organisation_for, organisations_of
+from territories.models import Affiliation, Organisation, Territory, Vintage
+from territories.services import organisation_for, organisations_of, requests_of
 
 PER_PAGE = 20
 
@@ -43,7 +43,8 @@ def application_list(request: HttpRequest) -> HttpResponse:
     )
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     organisations = organisations_of(request.user, at)  # type: ignore[arg-type]
-    return render(request, "applications/application_list.html", {"page": page, "organisations": organisations})
+    context = {"page": page, "organisations": organisations, "pending": requests_of(request.user)}  # type: ignore[arg-type]
+    return render(request, "applications/application_list.html", context)
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Choice:
     """For whom one starts a dossier, read from the address."""
 
     organisations: list[Organisation]
+    pending: list[Affiliation] = field(default_factory=list)
     lead: Organisation | None = None
     others: list[Authority] = field(default_factory=list)
     foreign: list[Authority] = field(default_factory=list)
@@ -64,7 +66,7 @@ class Choice:
 
 def read_choice(user: User, references: list[str], at: datetime) -> Choice:
     """The first authority named of which the person is a member leads; the others make a grouping with it."""
-    choice = Choice(organisations_of(user, at))
+    choice = Choice(organisations_of(user, at), requests_of(user))
     mine = {reference_of(organisation): organisation for organisation in choice.organisations}
     own = [mine[reference] for reference in dict.fromkeys(references) if reference in mine]
     year = Vintage.objects.order_by("-year").values_list("year", flat=True).first() or 0

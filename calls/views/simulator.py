@@ -84,7 +84,7 @@ def eligibility(request: HttpRequest) -> HttpResponse:
     """The simulator: an authority or a grouping, and the verdict of each axis on a day. One hit is taken as chosen."""
     question = read_question(request.GET)
     call = published_calls(timezone.now()).first()
-    context: dict[str, Any] = {"question": question, "call": call, "error": question.error}
+    context: dict[str, Any] = {"question": question, "call": call, "error": question.error, "nothing": ""}
     if call is not None:
         try:
             version = rules_version_at(call, question.on)

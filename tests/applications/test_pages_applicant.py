@@ -74,6 +74,16 @@ def test_application_list_without_organisation_says_what_to_do(client, db):
     assert "rattaché à aucune collectivité" in response.content.decode()
 
 
+@pytest.mark.parametrize("name", ["application_list", "application_start"])
+def test_who_awaits_an_answer_is_told_so_rather_than_to_ask_again(client, db, name):
+    asked = AffiliationFactory(pending=True, organisation__name="Saint-Attente")
+    client.force_login(asked.user)
+    text = client.get(reverse(name)).content.decode()
+    assert "Votre demande attend une réponse" in text
+    assert "Saint-Attente" in text
+    assert "rattaché à aucune collectivité" not in text
+
+
 def test_whole_way_from_start_to_acknowledgement(client, db, travel):
     call = the_only_call()
     organisation = OrganisationFactory(name="Saint-Malo-des-Essais")

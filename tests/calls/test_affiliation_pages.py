@@ -1,3 +1,4 @@
+import html
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from calls.services import grant_mandate
 from core.forms import new_key
 from core.models import JournalEntry, OutboxMessage
 from territories.models import Affiliation
-from territories.services import may_act_for
+from territories.services import may_act_for, validate_affiliation
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.applications import start
 from tests.factories.calls import the_call
@@ -92,6 +93,32 @@ def test_applicant_withdraws_only_their_own_request(client, applicant):
     other.refresh_from_db()
     assert mine.ends_at is not None
     assert other.ends_at is None
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [("contributor", "n’agirez plus pour elle. Les"), ("legal_representative", "signer ses conventions")],
+)
+def test_end_of_ones_own_affiliation_is_told_before_it_is_done(client, applicant, role, told):
+    affiliation = AffiliationFactory(user=applicant, role=role)
+    address = reverse("affiliation_end", args=[affiliation.pk])
+    assert address in client.get(reverse("affiliation_home")).content.decode()
+    assert told in client.get(address).content.decode()
+    affiliation.refresh_from_db()
+    assert affiliation.ends_at is None
+    done = client.post(address, follow=True).content.decode()
+    assert "ce rattachement est terminé" in done
+    assert client.get(address).status_code == 302
+    assert client.get(reverse("affiliation_end", args=[pending().pk])).status_code == 404
+
+
+def test_home_leads_a_newcomer_to_their_authority_then_says_that_the_answer_is_awaited(client, applicant):
+    assert "Trouver votre collectivité" in client.get(reverse("home")).content.decode()
+    asked = pending(user=applicant)
+    told = client.get(reverse("home")).content.decode()
+    assert f"Demande transmise pour {asked.organisation.name}" in html.unescape(told)
+    validate_affiliation(affiliation_id=asked.pk, by=None, at=timezone.now(), evidence="visa")
+    assert "Ce qui vous attend" not in client.get(reverse("home")).content.decode()
 
 
 def test_applicant_reads_the_reason_of_a_refusal(client, applicant):

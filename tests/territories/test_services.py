@@ -199,6 +199,31 @@ def test_affiliation_ended_by_somebody_else_has_a_reason_a_journal_entry_and_a_m
     assert OutboxMessage.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("role", "needs"), [(AffiliationRole.CONTRIBUTOR, False), (AffiliationRole.LEGAL_REPRESENTATIVE, True)]
+)
+def test_answer_to_a_request_is_mailed_to_who_asked(db, role, needs):
+    def text(mail):
+        return render_to_string(mail.payload["template"], {**mail.payload["context"], "site_url": "https://g.example"})
+
+    accepted, turned_down = (AffiliationFactory(pending=True, role=role) for _ in range(2))
+    validate_affiliation(affiliation_id=accepted.pk, by=UserFactory(), at=AT, evidence="visa")
+    refuse_affiliation(affiliation_id=turned_down.pk, by=UserFactory(), reason="Nom inconnu en mairie", at=AT)
+    yes, no = OutboxMessage.objects.order_by("created_at")
+    assert yes.payload["to"] == [accepted.user.email]
+    assert accepted.organisation.name in yes.payload["subject"]
+    assert "est accepté" in text(yes)
+    assert ("seconde vérification" in text(yes)) is needs
+    assert no.payload["to"] == [turned_down.user.email]
+    assert "Nom inconnu en mairie" in text(no)
+
+
+def test_affiliation_by_the_identity_provider_sends_no_mail(db):
+    asked = AffiliationFactory(pending=True)
+    validate_affiliation(affiliation_id=asked.pk, by=None, at=AT, evidence="ProConnect")
+    assert not OutboxMessage.objects.exists()
+
+
 def test_who_gives_up_their_own_affiliation_is_asked_no_reason_and_gets_no_mail(db):
     affiliation = AffiliationFactory()
     end_affiliation(affiliation_id=affiliation.pk, by=affiliation.user, at=AT)
