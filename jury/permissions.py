@@ -182,6 +182,12 @@ def reads_every_mark(user: Any, jury: Jury) -> bool:
     return not given.exclude(pk__in=readable_evaluations(user, jury).values("pk")).exists() and not _owes(user, jury)
 
 
+def reads_ranks(user: Any, jury: Jury) -> bool:
+    """Whether the ranks of the opinions are shown: they stand on every dossier and every mark, also those that the
+    person is not to read before handing in their own."""
+    return not hides_dossiers(user, jury) and not due_evaluations(user).filter(juror__jury=jury).exists()
+
+
 def _owes(user: Any, jury: Jury) -> bool:
     """Whether the person still has marks of their own to hand in: until then some may come that they will not read."""
     return own_evaluations(user).filter(juror__jury=jury).exclude(state=EvaluationState.SUBMITTED).exists()

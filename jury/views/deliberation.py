@@ -22,10 +22,10 @@ from jury.minutes import attendance_of
 from jury.models import Deliberation
 from jury.permissions import (
     dossiers_of,
-    hides_dossiers,
     may_read_minutes,
     readable_evaluations,
     reads_every_mark,
+    reads_ranks,
     visible_opinions,
 )
 from jury.queries import Merit, jury_dossiers, latest_opinions, merit_of
@@ -80,34 +80,36 @@ def _merit(request: HttpRequest, deliberation: Deliberation) -> Merit:
     return merit_of(jury, rows, readable_evaluations(request.user, jury))
 
 
+def _lines(request: HttpRequest, deliberation: Deliberation) -> list[dict[str, Any]]:
+    """The same dossiers in the order of merit that the reader reads, with what was said of them before."""
+    waiting = _waiting(request, deliberation)
+    if not waiting:
+        return []
+    merit = _merit(request, deliberation)
+    agenda = merit.agenda()
+    ranked = {row.key: row for row in merit.ranked}
+    said = latest_opinions([row.pk for row in waiting])
+    lines = [
+        {"dossier": row, "row": ranked[str(row.pk)], "agenda": str(row.pk) in agenda, "before": said.get(row.pk)}
+        for row in waiting
+        if str(row.pk) in ranked  # withdrawn since the first look
+    ]
+    return sorted(lines, key=lambda line: line["row"].rank)
+
+
 @require_safe
 def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """The record of the meeting as it stands."""
     deliberation = followed_deliberation(request, pk)
     is_open = deliberation.state == DeliberationState.OPEN
     manager = manages(request, deliberation.jury)
-    opinions = list(
+    shows_ranks = reads_ranks(request.user, deliberation.jury)
+    opinions = (
         visible_opinions(deliberation, request.user)
         .select_related("application__organisation", "redirected_to")
-        .order_by("rank", "merit_rank", "pk")
+        .order_by(*(("rank", "merit_rank") if shows_ranks else ("application__number",)), "pk")
     )
-    waiting = _waiting(request, deliberation) if is_open and manager else []
-    lines: list[dict[str, Any]] = []
-    if waiting:
-        merit = _merit(request, deliberation)
-        agenda = merit.agenda()
-        ranked = {row.key: row for row in merit.ranked}
-        said = latest_opinions([row.pk for row in waiting])
-        lines = [
-            {
-                "dossier": row,
-                "row": ranked.get(str(row.pk)),
-                "agenda": str(row.pk) in agenda,
-                "before": said.get(row.pk),
-            }
-            for row in waiting
-        ]
-        lines.sort(key=lambda line: line["row"].rank if line["row"] else 10**9)
+    lines = _lines(request, deliberation) if is_open and manager else []
     presences = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
     members = list(deliberation.jury.jurors.values_list("pk", flat=True))
     return render(
@@ -122,7 +124,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "quorum": quorum(members, presences, deliberation.jury.grid.quorum_share),
             "manages": manager,
             "is_open": is_open,
-            "shows_ranks": not hides_dossiers(request.user, deliberation.jury),
+            "shows_ranks": shows_ranks,
             "may_block": bool(lines) and reads_every_mark(request.user, deliberation.jury),
             "may_close": is_open and is_chair(request.user, deliberation.jury, timezone.now()),
             # Not whether opinions exist: some may be on a dossier that the chair recused from.
@@ -183,10 +185,7 @@ def deliberation_opinion(request: HttpRequest, pk: Any, dossier: Any) -> HttpRes
             return redirect("deliberation_detail", pk=pk)
     merit = _merit(request, deliberation)
     row = merit.position(str(application.pk))
-    context = {
-        "deliberation": deliberation,
-        "dossier": application,
-        "form": form,
+    context = {"deliberation": deliberation, "dossier": application, "form": form} | {
         "before": before if before and before.deliberation_id != deliberation.pk else None,
         "row": row,
         "is_in": str(application.pk) in merit.selection.chosen,
@@ -214,7 +213,8 @@ def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
     merit = _merit(request, deliberation)
     agenda, chosen = merit.agenda(), set(merit.selection.chosen)
     ranks = {row.key: row for row in merit.ranked}
-    lines = [FirmLine(row, ranks[str(row.pk)], str(row.pk) in chosen) for row in waiting if str(row.pk) not in agenda]
+    firm = [row for row in waiting if str(row.pk) in ranks.keys() - agenda]
+    lines = [FirmLine(row, ranks[str(row.pk)], str(row.pk) in chosen) for row in firm]
     return sorted(lines, key=lambda line: line.row.rank)
 
 

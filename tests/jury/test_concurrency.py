@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from core.errors import Refused
 from jury import services
-from jury.models import Recusal
-from tests.factories.jury import HELD, JuryWorld, left_of
+from jury.models import Evaluation, Recusal
+from tests.factories.jury import AT, HELD, JuryWorld, left_of
 from tests.jury import test_reopening as reopening
 
 # Not pg_stat_activity, which a transaction reads once and for all.
@@ -101,3 +101,27 @@ def test_release_waits_for_the_meeting_that_speaks_again(transactional_db):
     assert len(stopped) == 1
     assert "prononcé de nouveau" in stopped[0]
     assert left_of(world) == before
+
+
+def proposed():
+    """Everybody is proposed for the one dossier; the first member is about to leave it."""
+    world = JuryWorld(dossiers=1, jurors=2)
+    return world, services.propose_assignment(jury=world.jury, at=AT, actor=world.chair_user)
+
+
+def confirm(world, run):
+    return services.confirm_assignment(run=run, sha256=run.sha256, at=AT, actor=world.chair_user)
+
+
+def test_member_who_leaves_during_the_confirmation_is_not_seated(transactional_db):
+    world, run = proposed()
+    stopped = while_uncommitted(lambda: leave(world), lambda: confirm(world, run))
+    assert len(stopped) == 1
+    assert "un juré s’est déporté" in stopped[0]
+    assert not Evaluation.objects.exists()
+
+
+def test_member_who_leaves_once_confirmed_loses_the_seat(transactional_db):
+    world, run = proposed()
+    assert while_uncommitted(lambda: confirm(world, run), lambda: leave(world)) == []
+    assert world.evaluation(world.applications[0], world.users[0]).state == "withdrawn"

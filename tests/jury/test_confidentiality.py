@@ -361,3 +361,30 @@ def test_chair_who_still_owes_marks_always_gives_a_motive(db):
     world.submit(mine, 5)
     chair = type(world.chair_user).objects.get(pk=world.chair_user.pk)
     assert world.opine(deliberation, dossier, actor=chair, motive="").motive == ""
+
+
+def test_chair_who_still_owes_marks_reads_no_rank_in_the_opinions(client, db):
+    """Two worlds: the other reader put the dossier first or last. Neither its rank nor its place among the opinions says
+    so, until the chair hands theirs in."""
+    world = JuryWorld(dossiers=2, jurors=1, per_dossier=1)
+    world.assign()
+    Juror.objects.filter(pk=world.chair.pk).update(load_max=5)
+    due, other = world.applications
+    mine = services.seat_juror(jury=world.jury, application=due, juror=world.chair, at=AT, actor=world.officer)
+    world.submit(world.evaluation(other, world.users[0]), 3)
+    deliberation = world.meet()
+    url = reverse("deliberation_detail", kwargs={"pk": deliberation.pk})
+    sign_in(client, world.chair_user)
+    blind, informed = [], []
+    for value in (5, 1):
+        point = transaction.savepoint()
+        world.submit(world.evaluation(due, world.users[0]), value)
+        for application in (due, other):
+            world.opine(deliberation, application, actor=world.officer)
+        blind.append(answer(client, url))
+        world.submit(mine, value)
+        informed.append(answer(client, url))
+        transaction.savepoint_rollback(point)
+    assert due.number.encode() in blind[0][2]
+    assert blind[0] == blind[1]
+    assert informed[0] != informed[1]
