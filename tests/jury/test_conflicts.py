@@ -188,6 +188,20 @@ def test_releaser_who_acts_for_an_applicant_of_the_list_does_not_release(db, pos
     assert world.release(prepared, user=world.agent(MandateRole.RELEASER)).state == "released"
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_releaser_to_whom_a_dossier_of_the_list_is_closed_does_not_release(db, position):
+    world = JuryWorld(dossiers=2)
+    prepared = world.prepared(world.deliberated([Outcome.AWARDED, Outcome.REFUSED]))
+    Access.objects.create(
+        user=world.releaser, application=world.applications[position], effect="deny", source="recusal", created_at=AT
+    )
+    before = facts()
+    with pytest.raises(Refused, match="pas, ou plus, le droit"), transaction.atomic():
+        world.release(prepared)
+    assert facts() == before
+    assert world.release(prepared, user=world.agent(MandateRole.RELEASER)).state == "released"
+
+
 def test_officer_who_acts_for_an_applicant_prepares_no_decision_on_it(client, db):
     world = JuryWorld(dossiers=2)
     own, other = world.applications
@@ -195,6 +209,31 @@ def test_officer_who_acts_for_an_applicant_prepares_no_decision_on_it(client, db
     AffiliationFactory(user=world.officer, organisation=by_beneficiary(own))
     made = services.prepare_list(deliberation=deliberation, title="Lauréats", at=DECIDED, actor=world.officer)
     assert [row.application_id for row in made.decisions.all()] == [other.pk]
+
+
+@pytest.mark.parametrize("is_denied", [False, True])
+def test_officer_tied_to_a_dossier_of_the_list_neither_edits_nor_removes_its_decision(db, is_denied):
+    world = JuryWorld(dossiers=2)
+    own, other = world.applications
+    made = services.prepare_list(
+        deliberation=world.deliberated(), title="Lauréats", at=DECIDED, actor=world.agent(MandateRole.OFFICER)
+    )
+    if is_denied:
+        Access.objects.create(user=world.officer, application=own, effect="deny", source="recusal", created_at=AT)
+    else:
+        AffiliationFactory(user=world.officer, organisation=by_beneficiary(own))
+    before = facts()
+    common = {"version": made.version, "at": DECIDED, "actor": world.officer}
+    decision = made.decisions.get(application=own)
+    refused = {"outcome": Outcome.REFUSED, "amount": None, "motive": "Faute de crédits."}
+    said = "pas, ou plus, le droit" if is_denied else "Vous êtes rattaché"
+    with pytest.raises(Refused, match=said), transaction.atomic():
+        services.edit_decision(decision=decision, **refused, **common)
+    with pytest.raises(Refused, match=said), transaction.atomic():
+        services.remove_decision(decision=decision, reason="Erreur.", **common)
+    decision.refresh_from_db()
+    assert (decision.outcome, facts()) == (Outcome.AWARDED, before)
+    services.edit_decision(decision=made.decisions.get(application=other), **refused, **common)
 
 
 def test_officer_who_acts_for_an_applicant_learns_nothing_of_its_place_on_the_waiting_list(db):

@@ -235,3 +235,24 @@ def test_line_of_the_envelope_says_what_was_passed_over(client, db):
     assert "ceux qui ne tiennent pas ont été passés" in page
     Application.objects.filter(pk=dear.pk).update(amount_requested=Decimal("5000.00"))
     assert "Tous les dossiers classés tiennent" in ranking(client, world, world.chair_user)
+
+
+def test_dossiers_around_which_the_rule_skipped_are_discussed_however_firm_their_ranks(db):
+    world = JuryWorld(dossiers=4, amount="25000.00")
+    dear = world.applications[1]
+    Application.objects.filter(pk=dear.pk).update(amount_requested=Decimal("50000.00"))
+    world.assign()
+    world.submit_all()
+    merit = full_merit(world.jury)
+    keys = [str(row.pk) for row in world.applications]
+    assert [(row.key, row.best, row.worst) for row in merit.ranked] == [(key, n, n) for n, key in enumerate(keys, 1)]
+    assert set(merit.selection.chosen) == {keys[0], keys[2]}
+    assert merit.agenda() == {keys[1], keys[2]}
+    deliberation = world.meet()
+    written = services.confirm_block(
+        deliberation=deliberation, at=HELD, actor=world.chair_user, motive="Faute de crédits."
+    )
+    assert [(row.application_id, row.outcome) for row in written] == [
+        (world.applications[0].pk, Outcome.AWARDED),
+        (world.applications[3].pk, Outcome.REFUSED),
+    ]
