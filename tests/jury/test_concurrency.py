@@ -6,9 +6,11 @@ from time import monotonic
 
 from django.db import connection, transaction
 
+from calls.models import Session
 from core.errors import Refused
 from jury import services
-from jury.models import Evaluation, Recusal
+from jury.models import Evaluation, Jury, Recusal
+from jury.services import Member
 from tests.factories.jury import AT, HELD, JuryWorld, left_of
 from tests.jury import test_reopening as reopening
 
@@ -125,3 +127,17 @@ def test_member_who_leaves_once_confirmed_loses_the_seat(transactional_db):
     world, run = proposed()
     assert while_uncommitted(lambda: confirm(world, run), lambda: leave(world)) == []
     assert world.evaluation(world.applications[0], world.users[0]).state == "withdrawn"
+
+
+def test_second_person_who_seats_the_same_jury_is_told(transactional_db):
+    world = JuryWorld(dossiers=0, jurors=1)
+    session = Session.objects.create(axis=world.axis, code="suite", title="Suite", opens_at=AT, closes_at=HELD)
+    members = [Member(user=world.chair_user, is_chair=True), Member(user=world.users[0])]
+
+    def seat() -> object:
+        return services.constitute_jury(
+            session=session, grid=world.grid, name="Jury de la suite", members=members, at=AT, actor=world.officer
+        )
+
+    assert while_uncommitted(seat, seat) == ["Cette relève a déjà son jury."]
+    assert Jury.objects.filter(session=session).count() == 1
