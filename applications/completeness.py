@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -36,11 +37,27 @@ REQUIRED: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A gap: what to do, and the address where it is done. ``section`` is the slug of that section."""
+    """A gap, or what is stated and cannot be filed (``is_wrong``): what to do, and the address where it is done.
+
+    ``section`` is the slug of its section; ``field``, in its form, where it is filled; ``topic`` names that in a few words.
+    """
 
     label: str
-    url: str
     section: str
+    application_id: UUID
+    field: str = ""
+    topic: str = ""
+    is_wrong: bool = False
+
+    @property
+    def anchor(self) -> str:
+        """Where on the page of the section: the field, or its totals."""
+        return f"id_{self.field}" if self.field else "totaux-titre" if self.is_wrong else ""
+
+    @property
+    def url(self) -> str:
+        address = reverse("application_section", args=[self.application_id, self.section])
+        return f"{address}#{self.anchor}" if self.anchor else address
 
 
 def missing_items(application: Application, at: datetime) -> list[Missing]:
@@ -55,13 +72,7 @@ def missing_items(application: Application, at: datetime) -> list[Missing]:
         *_missing_attachments(application),
     ]
     order = ("collectivite", "projet", "depenses", "financement", "calendrier", "questions", "pieces")
-    return sorted(
-        (
-            Missing(label, reverse("application_section", args=[application.pk, section]), section)
-            for section, label in gaps
-        ),
-        key=lambda gap: order.index(gap.section),
-    )
+    return sorted(gaps, key=lambda gap: order.index(gap.section))
 
 
 def assessment_of(application: Application, at: datetime) -> Assessment:
@@ -75,73 +86,77 @@ def required_attachments(application: Application) -> list[AttachmentKind]:
     return [*kinds, AttachmentKind.MANDATE] if application.grouping_id else kinds
 
 
-def _missing_columns(application: Application, rules: RulesVersion) -> list[tuple[str, str]]:
+def _missing_columns(application: Application, rules: RulesVersion) -> list[Missing]:
     gaps = [
-        (section, f"Indiquez {label}") for name, section, label in REQUIRED if getattr(application, name) in (None, "")
+        Missing(f"Indiquez {label}", section, application.pk, name)
+        for name, section, label in REQUIRED
+        if getattr(application, name) in (None, "")
     ]
     if application.theme_id is None and application.axis.themes.exists():
-        gaps.append(("projet", "Choisissez le thème du projet"))
+        gaps.append(Missing("Choisissez le thème du projet", "projet", application.pk, "theme"))
     if application.has_prior_authorisation is None and asks_prior_authorisation(application, rules):
-        gaps.append(("projet", "Dites si vous avez obtenu l’habilitation préalable"))
+        label = "Dites si vous avez obtenu l’habilitation préalable"
+        gaps.append(Missing(label, "projet", application.pk, "has_prior_authorisation"))
     return gaps
 
 
-def _missing_rows(application: Application) -> list[tuple[str, str]]:
+def _missing_rows(application: Application) -> list[Missing]:
     gaps = []
     if not application.cost_lines.exists():
-        gaps.append(("depenses", "Ajoutez au moins une dépense"))
+        gaps.append(Missing("Ajoutez au moins une dépense", "depenses", application.pk, "cost_lines-0-label"))
     shares = list(application.beneficiaries.all())
     if application.grouping_id and sum(row.share for row in shares) != application.amount_requested:
-        gaps.append(("financement", "Répartissez l’aide demandée entre les membres du groupement, au centime près"))
+        label = "Répartissez l’aide demandée entre les membres du groupement, au centime près"
+        gaps.append(Missing(label, "financement", application.pk, "beneficiaries-0-share"))
     return gaps
 
 
-def _problems_of_plan(application: Application, rules: RulesVersion) -> list[tuple[str, str]]:
+def _problems_of_plan(application: Application, rules: RulesVersion) -> list[Missing]:
     found = assess(plan_of(application, terms_of(application, rules)))
-    return [(finding.section, finding.message) for finding in found.blocking]
+    return [
+        Missing(row.message, row.section, application.pk, row.field, row.topic, is_wrong=True) for row in found.blocking
+    ]
 
 
-def _problems_of_dates(application: Application, at: datetime) -> list[tuple[str, str]]:
+def _problems_of_dates(application: Application, at: datetime) -> list[Missing]:
     from django.utils import timezone
 
     received = timezone.localtime(application.submitted_at or at).date()
     gaps = []
     if application.starts_on is not None and application.starts_on < received:
-        gaps.append(
-            (
-                "calendrier",
-                f"Le projet commence le {paris_date(application.starts_on)}, avant la demande\u00a0: il ne peut pas avoir "
-                "commencé avant le jour du dépôt (décret n° 2018-514, art. 5)",
-            )
+        label = (
+            f"Le projet commence le {paris_date(application.starts_on)}, avant la demande\u00a0: il ne peut pas avoir "
+            "commencé avant le jour du dépôt (décret n° 2018-514, art. 5)"
         )
+        gaps.append(Missing(label, "calendrier", application.pk, "starts_on", "Début du projet", is_wrong=True))
     started = application.first_commitment_on
     if started is not None and started < received:
+        label = (
+            "Un premier acte juridique (bon de commande, marché signé) est antérieur au dépôt de la demande\u00a0: "
+            "le projet ne peut pas avoir commencé avant (décret n° 2018-514, art. 5)"
+        )
         gaps.append(
-            (
-                "calendrier",
-                "Un premier acte juridique (bon de commande, marché signé) est antérieur au dépôt de la demande\u00a0: "
-                "le projet ne peut pas avoir commencé avant (décret n° 2018-514, art. 5)",
-            )
+            Missing(label, "calendrier", application.pk, "first_commitment_on", "Premier acte juridique", is_wrong=True)
         )
     return gaps
 
 
-def _missing_answers(application: Application, rules: RulesVersion) -> list[tuple[str, str]]:
+def _missing_answers(application: Application, rules: RulesVersion) -> list[Missing]:
     given = answers_by_code(application)
     return [
-        ("questions", f"Répondez à la question «\u00a0{question.label}\u00a0»")
+        Missing(f"Répondez à la question «\u00a0{question.label}\u00a0»", "questions", application.pk, question.code)
         for question in questions_of(application, rules)
         if question.is_required and not given.get(question.code, "").strip()
     ]
 
 
-def _missing_attachments(application: Application) -> list[tuple[str, str]]:
+def _missing_attachments(application: Application) -> list[Missing]:
     joined = application.attachments.filter(removed_at__isnull=True)
     # A file found infected after it was joined is no document.
     infected = joined.filter(file__scans__verdict=FileScan.Verdict.INFECTED).values("pk")
     present = set(joined.exclude(pk__in=infected).values_list("kind", flat=True))
     return [
-        ("pieces", f"Joignez la pièce «\u00a0{kind.label}\u00a0»")
+        Missing(f"Joignez la pièce «\u00a0{kind.label}\u00a0»", "pieces", application.pk, "file")
         for kind in required_attachments(application)
         if kind.value not in present
     ]

@@ -86,6 +86,9 @@ class Finding:
     source: str
     blocking: bool = True
     figures: dict[str, str] = field(default_factory=dict)
+    # Where it is corrected: the name of a field of the section, or nothing for the plan as a whole; and its name.
+    field: str = ""
+    topic: str = "Équilibre du plan"
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,15 @@ def _findings_on_aid(plan: Plan, totals: Assessment) -> list[Finding]:
 
 def _aid(code: str, message: str, plan: Plan, **figures: Decimal) -> Finding:
     asked = plan.amount_requested or ZERO
-    return Finding(code, message, "financement", plan.terms.source, figures=_figures(requested=asked, **figures))
+    return Finding(
+        code,
+        message,
+        "financement",
+        plan.terms.source,
+        figures=_figures(requested=asked, **figures),
+        field="amount_requested",
+        topic="Aide demandée",
+    )
 
 
 def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
@@ -268,6 +279,8 @@ def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
                 "financement",
                 f"{DECREE}, art. 10",
                 figures=_figures(public_aid=totals.public_aid, eligible=totals.eligible_cost),
+                field="amount_requested",
+                topic="Aide demandée",
             )
         )
     if plan.amount_requested is not None and totals.own < totals.own_share_required:
@@ -280,6 +293,8 @@ def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
                 "financement",
                 "CGCT, art. L. 1111-10, III",
                 figures=_figures(own=totals.own, required=totals.own_share_required),
+                field="own_share_derogation",
+                topic="Autofinancement",
             )
         )
     return found

@@ -1,5 +1,6 @@
 """A section as a page: its form, its sets of lines, what they hold and where a refusal is shown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 from django.forms.utils import ErrorDict
 from django.http import QueryDict
 
+from applications.completeness import Missing
 from applications.forms import sections as parts
 from applications.models import Application
 from applications.rules import questions_of, rules_of
@@ -90,6 +92,13 @@ class SectionPage:
             data["version"] = str(refusal.data["version"])
             self.form.data = data
             self._tell_what_is_stored(at)
+
+    def mark(self, gaps: Iterable[Missing]) -> None:
+        """Tells at its field what is stored and could not be filed, on a page where nothing was typed yet."""
+        for gap in gaps:
+            if gap.is_wrong and gap.field in self.form.fields:
+                known = self.form.errors.get(gap.field, ())
+                self.form.errors[gap.field] = self.form.error_class([*known, gap.label])
 
     def _tell_what_is_stored(self, at: datetime) -> None:
         """Beside each field that differs, what is stored: nobody overwrites a colleague without having read them."""

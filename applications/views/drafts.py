@@ -54,9 +54,9 @@ def application_section(request: HttpRequest, pk: Any, section: str) -> HttpResp
 def _saved(request: HttpRequest, application: Application, section: str, at: datetime) -> HttpResponse:
     """On to the next section; or back to this one, when the plan as saved could not be filed."""
     application = own_application(request, application.pk)
-    faults = [row.message for row in assessment_of(application, at).findings if row.blocking and row.section == section]
+    faults = [gap for gap in missing_items(application, at) if gap.is_wrong and gap.section == section]
     if faults:
-        messages.warning(request, f"C’est enregistré, mais à corriger avant de déposer. {' '.join(faults)}")
+        messages.warning(request, "C’est enregistré, mais à corriger avant de déposer\u00a0: voyez ci-dessous.")
     else:
         messages.success(request, "C’est enregistré. Vous pouvez continuer, ou fermer la page et revenir plus tard.")
     following = section_after(section)
@@ -72,8 +72,11 @@ def _render_section(request: HttpRequest, application: Application, page: Sectio
         application = own_application(request, application.pk)
     terms = terms_of(application, rules_of(application, at))
     excluded = ", ".join(terms.excluded_labels())
+    menu = menu_of(application, page.section.slug, at)
+    if not refused:
+        page.mark(menu["gaps"])
     context = {
-        **menu_of(application, page.section.slug, at),
+        **menu,
         "page": page,
         "plan": posted_assessment(application, request.POST, at) if refused else assessment_of(application, at),
         "terms": terms,
@@ -89,7 +92,13 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
     for gap in missing:
         gaps.setdefault(gap.section, []).append(gap)
     entries = [
-        {"section": row, "missing": len(gaps.get(row.slug, [])), "current": row.slug == current} for row in SECTIONS
+        {
+            "section": row,
+            "missing": sum(not gap.is_wrong for gap in gaps.get(row.slug, [])),
+            "wrong": sum(gap.is_wrong for gap in gaps.get(row.slug, [])),
+            "current": row.slug == current,
+        }
+        for row in SECTIONS
     ]
     done = sum(1 for row in SECTIONS if row.slug != "depot" and row.slug not in gaps)
     return {

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from applications.completeness import missing_items
 from applications.content import content_sha256
 from applications.models import Answer, Application, CostLine
 from core import outbox
@@ -568,3 +569,58 @@ def test_draft_page_tells_the_closing_hour_in_paris(client, db):
     with time_machine.travel(datetime(2021, 5, 1, 12, tzinfo=PARIS), tick=True):
         page = client.get(section_url(application, "projet")).content.decode()
     assert "15 juin 2021 à 12\u00a0h\u00a000" in page
+
+
+def test_each_gap_leads_to_a_place_of_its_page(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    gaps = missing_items(application, FIRST_RELEVE)
+    assert len(gaps) > 15
+    pages = {}
+    for gap in gaps:
+        path = gap.url.split("#")[0]
+        pages.setdefault(path, client.get(path).content.decode())
+        assert gap.anchor, gap.label
+        assert f'id="{gap.anchor}"' in pages[path], gap
+
+
+def test_plan_and_dates_that_cannot_be_filed_are_told_at_their_fields(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    cost = {"label": "Logiciel", "category": "services", "nature": "investment", "amount": "1000"}
+    sections = (
+        ("depenses", {"tax_basis": "ht", **rows("cost_lines", cost)}),
+        ("financement", {"amount_requested": "900", **rows("funding_lines")}),
+        (
+            "calendrier",
+            {
+                "starts_on": "2020-01-01",
+                "first_commitment_on": "2020-01-01",
+                **rows("milestones"),
+                **rows("indicators"),
+            },
+        ),
+    )
+    for slug, data in sections:
+        application.refresh_from_db()
+        data = {"version": application.version, "stay": "1", **data}
+        text = client.post(section_url(application, slug), data, follow=True).content.decode()
+        if slug == "depenses":
+            assert "Vous pouvez continuer" in text
+            continue
+        assert "C’est enregistré, mais à corriger avant de déposer" in text
+        fields = {"financement": ("amount_requested", "own_share_derogation")}.get(
+            slug, ("starts_on", "first_commitment_on")
+        )
+        for name in fields:
+            assert re.search(rf'id="id_{name}_error">\s*<p class="fr-message fr-message--error">', text), name
+            assert re.search(rf'<[^>]*name="{name}"[^>]*aria-invalid="true"', text), name
+            assert f'href="#id_{name}"' in text
+        assert "à corriger" in text
+    application.refresh_from_db()
+    assert application.amount_requested == 900
+    # What is typed is judged as typed: a field in error on arrival is not once it is right.
+    data = {"version": application.version, "stay": "1", "amount_requested": "500"}
+    own = {"kind": "own", "label": "", "status": "granted", "amount": "500"}
+    text = client.post(section_url(application, "financement"), {**data, **rows("funding_lines", own)}, follow=True)
+    assert "fr-message--error" not in text.content.decode()
