@@ -9,7 +9,7 @@ from applications.bank import shown_iban
 from applications.completeness import required_attachments
 from applications.enums import ApplicationState as State
 from applications.financing import Assessment, assess, plan_of
-from applications.models import Application, Attachment, EligibilityRecord
+from applications.models import Application, Attachment, CompletionRequest, EligibilityRecord
 from applications.rules import rules_of, terms_of
 from applications.workflow import WORKFLOW
 from calls.eligibility import RuleResult
@@ -43,7 +43,6 @@ STEP_OF = {
     State.REDIRECTED: 4,
     State.DEFERRED: 4,
     State.AWARDED: 5,
-    State.WITHDRAWN: 1,
 }
 ENDED = {State.INADMISSIBLE, State.REFUSED, State.REDIRECTED, State.DEFERRED, State.WITHDRAWN}
 # Acts that are told in a timeline; other rooms write to the same chain what not everybody may read.
@@ -59,7 +58,7 @@ INTERNAL_REASONS = {"application.declare_admissible"}
 
 @dataclass(frozen=True)
 class Step:
-    """Arguments of the component « stepper »."""
+    """Arguments of the component « stepper ». ``current`` is 0 for what left the way: a dossier taken back."""
 
     current: int
     total: int
@@ -95,12 +94,12 @@ class Sheet:
 
 def step_of(application: Application, audience: str = APPLICANT) -> Step:
     """Where the dossier stands, what follows and who acts."""
-    current = STEP_OF[application.state]
+    current = STEP_OF.get(application.state, 0)
     ended = application.state in ENDED
     return Step(
         current=current,
         total=len(STEPS),
-        title=STEPS[current - 1],
+        title=STEPS[current - 1] if current else "",
         next_title="" if ended or current == len(STEPS) else STEPS[current],
         next_action=WORKFLOW.next_step(application.state, audience),
     )
@@ -138,7 +137,7 @@ def missing_kinds(application: Application, attachments: list[Attachment]) -> li
 
 
 def _row(term: str, description: Any) -> dict[str, Any]:
-    return {"term": term, "description": description or "Non renseigné"}
+    return {"term": term, "description": description or "À renseigner"}
 
 
 def _organisation(application: Application, shows_bank: bool) -> Group:
@@ -243,6 +242,25 @@ def _actor(row: JournalEntry, people: dict[int, User], audience: str) -> str:
         return "Le service instructeur"
     person = people.get(row.actor_id)
     return str(person) if person else f"Personne n°{NBSP}{row.actor_id}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the applicant sent back, while it waits to be read: the request, the documents joined since."""
+
+    request: CompletionRequest
+    attachments: list[Attachment]
+
+
+def answer_of(application: Application) -> Answer | None:
+    """The last answer to a request for missing items, until the dossier is judged; None where there was none."""
+    if application.state != State.SUBMITTED:
+        return None
+    request = application.completion_requests.filter(answered_at__isnull=False).order_by("-answered_at").first()
+    if request is None:
+        return None
+    joined = [row for row in attachments_of(application) if row.added_at > request.requested_at]
+    return Answer(request, joined)
 
 
 def exchanges_of(application: Application, audience: str) -> list[dict[str, Any]]:

@@ -108,6 +108,7 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
         "missing": missing,
         "gaps": gaps.get(current, []),
         "closed": guard_session_open(application, at),
+        "pending": application.open_completion_request(),
         "done": done,
         "total": len(SECTIONS) - 1,
     }

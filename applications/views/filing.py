@@ -46,7 +46,7 @@ def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
             return redirect("application_submitted", pk)
     if not application.is_draft:
         if form.is_bound:
-            messages.error(request, str(next(iter(form.non_field_errors()), "Ce dossier est déjà déposé.")))
+            messages.info(request, str(next(iter(form.non_field_errors()), "Ce dossier est déjà déposé.")))
         return redirect("application_detail", pk)
     return _render_filing(request, application, form)
 

@@ -1,6 +1,6 @@
 """The service reads: the list, its export, a dossier."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ from applications.enums import ApplicationState
 from applications.forms.filing import MessageForm
 from applications.forms.screening import ScreeningFilters
 from applications.hooks import follow_up_of
-from applications.models import Acknowledgement, Application, ApplicationQuerySet
+from applications.models import Acknowledgement, Application, ApplicationQuerySet, CompletionRequest
 from applications.permissions import possible_actions, screening_scope
-from applications.presentation import SERVICE, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
+from applications.presentation import SERVICE, answer_of, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
 from applications.roles import SCREENER, is_screener
 from applications.search import filtered, ordered
 from applications.views.access import require_agent, screened_application
@@ -71,8 +71,15 @@ def screening_list(request: HttpRequest) -> HttpResponse:
     listing, at = listing_of(request), timezone.now()
     page = Paginator(listing.rows, PER_PAGE).get_page(request.GET.get("page"))
     overdue = {row.pk for row in page.object_list if row.is_overdue(at)}
-    context = {"page": page, "form": listing.form, "overdue": overdue}
+    context = {"page": page, "form": listing.form, "overdue": overdue, "answered": _answered(page.object_list)}
     return render(request, "applications/screening_list.html", context)
+
+
+def _answered(rows: Iterable[Application]) -> set[Any]:
+    """Those of the dossiers to screen whose applicant answered a request for missing items."""
+    waiting = [row.pk for row in rows if row.state == ApplicationState.SUBMITTED]
+    answers = CompletionRequest.objects.filter(application__in=waiting, answered_at__isnull=False)
+    return set(answers.values_list("application", flat=True))
 
 
 HEADER = (
@@ -139,7 +146,10 @@ def render_screening(request: HttpRequest, application: Application, form: Messa
         "actions": {row.name for row in actions},
         "may_write": is_screener(request.user, application, at),
         "missing": missing_items(application, at),
+        # What a dossier to screen waits for is asked of who may do it; whoever only reads is not told to act.
+        "reads_next_step": bool(actions) or application.state != ApplicationState.SUBMITTED,
         "pending": application.open_completion_request(),
+        "answer": answer_of(application),
         "is_deemed_complete": application.is_deemed_complete(at) and application.completed_at is None,
         "now": at,
         "sheet": sheet_of(application, at, shows_bank=True),

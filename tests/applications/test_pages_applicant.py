@@ -537,6 +537,9 @@ def test_withdraw_needs_its_confirmation(client, db, travel):
     client.post(url, {"confirmed": "on"})
     application.refresh_from_db()
     assert application.state == "withdrawn"
+    page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
+    assert "Vous avez retiré ce dossier" in page
+    assert "fr-stepper" not in page
 
 
 def test_application_list_costs_the_same_with_1_3_and_30_rows(client, db, django_assert_max_num_queries):
@@ -624,3 +627,25 @@ def test_plan_and_dates_that_cannot_be_filed_are_told_at_their_fields(client, db
     own = {"kind": "own", "label": "", "status": "granted", "amount": "500"}
     text = client.post(section_url(application, "financement"), {**data, **rows("funding_lines", own)}, follow=True)
     assert "fr-message--error" not in text.content.decode()
+
+
+def test_sections_reopened_for_an_answer_say_until_when_and_lead_back(client, db, travel):
+    application = completion_requested_application()
+    sign_in(client, applicant_of(application.organisation))
+    page = client.get(section_url(application, "pieces")).content.decode()
+    assert "Compléments attendus jusqu’au" in page
+    assert reverse("completion_answer", args=[application.pk]) in page
+    assert "Dépôt possible jusqu’au" not in page
+
+
+def test_second_filing_is_told_as_what_it_is_and_no_error(client, db, travel):
+    application = ApplicationFactory()
+    sign_in(client, applicant_of(application.organisation))
+    page = client.get(reverse("application_submit", args=[application.pk]))
+    filing = filing_of(application, page.context["form"]["idempotency_key"].value())
+    client.post(reverse("application_submit", args=[application.pk]), filing)
+    again = client.post(
+        reverse("application_submit", args=[application.pk]), {**filing, "idempotency_key": str(uuid4())}, follow=True
+    )
+    assert "est déjà déposé" in again.content.decode()
+    assert [message.level_tag for message in again.context["messages"]] == ["info"]

@@ -8,11 +8,13 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from applications.enums import AccessEffect, AccessSource
+from applications.enums import AccessEffect, AccessSource, AttachmentKind
 from applications.models import Access, Application
+from applications.services import answer_completion
 from tests.factories.accounts import sign_in
 from tests.factories.applications import (
     applicant_of,
+    attach,
     completion_requested_application,
     screener_of,
     start,
@@ -193,8 +195,6 @@ def test_screener_goes_from_request_to_admissible(client, db, travel):
     pending = application.open_completion_request()
     assert pending.items == ["La délibération", "Le RIB"]
     assert timezone.localtime(pending.due_at).strftime("%Y-%m-%d %H:%M:%S") == "2021-05-01 23:59:59"
-    from applications.services import answer_completion
-
     answer_completion(
         application=application, user=applicant_of(application.organisation), at=timezone.now(), message="Voilà"
     )
@@ -211,6 +211,27 @@ def test_screener_goes_from_request_to_admissible(client, db, travel):
     assert "Bon dossier" not in page
 
 
+def test_answer_to_a_request_is_shown_first_with_what_was_joined(client, db, travel):
+    application = completion_requested_application()
+    screener, applicant = screener_of(application.call), applicant_of(application.organisation)
+    sign_in(client, screener)
+    detail, listed = reverse("screening_detail", args=[application.pk]), reverse("screening_list")
+    assert "Compléments reçus" not in client.get(detail).content.decode()
+    assert "Compléments reçus" not in client.get(listed).content.decode()
+    later = FIRST_RELEVE + timedelta(days=1)
+    joined = attach(application, AttachmentKind.OTHER, at=later)[0]
+    answer_completion(application=application, user=applicant, at=later, message="Voilà")
+    page = client.get(detail).content.decode()
+    shown = page.split("Compléments reçus le", 1)[1].split("</div>", 1)[0]
+    for item in application.completion_requests.get().items:
+        assert item in shown
+    assert reverse("attachment_download", args=[application.pk, joined.pk]) in shown
+    assert shown.count("/pieces/") == 1
+    assert "Compléments reçus" in client.get(listed).content.decode()
+    client.post(reverse("screening_admissible", args=[application.pk]), {"note": ""})
+    assert "Compléments reçus le" not in client.get(detail).content.decode()
+
+
 def test_screener_sets_aside_with_a_reason(client, db, travel):
     application = submitted_application()
     sign_in(client, screener_of(application.call))
@@ -219,9 +240,12 @@ def test_screener_sets_aside_with_a_reason(client, db, travel):
     client.post(url, {"reason": "Le projet a déjà commencé."})
     application.refresh_from_db()
     assert application.state == "inadmissible"
+    told = client.get(reverse("screening_detail", args=[application.pk])).content.decode()
+    assert "le porteur peut former un recours gracieux auprès du service (" in told
     sign_in(client, applicant_of(application.organisation))
     page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
     assert "Le projet a déjà commencé." in page
+    assert "vous pouvez former un recours gracieux auprès du service (" in page
     assert "tribunal administratif de Paris" in page
 
 
@@ -231,6 +255,7 @@ def test_auditor_reads_and_cannot_act(client, db, travel):
     page = client.get(reverse("screening_detail", args=[application.pk]))
     assert page.status_code == 200
     assert page.context["actions"] == set()
+    assert "Vérifiez que le dossier est complet" not in page.content.decode()
     assert client.post(reverse("screening_admissible", args=[application.pk])).status_code == 404
     application.refresh_from_db()
     assert application.state == "submitted"
