@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from applications.enums import ApplicationState
 from applications.models import Application
-from budget.models import AwardBalance, Balance
+from budget.models import AwardBalance, Balance, LedgerEntry
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
@@ -97,27 +97,78 @@ def _before_awards(purses: dict[str, Purse], applications: Iterable[Application]
 
 
 @dataclass(frozen=True)
-class Shortfall:
-    """An envelope that does not hold what a list asks of it, in euros."""
+class Spending:
+    """What a list takes from one leaf, in euros. ``left`` is what the leaf holds now: before the list takes anything
+    or, once it ``is_taken``, after."""
 
+    key: str
     name: str
     asked: Decimal
     left: Decimal
+    is_taken: bool = False
+
+    @property
+    def after(self) -> Decimal:
+        return self.left if self.is_taken else self.left - self.asked
+
+    @property
+    def missing(self) -> Decimal:
+        return max(Decimal(0), -self.after)
 
 
-def shortfalls_of(jury: Jury, decisions: Iterable[Decision]) -> list[Shortfall]:
-    """The leaves that these awards would overdraw, by name: each dossier asks that of its département, or the rest."""
+NO_ENVELOPE = "Aucune enveloppe"
+
+
+def spending_of(jury: Jury, decisions: Iterable[Decision]) -> dict[int, Spending]:
+    """For each award (by the id of its decision), the leaf that would pay it and all that these awards ask of it: that
+    of the dossier’s département, or the rest. One query."""
     purses = purses_of(jury)
+    payer: dict[int, str] = {}
     asked: dict[str, Decimal] = defaultdict(Decimal)
     for row in decisions:
+        if row.amount_granted is None:
+            continue
         place = row.application.departement_code
-        asked[place if place in purses else ""] += row.amount_granted or Decimal(0)
-    found = []
+        payer[row.pk] = place if place in purses else ""
+        asked[payer[row.pk]] += row.amount_granted
+    found = {}
     for place, amount in asked.items():
-        purse = purses.get(place, Purse(place, "Aucune enveloppe", Decimal(0)))
-        if amount > purse.left:
-            found.append(Shortfall(purse.name, amount, purse.left))
-    return sorted(found, key=lambda row: row.name)
+        purse = purses.get(place, Purse(place, NO_ENVELOPE, Decimal(0)))
+        found[place] = Spending(place, purse.name, amount, purse.left)
+    return {pk: found[place] for pk, place in payer.items()}
+
+
+def spent_of(decisions: Iterable[Decision]) -> dict[int, Spending]:
+    """For each award of a released list, the leaf that paid it, what the list reserved there, and what is left there
+    today. One query."""
+    keys = {award_key(row): row.pk for row in decisions if row.amount_granted is not None}
+    entries = LedgerEntry.objects.filter(idempotency_key__in=list(keys)).select_related("envelope__balance")
+    by_leaf: dict[Any, list[LedgerEntry]] = defaultdict(list)
+    for entry in entries.order_by("idempotency_key"):
+        by_leaf[entry.envelope_id].append(entry)
+    found = {}
+    for rows in by_leaf.values():
+        envelope, balance = rows[0].envelope, rows[0].envelope.balance
+        left = balance.allocated - balance.delegated - balance.reserved - balance.committed
+        amount = sum((row.amount for row in rows), Decimal(0))
+        taken = Spending(envelope.code, envelope.name, amount, left, is_taken=True)
+        found.update({keys[row.idempotency_key]: taken for row in rows})
+    return found
+
+
+def award_key(decision: Decision) -> str:
+    """The key under which the ledger holds what a release reserved for this decision."""
+    return f"decision:{decision.pk}"
+
+
+def by_envelope(spending: Mapping[int, Spending]) -> list[Spending]:
+    """Each leaf once, by name."""
+    return sorted(set(spending.values()), key=lambda row: (row.name, row.key))
+
+
+def shortfalls_of(jury: Jury, decisions: Iterable[Decision]) -> list[Spending]:
+    """The leaves that these awards would overdraw, by name."""
+    return [row for row in by_envelope(spending_of(jury, decisions)) if row.missing]
 
 
 @dataclass(frozen=True)

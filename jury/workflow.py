@@ -249,7 +249,8 @@ DECISION_LIST = register(
                 "service": "Relisez chaque décision, corrigez au besoin, puis proposez la liste à la libération."
             },
             _LIST.PREPARED.value: {
-                "service": "Une autre personne, ordonnateur, relit la liste et la libère avec son code."
+                "service": "Une autre personne, ordonnateur, relit la liste et la libère avec son code.",
+                "releaser": "Relisez la liste, puis libérez-la avec votre code.",
             },
             _LIST.RELEASED.value: {
                 "service": "Les crédits sont réservés et les collectivités prévenues. Les conventions se préparent."

@@ -21,7 +21,7 @@ from jury import notifications
 from jury.conflicts import affiliated_pairs
 from jury.enums import Outcome
 from jury.models import Decision, DecisionList
-from jury.queries import total_granted
+from jury.queries import award_key, total_granted
 from jury.services.base import NOT_YOURS, authorise, lock_list, note_list
 from jury.services.decisions import refuse_superseded, refuse_undecidable
 from jury.workflow import DECISION_LIST, needs_second_person
@@ -119,12 +119,17 @@ def release_list(
     return locked
 
 
-def _refuse_own_work(decision_list: DecisionList, decisions: list[Decision], user: User) -> None:
-    """Who created, edited or proposed the list is in its chain: above the threshold they do not release it."""
+def is_own_work(decision_list: DecisionList, decisions: list[Decision], user: User) -> bool:
+    """Whether the person created, edited or proposed the list, as its chain tells, and its total asks for another to
+    release it."""
     if not needs_second_person(decision_list, decisions):
-        return
+        return False
     touched = JournalEntry.objects.filter(chain=f"decision-list:{decision_list.pk}", actor_id=user.pk)
-    if decision_list.prepared_by_id == user.pk or touched.exists():
+    return decision_list.prepared_by_id == user.pk or touched.exists()
+
+
+def _refuse_own_work(decision_list: DecisionList, decisions: list[Decision], user: User) -> None:
+    if is_own_work(decision_list, decisions, user):
         raise Refused(SAME_PERSON)
 
 
@@ -148,7 +153,7 @@ def _reserve(
         Award(
             application=decision.application,
             amount=decision.amount_granted,
-            key=f"decision:{decision.pk}",
+            key=award_key(decision),
             reference=decision_list.number or "",
             reason="",
         )

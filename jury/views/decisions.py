@@ -18,10 +18,20 @@ from core.exports import csv_response
 from jury import services
 from jury.enums import DecisionListState, DeliberationState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
+from jury.links import batch_url
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable, reader_scope, visible_deliberations, visible_lists, visible_opinions
-from jury.queries import envelope_left, is_superseded, pending_decisions, shortfalls_of, total_granted
-from jury.services.release import ACT, CHANGED
+from jury.queries import (
+    Spending,
+    by_envelope,
+    envelope_left,
+    is_superseded,
+    pending_decisions,
+    spending_of,
+    spent_of,
+    total_granted,
+)
+from jury.services.release import ACT, CHANGED, is_own_work
 from jury.views.found import followed_deliberation, person, visible_list
 from jury.workflow import DECISION_LIST, needs_second_person
 
@@ -133,20 +143,30 @@ def _rows(decision_list: DecisionList) -> list[Decision]:
 
 def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str, Any]:
     rows = _rows(decision_list)
-    total = total_granted(rows)
+    spending = _spending(decision_list, rows)
+    envelopes = by_envelope(spending)
+    actions = {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())}
+    may_release = "release" in actions and not is_own_work(decision_list, rows, person(request))
     return {
         "list": decision_list,
-        "rows": rows,
-        "total": total,
+        "rows": [{"decision": row, "payer": spending.get(row.pk)} for row in rows],
+        "total": total_granted(rows),
         "awards": sum(row.amount_granted is not None for row in rows),
-        "available": envelope_left(decision_list.deliberation.jury),
-        "shortfalls": shortfalls_of(decision_list.deliberation.jury, rows)
-        if decision_list.state in {DecisionListState.PREPARING, DecisionListState.PREPARED}
-        else [],
-        "actions": {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())},
-        "next_step": DECISION_LIST.next_step(decision_list.state, "service"),
+        "envelopes": envelopes,
+        "shortfalls": [row for row in envelopes if row.missing and not row.is_taken],
+        "actions": actions if may_release else actions - {"release"},
+        "next_step": DECISION_LIST.next_step(decision_list.state, "releaser" if may_release else "service"),
         "two_persons": needs_second_person(decision_list, rows),
     }
+
+
+def _spending(decision_list: DecisionList, rows: list[Decision]) -> dict[int, Spending]:
+    """Which envelope pays each award: as planned, or as done once released; nothing of a list given up."""
+    if decision_list.state == DecisionListState.RELEASED:
+        return spent_of(rows)
+    if decision_list.state == DecisionListState.CANCELLED:
+        return {}
+    return spending_of(decision_list.deliberation.jury, rows)
 
 
 @require_safe
@@ -305,7 +325,8 @@ def decision_list_released(request: HttpRequest, pk: Any) -> HttpResponse:
     decision_list = visible_list(request, pk)
     if decision_list.state != DecisionListState.RELEASED:
         raise Http404
-    return render(request, "jury/decision_released.html", _list_context(request, decision_list))
+    context = {**_list_context(request, decision_list), "batch_url": batch_url(decision_list)}
+    return render(request, "jury/decision_released.html", context)
 
 
 @require_safe
