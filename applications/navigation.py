@@ -43,7 +43,7 @@ def to_screen(user: Any) -> str:
 register("Mes dossiers", "Mes dossiers", "application_list", visible=has_organisation, order=15, todo=to_finish)
 register(
     "Instruction",
-    "Dossiers à instruire",
+    "Dossiers déposés",
     "screening_list",
     visible=is_screening_agent,
     order=30,

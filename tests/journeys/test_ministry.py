@@ -124,7 +124,7 @@ def follow_the_money(page, stage):
 def test_auditor_reads_and_changes_nothing(stage, arrive):
     stage.prepared(3)
     page = arrive(stage.cast.auditor)
-    take_menu(page, "Dossiers à instruire")
+    take_menu(page, "Dossiers déposés")
     check_page(page, "controle-dossiers")
     follow(page, "TN-")
     no_act(page)

@@ -16,7 +16,7 @@ def test_screener_completes_admits_and_sets_aside(stage, arrive):
     rennes, angers, *_ = stage.filed(4, days_ago=6)
     let_the_worker_work()
     page = arrive(stage.cast.screener)
-    take_menu(page, "Dossiers à instruire")
+    take_menu(page, "Dossiers déposés")
     reads(page, "4 dossiers", rennes.number, "Rennes Métropole (35)", "180 000,00 €")
     check_page(page, "instructeur-liste")
     guide(page, "instructeur", at="main h1")
@@ -43,7 +43,7 @@ def test_screener_completes_admits_and_sets_aside(stage, arrive):
     reads(page, "Le dossier est recevable", "Historique")
     check_page(page, "instructeur-admis")
 
-    take_menu(page, "Dossiers à instruire")
+    take_menu(page, "Dossiers déposés")
     find(page, "angers", "1 dossier")
     follow(page, angers.number)
     follow(page, "Déclarer irrecevable")
