@@ -4,7 +4,7 @@ A room writes ``<room>/navigation.py``, imported at the first page::
 
     from core.navigation import register
 
-    register("Instruction", "Dossiers à instruire", "screening_list", visible=is_screener, order=30, todo=to_screen)
+    register("Instruction", "Dossiers déposés", "screening_list", visible=is_screener, order=30, todo=to_screen)
 
 ``todo`` says in a few words what waits there for this person (« 3 dossiers à instruire »), or nothing: the home page
 lists it. ``visible`` receives the user of the request. What it has to look up goes through ``once(user, key, compute)``, so
