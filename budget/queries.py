@@ -169,3 +169,9 @@ def entries_of(envelope: Envelope) -> QuerySet[LedgerEntry]:
     return (
         LedgerEntry.objects.filter(envelope=envelope) | LedgerEntry.objects.filter(counterpart=envelope)
     ).select_related("envelope", "counterpart", "application", "actor", "reverses")
+
+
+def payment_credits_left(call: Call, year: int) -> Decimal:
+    """What the call may still pay on the payment credits (CP) of a year, in euros; zero when none were opened."""
+    row = PaymentCredit.objects.filter(envelope__call=call, envelope__parent=None, year=year).first()
+    return row.left if row else Decimal(0)

@@ -60,6 +60,11 @@ def _credits(figures: Figures) -> str:
             f"Il reste {euros(left)} de crédits de paiement non consommés pour {year}{NNBSP}; "
             f"on veut en retirer {euros(-asked)}."
         )
+    return credits_sentence(left, asked, year)
+
+
+def credits_sentence(left: Decimal, asked: Decimal, year: int) -> str:
+    """What a payment lacks: the payment credits left of its year, in euros, and what it asks."""
     return (
         f"Il reste {euros(left)} de crédits de paiement pour {year}{NNBSP}; ce versement demande {euros(asked)}. "
         "Un gestionnaire de tout l’appel peut en ouvrir, dans « Budget »."

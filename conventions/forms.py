@@ -115,7 +115,9 @@ class PaymentForm(forms.Form):
     )
     paid_on = forms.DateField(label="Versé le", help_text="Cette date désigne l’exercice budgétaire.", widget=DateInput)
     reference = forms.CharField(
-        label="Numéro de la demande de paiement", max_length=40, help_text="Tel qu’il figure dans Chorus."
+        label="Numéro de la demande de paiement",
+        help_text="Tel qu’il figure dans Chorus, 40 caractères au plus : lettres, chiffres, espaces et signes - / . _",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 40}),
     )
 
 

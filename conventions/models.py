@@ -6,6 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django_fsm import FSMField, FSMModelMixin
 
 from accounts.models import Confirmation
@@ -222,6 +223,8 @@ class Payment(models.Model):
     """The single payment of a convention, recorded once."""
 
     convention = models.OneToOneField(Convention, on_delete=models.PROTECT, related_name="payment")
+    # That of the convention, kept here so that the database itself holds each reference to one payment of the call.
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="payments")
     ledger_entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="payment")
     amount = models.DecimalField("montant, en euros", max_digits=14, decimal_places=2)
     service_done_on = models.DateField("service fait le")
@@ -233,7 +236,15 @@ class Payment(models.Model):
     class Meta:
         verbose_name = "versement"
         verbose_name_plural = "versements"
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="conventions_payment_amount_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="conventions_payment_amount_positive"),
+            models.UniqueConstraint(
+                "call",
+                Upper("reference"),
+                name="conventions_payment_reference_once",
+                violation_error_message="Ce numéro est déjà celui d’un autre versement de cet appel.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reference

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from conventions.enums import ConventionState
 from conventions.forms import ConfirmPaymentForm, PaymentForm
 from conventions.models import Convention
-from conventions.services.payments import PAY_ACT, check_dates, record_payment, what_is_paid
+from conventions.services.payments import PAY_ACT, record_payment, refusals_of, what_is_paid
 from conventions.views.access import officer_convention
 from conventions.workflow import CONVENTION
 from core.errors import Refused
@@ -33,7 +33,7 @@ def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
         return redirect("convention_detail", number=convention.number)
     form = PaymentForm(request.GET or None)
     context = {"convention": convention, "form": form}
-    if not form.is_bound or not form.is_valid() or not _dates_are_possible(form, convention, at):
+    if not form.is_bound or not _is_possible(form, convention, at):
         return render(request, "conventions/convention_pay.html", context)
     facts = form.cleaned_data
     confirmation = ConfirmPaymentForm(
@@ -65,12 +65,9 @@ def convention_pay(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "conventions/convention_pay.html", context)
 
 
-def _dates_are_possible(form: PaymentForm, convention: Convention, at: datetime) -> bool:
-    """Said at the field before anything is to be confirmed; the service says it again under its lock."""
-    dates = {name: form.cleaned_data[name] for name in ("service_done_on", "paid_on")}
-    try:
-        check_dates(convention=convention, at=at, **dates)
-    except Refused as refusal:
+def _is_possible(form: PaymentForm, convention: Convention, at: datetime) -> bool:
+    """Said at each field before anything is to be confirmed; the service says it again under its lock."""
+    form.is_valid()
+    for refusal in refusals_of(convention=convention, at=at, **form.cleaned_data):
         form.add_error(refusal.field, refusal.message)
-        return False
-    return True
+    return form.is_valid()

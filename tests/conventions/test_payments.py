@@ -135,3 +135,51 @@ def test_impossible_dates_are_told_before_anything_is_confirmed(client, db, serv
     page = client.get(reverse("convention_pay", args=[convention.number]), dates).content.decode()
     assert sentence in page
     assert "Code de confirmation" not in page
+
+
+def first_step(client, convention, **changes):
+    """The page that answers the facts typed, before anything is confirmed."""
+    facts = {"service_done_on": "2021-11-20", "paid_on": "2021-11-22", "reference": "DP-1", **changes}
+    return client.get(reverse("convention_pay", args=[convention.number]), facts)
+
+
+def told_at(response, field):
+    """The messages at a field, and that nothing is asked to be confirmed."""
+    assert "confirmation" not in response.context or not response.context["confirmation"]
+    assert "Code de confirmation" not in response.content.decode()
+    return " ".join(response.context["form"].errors[field])
+
+
+@pytest.mark.parametrize("reference", ["<script>zz é", "DP-1é", "-DP", "DP/", "D" * 41, "DP_1;2"])
+def test_reference_of_another_form_is_told_at_its_field_and_kept(client, world, reference):
+    sign_in(client, world.officer)
+    response = first_step(client, world.convention, reference=reference)
+    assert "lettres sans accent" in told_at(response, "reference")
+    assert response.context["form"]["reference"].value() == reference
+    with pytest.raises(Refused, match="lettres sans accent"):
+        pay_as(world.convention, world.officer, reference=reference)
+    untouched(world)
+
+
+@pytest.mark.parametrize("cut", ["-", " ", ""])
+def test_reference_is_not_the_number_of_the_commitment(client, world, cut):
+    sign_in(client, world.officer)
+    number = world.convention.commitment_number.replace("-", cut).lower()
+    assert "engagement (EJ)" in told_at(first_step(client, world.convention, reference=number), "reference")
+    with pytest.raises(Refused, match="EJ") as refusal:
+        pay_as(world.convention, world.officer, reference=number)
+    assert refusal.value.field == "reference"
+    untouched(world)
+
+
+def test_year_without_enough_credits_is_told_at_its_field_before_anything_is_confirmed(client, world, time_machine):
+    time_machine.move_to(PAID.replace(year=2022))
+    sign_in(client, world.officer)
+    facts = {"service_done_on": "2022-02-01", "paid_on": "2022-03-01"}
+    assert "Il reste 0,00" in told_at(first_step(client, world.convention, **facts), "paid_on")
+    world.open_credits(2022, "9999.99")
+    said = told_at(first_step(client, world.convention, **facts), "paid_on")
+    assert "999,99" in said and "pour 2022" in said
+    world.open_credits(2022, "0.01")
+    assert first_step(client, world.convention, **facts).context["confirmation"]
+    untouched(world)
