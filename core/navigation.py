@@ -7,8 +7,9 @@ A room writes ``<room>/navigation.py``, imported at the first page::
     register("Instruction", "Dossiers déposés", "screening_list", visible=is_screener, order=30, todo=to_screen)
 
 ``todo`` says in a few words what waits there for this person (« 3 dossiers à instruire »), or nothing: the home page
-lists it. ``visible`` receives the user of the request. What it has to look up goes through ``once(user, key, compute)``, so
-that a page pays for it once however many entries ask.
+lists it. It may give links instead, one for each kind of work, where they lead further than the entry. ``visible``
+receives the user of the request. What it has to look up goes through ``once(user, key, compute)``, so that a page pays
+for it once however many entries ask.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from django.utils.module_loading import autodiscover_modules
 
 T = TypeVar("T")
 Visible = Callable[[Any], bool]
-Todo = Callable[[Any], str]
+Todo = Callable[[Any], "str | list[Link]"]
 
 
 def everyone(user: Any) -> bool:
@@ -153,7 +154,8 @@ def waiting_for(user: Any) -> list[Link]:
     _discover()
     found = []
     for entry, link in _links(sorted(_entries, key=lambda entry: entry.order), user):
-        text = entry.todo(user) if entry.todo is not None and user.is_authenticated else ""
-        if text:
-            found.append(Link(label=text, url=f"{link.url}{entry.todo_query}"))
+        waiting = entry.todo(user) if entry.todo is not None and user.is_authenticated else ""
+        if isinstance(waiting, str):
+            waiting = [Link(label=waiting, url=f"{link.url}{entry.todo_query}")] if waiting else []
+        found.extend(waiting)
     return found

@@ -42,6 +42,11 @@ class Jury(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def subtitle(self) -> str:
+        """The axis and the session, as far as the name does not say them already."""
+        parts = (self.session.axis.title, self.session.title)
+        return ", ".join(part for part in parts if part.casefold() not in self.name.casefold())
+
 
 class Juror(models.Model):
     """A member of a jury; ``is_chair`` presides and decides a tie."""

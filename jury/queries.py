@@ -278,11 +278,17 @@ def gaps_of(jury: Jury, applications: Iterable[Any], readable: QuerySet[Evaluati
 
     ``readable`` restricts the marks that may tell so: what a page shows never comes from marks its reader may not see.
     """
-    keys = list(applications)
+    return gaps_under({key: jury.grid for key in applications}, readable)
+
+
+def gaps_under(grids: Mapping[Any, ScoringGrid], readable: QuerySet[Evaluation] | None = None) -> dict[Any, Gap]:
+    """The same for dossiers (by id) of several juries, each under its grid. Two queries."""
+    keys = list(grids)
     totals: dict[Any, list[Decimal]] = defaultdict(list)
     active: dict[Any, int] = defaultdict(int)
     submitted: dict[Any, int] = defaultdict(int)
-    rows = Evaluation.objects.filter(juror__jury=jury, application__in=keys, state__in=ACTIVE)
+    # A dossier is of one session, which has one jury.
+    rows = Evaluation.objects.filter(application__in=keys, state__in=ACTIVE)
     for key, state in rows.order_by("id").values_list("application_id", "state"):
         active[key] += 1
         submitted[key] += state == EvaluationState.SUBMITTED
@@ -291,10 +297,10 @@ def gaps_of(jury: Jury, applications: Iterable[Any], readable: QuerySet[Evaluati
         if total is not None:
             totals[key].append(total)
     gaps = {}
-    for key in keys:
+    for key, grid in grids.items():
         spread = max(totals[key]) - min(totals[key]) if len(totals[key]) > 1 else None
-        differs = spread is not None and spread > jury.grid.third_juror_gap
-        wanted = jury.grid.jurors_per_dossier + (1 if differs else 0)
+        differs = spread is not None and spread > grid.third_juror_gap
+        wanted = grid.jurors_per_dossier + (1 if differs else 0)
         gaps[key] = Gap(key, active[key], submitted[key], wanted, spread)
     return gaps
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,23 +16,23 @@ from calls.permissions import has_mandate, territory_scope
 from core.errors import Refused
 from core.exports import csv_response
 from jury import services
-from jury.enums import DecisionListState, DeliberationState
+from jury.enums import DecisionListState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.links import batch_url
 from jury.models import Decision, DecisionList, Deliberation, Opinion
-from jury.permissions import judgeable, reader_scope, visible_deliberations, visible_lists, visible_opinions
+from jury.permissions import reader_scope, visible_lists, visible_opinions
 from jury.queries import (
     Spending,
     by_envelope,
     envelope_left,
     is_superseded,
-    pending_decisions,
     spending_of,
     spent_of,
     total_granted,
 )
 from jury.services.release import ACT, CHANGED, is_own_work
 from jury.views.found import followed_deliberation, person, visible_list
+from jury.waiting import awaiting_lists
 from jury.workflow import DECISION_LIST, needs_second_person
 
 HEADER = (
@@ -61,19 +61,9 @@ def decision_index(request: HttpRequest) -> HttpResponse:
     scope = territory_scope(request.user, [MandateRole.OFFICER], timezone.now())
     awaiting = [
         {"deliberation": row, "may_prepare": scope.covers(axis=row.jury.session.axis)}
-        for row in _awaiting(request.user)
+        for row in awaiting_lists(request.user)
     ]
     return render(request, "jury/decision_index.html", {"lists": lists, "awaiting": awaiting})
-
-
-def _awaiting(user: Any) -> QuerySet[Deliberation]:
-    """Closed deliberations with, as ``count``, the dossiers that the reader sees and that no list holds yet."""
-    seen = judgeable(user).filter(state=ApplicationState.ADMISSIBLE)
-    opinions = Opinion.objects.filter(application__in=seen).exclude(is_superseded())
-    opinions = opinions.exclude(application__in=pending_decisions().values("application"))
-    # One filter, hence one join: what is counted is what is asked.
-    rows = visible_deliberations(user).filter(state=DeliberationState.CLOSED, opinions__in=opinions)
-    return rows.select_related("jury__session__axis").annotate(count=Count("opinions")).order_by("-closed_at", "pk")
 
 
 def _is_officer_of(request: HttpRequest, deliberation: Deliberation) -> bool:

@@ -20,13 +20,13 @@ from jury.models import AssignmentRun, Evaluation, Jury, Opinion, Recusal
 from jury.permissions import (
     dossiers_of,
     follows_juries,
-    is_juror,
     readable_evaluations,
     sessions_without_jury,
     visible_juries,
 )
 from jury.queries import ACTIVE, gaps_of
 from jury.views.found import followed_jury, jury_dossier, managed_jury, managed_run, manages, person
+from jury.waiting import chair_work, proposals
 
 PAGE = 50
 
@@ -38,13 +38,15 @@ def jury_index(request: HttpRequest) -> HttpResponse:
         raise Http404
     waiting = sessions_without_jury(request.user, timezone.now()).select_related("axis")
     juries = visible_juries(request.user).select_related("session__axis").annotate(members=Count("jurors"))
+    work = chair_work(request.user)
+    rows = [{"jury": jury, "work": work.get(jury.pk)} for jury in juries.order_by("-created_at", "pk")]
     return render(
         request,
         "jury/index.html",
         {
-            "juries": juries.order_by("-created_at", "pk"),
+            "rows": rows,
+            "presides": bool(work),
             "waiting": waiting.order_by("axis__position", "opens_at", "pk"),
-            "is_juror": is_juror(request.user),
         },
     )
 
@@ -66,13 +68,25 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     to_examine = {row.pk for row in dossiers if row.state == ApplicationState.ADMISSIBLE and row.pk not in heard}
     # A dossier on which the jury has spoken lacks nobody any more.
     missing = {pk: gaps[pk].missing for pk in to_examine if gaps[pk].missing}
-    rows = [{"dossier": row, "gap": gaps[row.pk], "missing": missing.get(row.pk, 0)} for row in dossiers]
+    deliberations = list(jury.deliberations.order_by("-number"))
+    # A meeting that is open may take up again what an earlier one said.
+    is_meeting = any(row.state == DeliberationState.OPEN for row in deliberations)
+    rows = [
+        {
+            "dossier": row,
+            "gap": gaps[row.pk],
+            "missing": missing.get(row.pk, 0),
+            "may_recuse": row.pk in to_examine or (is_meeting and row.state == ApplicationState.ADMISSIBLE),
+        }
+        for row in dossiers
+    ]
     only_gaps = request.GET.get("voir") == "manques"
     return render(
         request,
         "jury/detail.html",
         {
             "jury": jury,
+            "subtitle": jury.subtitle(),
             "rows": [row for row in rows if row["missing"]] if only_gaps else rows,
             "only_gaps": only_gaps,
             "missing": sum(missing.values()),
@@ -82,8 +96,8 @@ def jury_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "to_examine": len(to_examine),
             "members": _members(jury, [row.pk for row in dossiers]),
             "recusals": recusals,
-            "deliberations": jury.deliberations.order_by("-number"),
-            "run": jury.assignment_runs.filter(confirmed_at__isnull=True).order_by("-computed_at", "-pk").first(),
+            "deliberations": deliberations,
+            "run": proposals([jury.pk]).get(jury.pk),
             "manages": manages(request, jury),
         },
     )

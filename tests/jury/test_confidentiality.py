@@ -58,6 +58,7 @@ def urls_of(world, hidden, evaluation, attachment, deliberation):
         ("screening_export", {}),
     ]
     return [reverse(name, kwargs=kwargs) for name, kwargs in names] + [
+        "/",
         reverse("jury_ranking", kwargs={"pk": world.jury.pk}) + "?plancher=1&correction=oui",
         reverse("jury_detail", kwargs={"pk": world.jury.pk}) + "?voir=manques",
         reverse("screening_list") + f"?q={hidden.number}",
