@@ -24,6 +24,9 @@ from accounts.models import User
 from accounts.second_factor import FACTORS
 from core.mail import queue_mail
 
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  (a name for "local socket", nothing listens)
+IPV6_SUBSCRIBER_PREFIX = 64
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-in, sign-up and their mail."""
@@ -69,7 +72,7 @@ class AccountAdapter(DefaultAccountAdapter):
         # Failures are counted per account *and* address: a stranger who tries passwords on somebody's account
         # stops themself, never the owner, who comes from elsewhere.
         login = str(credentials.get("email", "")).strip().lower()
-        return f"{login}|{client_address(request)}"
+        return f"{login}|{network_of(client_address(request))}"
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         sociallogin = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
@@ -156,12 +159,12 @@ def client_address(request: HttpRequest) -> str:
     """Address of the person behind the request, for throttles and the list of sessions.
 
     ``X-Forwarded-For`` is read from the right, past the proxies of ``TRUSTED_PROXIES``, and only when the request
-    itself comes from one of them.
+    itself comes from one of them. A peer that has no address, as on a local socket, is told as ``0.0.0.0``.
     """
     here = request.META.get("REMOTE_ADDR") or "unix"
     trusted = settings.TRUSTED_PROXIES
     if not _is_trusted(here, trusted):
-        return here
+        return here if _is_address(here) else NO_ADDRESS
     forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     for address in reversed(forwarded):
         if not _is_address(address):
@@ -169,7 +172,18 @@ def client_address(request: HttpRequest) -> str:
         if not _is_trusted(address, trusted):
             return address
         here = address
-    return here if _is_address(here) else "0.0.0.0"  # noqa: S104  (a name for "local socket", nothing listens)
+    return here if _is_address(here) else NO_ADDRESS
+
+
+def network_of(address: str) -> str:
+    """What a throttle counts together: an IPv4 address, or the /64 that one IPv6 subscriber draws addresses from."""
+    here = ipaddress.ip_address(address)
+    if isinstance(here, ipaddress.IPv4Address):
+        return str(here)
+    # On a socket of both kinds, an IPv4 address wears IPv6 clothes; all of them share one /64.
+    if here.ipv4_mapped is not None:
+        return str(here.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(here), IPV6_SUBSCRIBER_PREFIX), strict=False))
 
 
 def _is_address(text: str) -> bool:

@@ -4,9 +4,11 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.adapters import client_address
 from accounts.models import UsedCode, User
 from core.models import OutboxMessage
 from tests.factories.accounts import PASSWORD, AgentFactory, UserFactory, code_of
@@ -244,6 +246,28 @@ def test_forged_forwarded_address_does_not_escape_the_throttle(client_factory):
     assert not signed_in(client)
 
 
+FORWARDED = [
+    # peer, X-Forwarded-For, whom we believe
+    ("203.0.113.9", "192.0.2.1", "203.0.113.9"),
+    ("10.0.0.2", "", "10.0.0.2"),
+    ("10.0.0.2", "192.0.2.1", "192.0.2.1"),
+    ("10.0.0.2", "192.0.2.66, 192.0.2.1", "192.0.2.1"),
+    ("10.0.0.2", "192.0.2.66, 192.0.2.1, 10.0.0.3", "192.0.2.1"),
+    ("10.0.0.2", "192.0.2.1, pas une adresse", "10.0.0.2"),
+    ("10.0.0.2", "pas une adresse, 10.0.0.3", "10.0.0.3"),
+    ("10.0.0.2", "2001:db8::1", "2001:db8::1"),
+    ("", "192.0.2.1, 10.0.0.3", "192.0.2.1"),
+    ("", "pas une adresse", "0.0.0.0"),
+    ("", "", "0.0.0.0"),
+]
+
+
+@pytest.mark.parametrize(("peer", "forwarded", "believed"), FORWARDED)
+def test_address_is_the_first_that_no_proxy_of_ours_bears(rf, settings, peer, forwarded, believed):
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8", "unix"]
+    assert client_address(rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)) == believed
+
+
 @pytest.mark.django_db
 def test_throttle_knows_people_behind_our_proxy(client_factory, settings):
     settings.TRUSTED_PROXIES = ["10.0.0.0/8", "unix"]
@@ -256,6 +280,58 @@ def test_throttle_knows_people_behind_our_proxy(client_factory, settings):
     assert not signed_in(client)
     sign_in(client, user.email, HTTP_X_FORWARDED_FOR="203.0.113.10")
     assert signed_in(client)
+
+
+@pytest.mark.django_db
+def test_addresses_of_one_ipv6_subscriber_are_one_throttle(client_factory):
+    user = UserFactory()
+    for number in range(1, 6):
+        sign_in(client_factory(REMOTE_ADDR=f"2001:db8::{number}"), user.email, "faux")
+    same_network = client_factory(REMOTE_ADDR="2001:db8::99")
+    assert "Trop d’essais" in sign_in(same_network, user.email).content.decode()
+    assert not signed_in(same_network)
+    owner = client_factory(REMOTE_ADDR="2001:db8:0:1::99")
+    sign_in(owner, user.email)
+    assert signed_in(owner)
+    # The list of sessions shows the address itself.
+    owner.get(reverse("account_home"))
+    assert UserSession.objects.get(user=user).ip == "2001:db8:0:1::99"
+
+
+@pytest.mark.django_db
+def test_ipv4_addresses_seen_through_ipv6_are_not_one_throttle(client_factory):
+    user = UserFactory()
+    stranger, owner = client_factory(REMOTE_ADDR="::ffff:203.0.113.9"), client_factory(REMOTE_ADDR="::ffff:192.0.2.7")
+    for _ in range(5):
+        sign_in(stranger, user.email, "faux")
+    sign_in(stranger, user.email)
+    assert not signed_in(stranger)
+    sign_in(owner, user.email)
+    assert signed_in(owner)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("proxies", [[], ["unix"]], ids=["unknown socket", "our socket"])
+def test_local_socket_has_no_address_and_lets_people_in(client_factory, settings, proxies):
+    settings.TRUSTED_PROXIES = proxies
+    user, client = UserFactory(), client_factory(REMOTE_ADDR="")
+    sign_in(client, user.email)
+    assert signed_in(client)
+    assert client.get(reverse("account_home")).status_code == 200
+    assert UserSession.objects.get(user=user).ip == "0.0.0.0"
+
+
+@pytest.mark.django_db
+def test_failures_on_one_account_leave_the_others_open_from_the_same_address(client_factory):
+    user, colleague = UserFactory(), UserFactory()
+    office = client_factory(REMOTE_ADDR="203.0.113.9")
+    # However the address is typed, it is the same account.
+    for typed in (user.email, user.email.upper(), f" {user.email}", user.email.title(), user.email):
+        sign_in(office, typed, "faux")
+    sign_in(office, user.email)
+    assert not signed_in(office)
+    sign_in(office, colleague.email)
+    assert signed_in(office)
 
 
 @pytest.mark.django_db
