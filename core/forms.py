@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from core.journal_words import known_acts
+from core.widgets import DateInput
 
 
 def new_key() -> str:
@@ -34,18 +35,26 @@ class VersionField(forms.IntegerField):
         super().__init__(**kwargs)
 
 
+class ShownTextInput(forms.TextInput):
+    """Shows again what was typed, without what a page may not hold."""
+
+    def format_value(self, value: Any) -> str | None:
+        shown = super().format_value(value)
+        return shown and str(shown).strip().replace("\0", "")
+
+
 class JournalFilters(forms.Form):
     """What the journal is searched by, in the address of its page; a NUL or an endless text is refused at its field."""
 
-    chaine = forms.CharField(label="Chaîne", max_length=120, required=False)
+    chaine = forms.CharField(
+        label="Dossier, convention (numéro) ou chaîne", max_length=120, required=False, widget=ShownTextInput
+    )
     acte = forms.ChoiceField(
         label="Acte", required=False, error_messages={"invalid_choice": "Choisissez un acte de la liste."}
     )
+    du = forms.DateField(label="Du", required=False, widget=DateInput)
+    au = forms.DateField(label="Au", required=False, widget=DateInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["acte"].choices = [("", "Tous les actes"), *known_acts().items()]  # type: ignore[attr-defined]
-
-    def typed(self, name: str) -> str:
-        """The text as it was typed, to be shown again, without what a page may not hold."""
-        return str(self.data.get(name, "")).strip().replace("\0", "")

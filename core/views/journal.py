@@ -1,10 +1,11 @@
 """The journal, to read: for those who control."""
 
+import re
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,24 +16,16 @@ from core.journal_words import act_in_words, data_in_words, state_in_words
 from core.models import JournalAnchor, JournalEntry
 
 PER_PAGE = 50
+NUMBER = re.compile(r"[A-Za-z]{1,10}-[0-9]{4}-[0-9]{1,8}")
 
 
 @require_safe
 def journal(request: HttpRequest) -> HttpResponse:
-    """The entries, the latest first: all, those of one chain, or those of one act; none of a chain still hidden, none
-    for a filter that no entry can match."""
+    """The entries, the latest first, as filtered; none of a chain still hidden, none for a filter no entry can match."""
     if not request.user.has_perm("core.view_journalentry"):
         raise Http404
     filters = JournalFilters(request.GET, auto_id="%s")
-    hidden = [name for ask in hidden_chains for name in ask()]
-    rows = JournalEntry.objects.exclude(chain__in=hidden).order_by("-id")
-    if not filters.is_valid():
-        rows = rows.none()
-    if chain := filters.cleaned_data.get("chaine"):
-        rows = rows.filter(Q(chain=chain) | Q(chain__endswith=f":{chain}"))
-    if act := filters.cleaned_data.get("acte"):
-        rows = rows.filter(action=act)
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(_rows(filters), PER_PAGE).get_page(request.GET.get("page"))
     people = get_user_model().objects.in_bulk({row.actor_id for row in page if row.actor_id})
     lines = [_line(row, people.get(row.actor_id)) for row in page]
     return render(
@@ -42,12 +35,30 @@ def journal(request: HttpRequest) -> HttpResponse:
             "page": page,
             "lines": lines,
             "filters": filters,
-            "chain": filters.typed("chaine"),
-            "acts": filters.fields["acte"].choices,  # type: ignore[attr-defined]
-            "act": filters.typed("acte"),
             "anchor": JournalAnchor.objects.order_by("-number").first(),
         },
     )
+
+
+def _rows(filters: JournalFilters) -> QuerySet[JournalEntry]:
+    hidden = [name for ask in hidden_chains for name in ask()]
+    rows = JournalEntry.objects.exclude(chain__in=hidden).order_by("-id")
+    if not filters.is_valid():
+        return rows.none()
+    asked = filters.cleaned_data
+    if chain := asked["chaine"]:
+        named = Q(chain=chain) | Q(chain__endswith=f":{chain}")
+        if NUMBER.fullmatch(chain):
+            # A dossier or a convention has its chain under its key; one of its acts says the number people know.
+            named |= Q(chain__in=JournalEntry.objects.filter(data__number=chain.upper()).values("chain"))
+        rows = rows.filter(named)
+    if asked["acte"]:
+        rows = rows.filter(action=asked["acte"])
+    if asked["du"]:
+        rows = rows.filter(at__date__gte=asked["du"])
+    if asked["au"]:
+        rows = rows.filter(at__date__lte=asked["au"])
+    return rows
 
 
 def _line(row: JournalEntry, actor: Any) -> dict[str, Any]:

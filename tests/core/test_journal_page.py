@@ -1,7 +1,7 @@
 """The journal as a page: for those who control, and for nobody who sits in a jury."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -65,6 +65,7 @@ def test_auditor_reads_filters_and_follows_a_chain(client, auditor):
     assert (
         client.get(reverse("journal"), {"acte": "application.submit"}).content.decode().count('<th scope="row">') == 3
     )
+    assert "numéro&nbsp;: 0" in one
     none = client.get(reverse("journal"), {"acte": "jury.recused"}).content.decode()
     assert "Aucune écriture ne correspond" in none
 
@@ -94,7 +95,7 @@ def test_filter_ignores_blanks_around_and_keeps_what_was_asked(client, auditor):
     write(1)
     page = client.get(reverse("journal"), {"chaine": " abc ", "acte": ""}).content.decode()
     assert page.count('<th scope="row">') == 1
-    assert 'value="abc"' in page
+    assert re.search(r'<input [^>]*name="chaine"[^>]*value="abc"', page)
     assert "_error" not in page
 
 
@@ -157,3 +158,30 @@ def test_journal_costs_the_same_with_1_3_and_30_rows(client, auditor):
             client.get(reverse("journal"))
         costs.append(len(queries))
     assert len(set(costs)) == 1, costs
+
+
+def test_journal_is_searched_by_the_number_that_people_know(client, auditor):
+    for number, chain in (("TN-2021-00008", "application:abc"), ("TN-2021-00009", "application:def")):
+        record(chain=chain, action="application.submit", at=timezone.now(), actor=None, data={"number": number})
+        record(chain=chain, action="application.declare_admissible", at=timezone.now(), actor=None)
+    page = client.get(reverse("journal"), {"chaine": "tn-2021-00008"}).content.decode()
+    assert page.count('<th scope="row">') == 2
+    assert "application:def" not in page
+    assert '<th scope="row">' not in client.get(reverse("journal"), {"chaine": "TN-2021-00010"}).content.decode()
+
+
+def test_journal_is_searched_by_days_of_paris_both_included(client, auditor):
+    for day, hour in ((4, 22), (5, 22), (6, 12), (7, 21), (8, 22)):
+        at = datetime(2021, 5, day, hour, 30, tzinfo=UTC)
+        record(chain="call:x", action="call.installed", at=at, actor=None, data={"number": day})
+
+    def days(**asked):
+        page = client.get(reverse("journal"), asked).content.decode()
+        return re.findall(r"numéro&nbsp;: (\d)", page)
+
+    # 22 h 30 in UTC is the next day in Paris.
+    assert days(du="2021-05-06", au="2021-05-07", acte="call.installed") == ["7", "6", "5"]
+    assert days(au="2021-05-05", acte="call.installed") == ["4"]
+    page = client.get(reverse("journal"), {"du": "hier"}).content.decode()
+    assert re.search(r'id="du_error">\s*<p [^>]*>', page)
+    assert '<th scope="row">' not in page
