@@ -28,9 +28,9 @@ ASKING = (
 REDEPLOYED = "Redéploiement de la part régionale vers la liste d’attente."
 
 
-def add_missing_credits(*, applications: Sequence[Application], actor: User, at: datetime) -> list[Envelope]:
+def add_missing_credits(*, applications: Sequence[Application], actor: User, at: datetime) -> None:
     """Gives the envelopes of these dossiers what they lack to award them all as asked, taken from the regional part
-    of their axis. The envelopes that received something."""
+    of their axis."""
     asked: dict[Envelope, Decimal] = {}
     for application in applications:
         envelope = envelope_for(application)
@@ -51,7 +51,6 @@ def add_missing_credits(*, applications: Sequence[Application], actor: User, at:
         delegate(
             parent=parent, child=envelope, amount=amount, at=at, actor=actor, key=f"{key}:given", reason=REDEPLOYED
         )
-    return list(short)
 
 
 def _left(envelope: Envelope) -> Decimal:

@@ -8,7 +8,6 @@ from accounts.models import User
 from applications.enums import ApplicationState
 from applications.services.drafts import save_section, start_application
 from applications.services.screening import declare_admissible
-from budget.models import Envelope
 from calls.models import Call, Session
 from conventions.enums import ConventionState
 from conventions.models import Convention
@@ -26,6 +25,7 @@ TO_SCREEN = 5
 TO_JUDGE = 10
 EXPERTS = 4
 TO_AWARD = 3
+FIRST_WAITING = "Premiers de la liste d’attente"
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,11 @@ def _list_to_release(call: Call, cast: Cast, at: datetime) -> None:
         return
     waiting = deliberation.opinions.filter(application__state=ApplicationState.WAITLISTED)
     first = [row.application for row in waiting.select_related("application__axis").order_by("rank")[:TO_AWARD]]
-    enriched = add_missing_credits(applications=first, actor=cast.officer, at=at - timedelta(hours=4))
+    # Only some of their envelopes lack money: the title says what the list is, not which envelope grew.
+    add_missing_credits(applications=first, actor=cast.officer, at=at - timedelta(hours=4))
     decision_list = award_from_waiting_list(
         deliberation=deliberation,
-        title=_title(enriched),
+        title=FIRST_WAITING,
         applications=[application.pk for application in first],
         at=at - timedelta(hours=3),
         actor=cast.officer,
@@ -120,12 +121,6 @@ def _list_to_release(call: Call, cast: Cast, at: datetime) -> None:
     mark_prepared(
         decision_list=decision_list, version=decision_list.version, at=at - timedelta(hours=2), actor=cast.officer
     )
-
-
-def _title(enriched: list[Envelope]) -> str:
-    """What the list is, with the envelopes that have just received credits."""
-    names = ", ".join(f"«\u00a0{envelope.name}\u00a0»" for envelope in enriched)
-    return f"Liste d’attente\u00a0: crédits ajoutés à {names}"[:200] if names else "Premiers de la liste d’attente"
 
 
 def _someone_who_must_sign(call: Call) -> Organisation:
