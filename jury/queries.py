@@ -178,6 +178,8 @@ class Merit:
     ranked: list[Ranked]
     selection: Selection
     purses: dict[str, Purse]
+    # Beyond this gap between two marks, in points out of 20, people discuss whatever the rank.
+    gap: Decimal
 
     @property
     def available(self) -> Decimal:
@@ -188,12 +190,13 @@ class Merit:
         return self.purses.get(_place_of(row, self.purses))
 
     def agenda(self) -> set[str]:
-        """Dossiers that people must discuss: one mark may carry them over the line of the envelope that pays them, or
-        the rule skipped around them.
+        """Dossiers that people must discuss: one mark may carry them over the line of the envelope that pays them, the
+        rule skipped around them, or their readers differ beyond the gap of the grid.
 
         Every dossier of an envelope down to rank ``first_cut`` fits; none below ``cut`` does.
         """
-        chosen, found = set(self.selection.chosen), set()
+        chosen = set(self.selection.chosen)
+        found = {row.key for row in self.ranked if row.spread is not None and row.spread > self.gap}
         by_place: dict[str, list[Ranked]] = defaultdict(list)
         for row in self.ranked:
             by_place[_place_of(row, self.purses)].append(row)
@@ -239,7 +242,7 @@ def merit_of(
     purses = _before_awards(purses_of(jury), rows) if is_decided else purses_of(jury)
     left = {place: purse.left for place, purse in purses.items()}
     selection = two_passes(items_of(ranked, purses), left, policy=jury.selection_rule)
-    return Merit(ranked=ranked, selection=selection, purses=purses)
+    return Merit(ranked=ranked, selection=selection, purses=purses, gap=jury.grid.third_juror_gap)
 
 
 def full_merit(jury: Jury, applications: Iterable[Application] | None = None) -> Merit:

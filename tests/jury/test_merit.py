@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -256,3 +257,18 @@ def test_dossiers_around_which_the_rule_skipped_are_discussed_however_firm_their
         (world.applications[0].pk, Outcome.AWARDED),
         (world.applications[3].pk, Outcome.REFUSED),
     ]
+
+
+def test_readers_who_differ_beyond_the_gap_are_discussed_whatever_the_rank(client, db):
+    """Everything fits in the envelope: no mark changes a fate, yet two readers who differ by 16 points are heard."""
+    world = JuryWorld(dossiers=2, jurors=2, amount="1000000.00")
+    world.assign()
+    apart, close = world.applications
+    for application, values in ((apart, (5, 1)), (close, (4, 4))):
+        for user, value in zip(world.users, values, strict=True):
+            world.submit(world.evaluation(application, user), value)
+    assert full_merit(world.jury).agenda() == {str(apart.pk)}
+    assert replace(full_merit(world.jury), gap=Decimal(16)).agenda() == set()
+    sign_in(client, world.chair_user)
+    content = client.get(reverse("jury_ranking", args=[world.jury.pk])).content.decode()
+    assert "deux lecteurs s’écartent de plus de 5 points" in content
