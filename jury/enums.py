@@ -31,10 +31,10 @@ class DecisionListState(models.TextChoices):
 
 
 class Attendance(models.TextChoices):
-    PRESENT = "present", "présent"
+    PRESENT = "present", "en séance"
     REMOTE = "remote", "à distance"
-    PROXY = "proxy", "représenté"
-    ABSENT = "absent", "absent"
+    PROXY = "proxy", "par procuration"
+    ABSENT = "absent", "absence"
 
 
 class SelectionRule(models.TextChoices):

@@ -66,7 +66,7 @@ def vote_obstacle(
     if votes_for > votes_against:
         return "", ""
     if chair not in found.voters:
-        return "Les voix sont à égalité et le président ne siège pas sur ce dossier : le jury revote.", "votes_for"
+        return "Les voix sont à égalité et la présidence ne siège pas sur ce dossier : le jury revote.", "votes_for"
     if casting_vote == CastingVote.FOR:
         return "", ""
-    return "Les voix sont à égalité : indiquez la voix du président, qui est prépondérante.", "casting_vote"
+    return "Les voix sont à égalité : indiquez la voix de la présidence, qui est prépondérante.", "casting_vote"

@@ -53,7 +53,7 @@ class Juror(models.Model):
 
     jury = models.ForeignKey(Jury, on_delete=models.PROTECT, related_name="jurors")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="juror_seats")
-    is_chair = models.BooleanField("président", default=False)
+    is_chair = models.BooleanField("préside le jury", default=False)
     organisation_name = models.CharField("organisme", max_length=200, blank=True)
     expertise = models.JSONField("thèmes d’expertise", default=list, blank=True)
     region_code = models.CharField("région", max_length=2, blank=True)
@@ -242,7 +242,7 @@ class Opinion(models.Model):
     votes_against = models.PositiveSmallIntegerField("voix contre", null=True, blank=True)
     # The chair's vote, which decides a tie; empty where there was none.
     casting_vote = models.CharField(
-        "voix prépondérante du président", max_length=7, choices=CastingVote.choices, blank=True
+        "voix prépondérante de la présidence", max_length=7, choices=CastingVote.choices, blank=True
     )
     departs_from_merit = models.BooleanField("s’écarte de l’ordre des notes", default=False)
 

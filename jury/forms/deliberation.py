@@ -43,7 +43,7 @@ class AttendanceForm(RefusableForm):
         holders = choices_with_empty([(row.pk, str(row.user)) for row in self.members], "Personne")
         for member in self.members:
             row = known.get(member.pk)
-            chair = ", président" if member.is_chair else ""
+            chair = ", préside le jury" if member.is_chair else ""
             self.fields[f"attendance_{member.pk}"] = forms.ChoiceField(
                 label=f"{member.user}{chair}",
                 choices=[(value, label.capitalize()) for value, label in Attendance.choices],
@@ -91,7 +91,7 @@ class OpinionForm(RefusableForm):
     votes_for = forms.IntegerField(label="Voix pour", min_value=0, required=False)
     votes_against = forms.IntegerField(label="Voix contre", min_value=0, required=False)
     casting_vote = forms.ChoiceField(
-        label="Voix du président",
+        label="Voix de la présidence",
         help_text="À indiquer si les voix sont à égalité : elle est prépondérante.",
         required=False,
     )

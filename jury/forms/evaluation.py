@@ -83,8 +83,8 @@ class MemberRecusalForm(RefusableForm):
     juror = forms.ChoiceField(label="Membre du jury qui se déporte")
     reason = forms.CharField(
         label="Motif",
-        help_text="Obligatoire si vous constatez le lien d’un autre membre. Exemple : « ancien employeur ». Le "
-        "président, le ministère et le contrôle le lisent ; jamais les collectivités.",
+        help_text="Obligatoire si vous constatez le lien d’un autre membre. Exemple : « ancien employeur ». La "
+        "présidence du jury, le ministère et le contrôle le lisent ; jamais les collectivités.",
         widget=textarea(3),
         required=False,
         max_length=1000,
@@ -106,7 +106,7 @@ class RecusalForm(RefusableForm):
 
     reason = forms.CharField(
         label="Motif (facultatif)",
-        help_text="Exemple : « ancien employeur ». Le président, le ministère et le contrôle le lisent ; jamais les "
+        help_text="Exemple : « ancien employeur ». La présidence, le ministère et le contrôle le lisent ; jamais les "
         "collectivités.",
         widget=textarea(3),
         required=False,

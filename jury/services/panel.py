@@ -56,7 +56,7 @@ def constitute_jury(
     if grid.axis_id != axis.pk:
         raise Refused("Cette grille n’est pas celle de l’axe.", field="grid")
     if sum(member.is_chair for member in members) != 1:
-        raise Refused("Un jury a un président, et un seul.", field="members")
+        raise Refused("Un jury a une présidence, et une seule.", field="members")
     if len({member.user.pk for member in members}) != len(members):
         raise Refused("Une personne ne siège qu’une fois.", field="members")
     # Two people who seat the same jury wait for one another: the second is told, rather than stopped by the database.

@@ -71,7 +71,7 @@ def test_mistakes_are_told_where_they_are_and_seat_nobody(client, db):
     before = (Jury.objects.count(), Juror.objects.count(), Mandate.objects.count())
     for data, sentence in (
         (sent({"email": "personne@example.fr", "role": "chair"}), "Aucun compte n’a cette adresse."),
-        (sent({"email": known.email}), "Un jury a un président, et un seul."),
+        (sent({"email": known.email}), "Un jury a une présidence, et une seule."),
         (sent({"email": known.email, "role": "chair"}, {"email": known.email}), "Une personne ne siège qu’une fois."),
         (sent({"organisation_name": "Sans adresse"}), "Ce champ est obligatoire."),
         (sent({"email": known.email, "role": "chair", "load_max": "-1"}), "supérieure ou égale à"),
