@@ -8,13 +8,24 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from applications.financing import Assessment, assess, plan_of
 from applications.models import Application
+from applications.rules import rules_of, terms_of
 from core.errors import Refused
 from jury import services
 from jury.enums import DeliberationState, EvaluationState
 from jury.forms import EvaluationForm, RecusalForm
 from jury.models import Deliberation, Evaluation
-from jury.permissions import due_evaluations, is_juror, juries_at_work, own_evaluations, readable_evaluations, seats_of
+from jury.permissions import (
+    chaired,
+    due_evaluations,
+    is_juror,
+    juries_at_work,
+    own_evaluations,
+    own_recusals,
+    readable_evaluations,
+    seats_of,
+)
 from jury.queries import criteria_of
 from jury.scoring import CriterionSpec, total_of
 from jury.views.found import own_evaluation, person
@@ -48,7 +59,10 @@ def jury_desk(request: HttpRequest) -> HttpResponse:
         request,
         "jury/desk.html",
         {
-            "rows": rows,
+            "due": [row for row in rows if row.pk in due],
+            "finished": [row for row in rows if row.pk not in due],
+            "presides": chaired(request.user).exists(),
+            "recusals": own_recusals(request.user),
             "done": sum(row.state == EvaluationState.SUBMITTED for row in rows),
             "total": len(rows),
             "left": len(due),
@@ -80,6 +94,7 @@ def _grid_page(request: HttpRequest, evaluation: Evaluation, form: EvaluationFor
         "evaluation": evaluation,
         "form": form,
         "closed": EVALUATION.obstacle(evaluation, "submit", timezone.now()),
+        "saved": _reading(evaluation, criteria_of(evaluation.juror.jury.grid))["total"],
         **dossier_context(evaluation.application),
     }
     return render(request, "jury/evaluate.html", context, status=status)
@@ -89,6 +104,7 @@ def dossier_context(application: Application) -> dict[str, Any]:
     """What a juror reads: the project and its money, never bank details nor the names of contacts."""
     return {
         "dossier": application,
+        "plan": _plan(application),
         "costs": application.cost_lines.order_by("position", "id"),
         "resources": application.funding_lines.order_by("position", "id"),
         "milestones": application.milestones.order_by("due_on", "id"),
@@ -99,6 +115,15 @@ def dossier_context(application: Application) -> dict[str, Any]:
         .select_related("file")
         .order_by("kind", "added_at", "id"),
     }
+
+
+def _plan(application: Application) -> Assessment | None:
+    """Totals and rates of its money, as every page computes them; None where the axis has published no terms."""
+    try:
+        terms = terms_of(application, rules_of(application, timezone.now()))
+    except Refused:
+        return None
+    return assess(plan_of(application, terms))
 
 
 def _submitted_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
@@ -132,7 +157,12 @@ def _reading(evaluation: Evaluation, criteria: list[CriterionSpec]) -> dict[str,
     total = total_of(
         criteria, {score.criterion.code: score.mark for score in scores}, evaluation.juror.jury.grid.maximum
     )
-    return {"evaluation": evaluation, "scores": scores, "unmarked": total.unmarked_share if total else None}
+    return {
+        "evaluation": evaluation,
+        "scores": scores,
+        "total": total,
+        "unmarked": total.unmarked_share if total else None,
+    }
 
 
 @require_POST
@@ -163,7 +193,10 @@ def evaluation_recuse(request: HttpRequest, pk: Any) -> HttpResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, "Votre déport est enregistré : vous n’avez plus accès à ce dossier.")
+            messages.success(
+                request,
+                f"Votre déport du dossier {evaluation.application.number} est enregistré : vous n’y avez plus accès.",
+            )
             return redirect("jury_desk")
     return render(
         request, "jury/recuse.html", {"evaluation": evaluation, "dossier": evaluation.application, "form": form}

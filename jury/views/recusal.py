@@ -44,7 +44,10 @@ def jury_recuse(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, "Le déport est enregistré : ce membre n’a plus accès au dossier.")
+            messages.success(
+                request,
+                f"Le déport est enregistré : {member.user} n’a plus accès au dossier {application.number}.",
+            )
             return redirect("jury_detail" if manages(request, jury) else "jury_conflicts", pk=pk)
     context = {"jury": jury, "dossier": application, "form": form, "manages": manages(request, jury)}
     return render(request, "jury/recuse_member.html", context)

@@ -33,7 +33,7 @@ def test_juror_leaves_a_dossier_they_were_not_asked_to_read(client, db):
     assert application.number in page
     assert str(world.users[1]) not in page
     done = client.post(address(world, application), {"juror": world.juror(user).pk, "reason": ""}, follow=True)
-    assert "Le déport est enregistré" in done.content.decode()
+    assert f"n’a plus accès au dossier {application.number}" in done.content.decode()
     assert Recusal.objects.get().juror == world.juror(user)
     run = services.propose_assignment(jury=world.jury, at=AT, actor=world.chair_user)
     assert world.juror(user).pk not in {seat["juror"] for seat in run.replay["seats"]}
