@@ -142,6 +142,6 @@ class ConfirmedActForm(ConfirmedActMixin):
 def _parsed(credential: str) -> dict[str, Any]:
     try:
         parsed = json.loads(credential)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

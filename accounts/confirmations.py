@@ -15,12 +15,12 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.core.cache import cache
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from fido2.webauthn import UserVerificationRequirement
 
 from accounts import throttle, totp
 from accounts.models import Confirmation, User
+from accounts.second_factor import UNREADABLE_ANSWER
 from core.errors import Refused
 
 VALIDITY = timedelta(minutes=5)
@@ -107,10 +107,11 @@ def complete_webauthn_confirmation(
     # Deleting is the claim: of two simultaneous answers to one challenge, one finds it gone.
     if state is None or not cache.delete(key):
         raise Refused(WRONG_KEY, field="confirmation_code")
+    credentials = webauthn.get_credentials(user)
     try:
         response = webauthn.parse_authentication_response(dict(credential))
-        used = webauthn.get_server().authenticate_complete(state, webauthn.get_credentials(user), response)
-    except (ValueError, ValidationError, KeyError, TypeError) as error:
+        used = webauthn.get_server().authenticate_complete(state, credentials, response)
+    except UNREADABLE_ANSWER as error:
         raise Refused(WRONG_KEY, field="confirmation_code") from error
     authenticator = webauthn.get_authenticator_by_credential_id(user, used.credential_id)
     if authenticator is None:

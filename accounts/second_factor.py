@@ -1,13 +1,30 @@
 """Who holds a second factor, and whether it was shown in this session."""
 
+import struct
+
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.models import User
 
 # Recovery codes only stand in for one of these, they are no factor by themselves.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+# What the sign-in library and the one that reads passkeys raise on an answer that is none: cut bytes, CBOR or JSON
+# of another shape, nested without bottom, a key of an unknown kind.
+UNREADABLE_ANSWER = (
+    ValidationError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    struct.error,
+)
 
 
 def held_factors(user: User) -> set[str]:

@@ -66,7 +66,7 @@ def test_refusal_of_the_service_goes_to_its_field_or_above():
 @pytest.mark.django_db
 def test_forged_passkey_answer_is_refused():
     user = UserFactory(second_factor=True)
-    for answer in ("{}", "[]", "pas du JSON", '{"id": "x", "response": {}}'):
+    for answer in ("{}", "[]", "[" * 100_000, "pas du JSON", '{"id": "x", "response": {}}'):
         form = form_for(user, {"place": "Nantes", "confirmation_credential": answer})
         assert not form.is_valid()
         assert set(form.errors) == {"confirmation_code"}
