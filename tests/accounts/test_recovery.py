@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import hooks, recovery
-from accounts.models import FactorRecovery
+from accounts.models import Confirmation, FactorRecovery
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
 from tests.factories.accounts import (
@@ -245,3 +246,91 @@ def test_list_of_requests_costs_the_same_whatever_its_length(client):
         assert page.content.decode().count("Examiner") == rows
         costs.append(len(queries))
     assert len(set(costs)) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("end", ["completed", "cancelled", "approved"])
+def test_agreement_to_a_request_that_waits_for_none_is_told_in_a_sentence(client, end):
+    request, agent = ask(AgentFactory()), AdministratorFactory()
+    if end == "cancelled":
+        recovery.cancel_recovery(recovery=request, by=None, at=NOON)
+    else:
+        for _ in range(2):
+            approve(request, AdministratorFactory())
+    if end == "completed":
+        recovery.complete_recovery(recovery=request, at=NOON + timedelta(hours=48))
+    before = FactorRecovery.objects.values().get()
+    with pytest.raises(Refused, match="n’attend plus d’accord"):
+        approve(request, agent)
+    sign_in(client, agent)
+    page = client.post(reverse("recovery_approve", kwargs={"pk": request.pk}), {"confirmation_code": code_of(agent)})
+    assert page.status_code == 200
+    assert "n’attend plus d’accord" in page.content.decode()
+    assert FactorRecovery.objects.values().get() == before
+    assert Confirmation.objects.filter(user=agent, used_at__isnull=False).count() == 0
+
+
+@pytest.mark.django_db
+def test_agreement_to_one_request_does_not_serve_for_another():
+    first, second = ask(AgentFactory()), ask(AgentFactory())
+    agent = AdministratorFactory()
+    confirmed(agent, act=recovery.APPROVAL_ACT, content_sha256=recovery.approval_digest(first), at=NOON)
+    with pytest.raises(Refused, match="pas confirmé"):
+        recovery.approve_recovery(recovery=second, by=agent, at=NOON)
+    assert set(FactorRecovery.objects.values_list("state", flat=True)) == {State.REQUESTED}
+    assert recovery.approve_recovery(recovery=first, by=agent, at=NOON).state == State.APPROVED_ONCE
+
+
+@pytest.mark.django_db
+def test_link_of_the_mail_serves_thirty_days(client):
+    request = ask(AgentFactory())
+    token = recovery.cancellation_token(request)
+    made = timezone.now()
+    with time_machine.travel(made + timedelta(days=30, minutes=-1), tick=False):
+        assert recovery.recovery_of_token(token) == request
+    with time_machine.travel(made + timedelta(days=30, minutes=1), tick=False):
+        assert recovery.recovery_of_token(token) is None
+        assert client.post(reverse("recovery_cancel", args=[token])).status_code == 404
+    assert FactorRecovery.objects.get().state == State.REQUESTED
+
+
+@pytest.mark.django_db
+def test_request_in_progress_is_the_open_one_not_an_older_one():
+    user = AgentFactory()
+    recovery.cancel_recovery(recovery=ask(user), by=None, at=NOON)
+    assert recovery.open_recovery_of(user) is None
+    present = ask(user)
+    assert recovery.open_recovery_of(user) == present
+
+
+@pytest.mark.django_db
+def test_removal_is_for_who_typed_their_password_and_is_a_post(client):
+    user = AgentFactory()
+    request = ask(user)
+    for _ in range(2):
+        approve(request, AdministratorFactory())
+    # A visitor names nobody, and a person signed in is past that step.
+    assert client.post(reverse("recovery_complete")).url.startswith(reverse("account_login"))
+    sign_in(client, user)
+    assert client.post(reverse("recovery_complete")).status_code == 302
+    client.logout()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    assert client.get(reverse("recovery_complete")).status_code == 405
+    assert FactorRecovery.objects.get().state == State.APPROVED
+    assert Authenticator.objects.filter(user=user).exists()
+
+
+@pytest.mark.django_db
+def test_closed_agents_and_closed_requests_leave_the_list(client):
+    waiting, over = ask(UserFactory(last_name="Attend")), ask(UserFactory(last_name="Fini"))
+    recovery.cancel_recovery(recovery=over, by=None, at=NOON)
+    sign_in(client, AdministratorFactory())
+    page = client.get(reverse("recovery_list")).content.decode()
+    assert str(waiting.user) in page
+    assert str(over.user) not in page
+    closed = AdministratorFactory(is_active=False)
+    assert not hooks.may_approve_recovery(closed)
+    assert not hooks.may_approve_recovery(AgentFactory())
+    with pytest.raises(Refused, match="agent habilité"):
+        approve(waiting, closed)
+    assert FactorRecovery.objects.get(pk=waiting.pk).state == State.REQUESTED
