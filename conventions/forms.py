@@ -1,5 +1,6 @@
 """What people type about a convention."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.core.validators import RegexValidator
 from accounts.act_forms import ConfirmedActForm
 from conventions.enums import ConventionState
 from conventions.models import Repayment
+from conventions.waiting import Work
 from core.forms import IdempotencyField
 from core.money import NBSP, MoneyFormField
 from core.signing.verify import MAX_SIZE
@@ -87,6 +89,16 @@ class ConventionFilters(forms.Form):
         required=False,
         choices=[("", "Tous"), *((code, label[:1].upper() + label[1:]) for code, label in ConventionState.choices)],
     )
+
+    attente = forms.ChoiceField(label="À faire", required=False)
+
+    def __init__(self, *args: Any, works: Sequence[Work] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if works:
+            choices = [("", "Toutes les conventions"), *((work.code, work.label) for work in works)]
+            self.fields["attente"].choices = choices  # type: ignore[attr-defined]
+        else:
+            del self.fields["attente"]
 
     def wanted(self) -> dict[str, str]:
         """The filters that were given and can be read."""

@@ -53,6 +53,14 @@ def agent_conventions(user: Any) -> QuerySet[Convention]:
     return seen.exclude(_of_beneficiaries(user))
 
 
+def officer_conventions(user: Any) -> QuerySet[Convention]:
+    """Conventions that a person manages as an officer of the ministry, those of their own organisations left out."""
+    if not getattr(user, "is_authenticated", False):
+        return Convention.objects.none()
+    scope = territory_scope(user, [MandateRole.OFFICER], timezone.now())
+    return Convention.objects.visible_to(user).filter(_in_scope(scope)).exclude(_of_beneficiaries(user))
+
+
 def visible_batches(user: Any) -> QuerySet[Batch]:
     """Batches that hold a convention of the agent's axes and territory."""
     return Batch.objects.filter(Exists(agent_conventions(user).filter(batch=OuterRef("pk"))))

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from applications.bank import shown_iban
+from conventions.act_dates import dates_explained
 from conventions.document import verification_address
 from conventions.enums import BatchState, RevisionKind
 from conventions.enums import ConventionState as State
@@ -62,6 +63,8 @@ OWN_ACTS = {
     "convention.report",
     "convention.repayment_answered",
 }
+# What a person does by signing, for one party or the other.
+SIGNING_ACTS = {"sign_for_beneficiary", "sign_for_state"}
 _TONES = {"convention.sign_for_state": "success", "convention.pay": "success", "convention.signing_failed": "error"}
 
 
@@ -76,7 +79,16 @@ class Step:
     next_action: str
 
 
-def step_of(convention: Convention, audience: str) -> Step:
+def next_step_of(convention: Convention, audience: str, *, is_mine_to_sign: bool) -> str:
+    """What follows and who acts, said to the reader when it is up to them."""
+    if not is_mine_to_sign:
+        return CONVENTION.next_step(convention.state, audience)
+    if convention.state == State.BENEFICIARY_SIGNED:
+        return f"Lisez la convention, puis signez-la{NBSP}: votre signature engage les crédits."
+    return "Lisez la convention, puis signez-la. L’État signera ensuite."
+
+
+def step_of(convention: Convention, audience: str, *, is_mine_to_sign: bool = False) -> Step:
     """Where the convention stands, what follows and who acts."""
     current = STEP_OF[State(convention.state)]
     return Step(
@@ -84,7 +96,7 @@ def step_of(convention: Convention, audience: str) -> Step:
         total=len(STEPS),
         title=STEPS[current - 1],
         next_title=STEPS[current] if current < len(STEPS) else "",
-        next_action=CONVENTION.next_step(convention.state, audience),
+        next_action=next_step_of(convention, audience, is_mine_to_sign=is_mine_to_sign),
     )
 
 
@@ -229,6 +241,7 @@ def verdict_shown(verdict: DocumentVerdict) -> dict[str, Any]:
         "is_upload": verdict.is_upload,
         "sha256": verdict.sha256,
         "rows": _proved_facts(known) if known else [],
+        "dates": dates_explained(known, sha256=verdict.sha256) if known else [],
         "signatures": [_signature(item) for item in (verdict.report.signatures if verdict.report else ())],
         "empty": _still_to_sign(verdict),
     }

@@ -13,16 +13,22 @@ from conventions.models import Batch
 from conventions.permissions import agent_conventions, agent_scope, may_retry, visible_batches
 from conventions.services.batches import retry_batch, troubles_of
 from conventions.views.access import visible_batch
+from conventions.waiting import batches_to_retry
 from territories.people import person
 
 
 @require_safe
 def batch_list(request: HttpRequest) -> HttpResponse:
-    """The batches of the agent's axes, latest first."""
+    """The batches of the agent's axes, latest first; « ?attente=reprise »: those that wait for this officer."""
     if not agent_scope(request.user):
         raise Http404
-    batches = list(visible_batches(request.user).select_related("decision_list").order_by("-created_at", "pk")[:100])
-    return render(request, "conventions/batch_list.html", {"batches": batches})
+    only_stuck = request.GET.get("attente") == "reprise"
+    if only_stuck:
+        batches = batches_to_retry(request.user)
+    else:
+        rows = visible_batches(request.user).select_related("decision_list")
+        batches = list(rows.order_by("-created_at", "pk")[:100])
+    return render(request, "conventions/batch_list.html", {"batches": batches, "only_stuck": only_stuck})
 
 
 def _context(request: HttpRequest, batch: Batch) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from applications.models import Application
 from applications.search import matching
+from conventions.act_dates import dates_explained
 from conventions.enums import RevisionKind, SigningState
 from conventions.forms import ConventionFilters
 from conventions.models import Convention, Signing
@@ -19,6 +20,8 @@ from conventions.permissions import agent_scope, awaiting_signature, is_signator
 from conventions.presentation import (
     APPLICANT,
     SERVICE,
+    SIGNING_ACTS,
+    next_step_of,
     revisions_of,
     step_of,
     summary_of,
@@ -28,6 +31,7 @@ from conventions.presentation import (
 from conventions.roles import is_beneficiary, is_officer
 from conventions.services.reports import may_report
 from conventions.views.access import audience_of, visible_convention
+from conventions.waiting import WORKS, to_sign, works_of
 from conventions.workflow import CONVENTION
 from core import files, uploads
 from territories.people import person
@@ -53,14 +57,27 @@ def convention_list(request: HttpRequest) -> HttpResponse:
     """Conventions of my organisations, or of my axes and territories: searched, filtered, one page at a time."""
     if not reads_conventions(request.user):
         raise Http404
-    form = ConventionFilters(request.GET)
-    rows = _filtered(Convention.objects.visible_to(request.user), form.wanted())
+    form = ConventionFilters(request.GET, works=works_of(request.user))
+    wanted = form.wanted()
+    rows = _filtered(Convention.objects.visible_to(request.user), wanted)
+    if "attente" in wanted:
+        rows = rows.filter(pk__in=WORKS[wanted["attente"]].rows(request.user).values("pk"))
     rows = rows.select_related("application__organisation", "application__axis").order_by("-created_at", "-number")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     audience = SERVICE if agent_scope(request.user) else APPLICANT
+    mine = _mine_to_sign(request.user, list(page.object_list))
     for row in page.object_list:
-        row.next_step = CONVENTION.next_step(row.state, audience)
+        row.next_step = next_step_of(row, audience, is_mine_to_sign=row.pk in mine)
     return render(request, "conventions/convention_list.html", {"page": page, "form": form})
+
+
+def _mine_to_sign(user: object, shown: list[Convention]) -> set[object]:
+    """Among the conventions of a page (by id), those that this very person may sign now."""
+    pks = [row.pk for row in shown]
+    return {
+        *to_sign(user).filter(pk__in=pks).values_list("pk", flat=True),
+        *awaiting_signature(user).filter(pk__in=pks).values_list("pk", flat=True),
+    }
 
 
 @require_safe
@@ -78,11 +95,12 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
     """Where the convention stands, what follows and who acts; the document, its evidence, its history."""
     convention, at = visible_convention(request, number), timezone.now()
     audience = audience_of(request, convention)
+    actions = {row.name for row in CONVENTION.available(request.user, convention, at)}
     context = {
         "convention": convention,
         "audience": audience,
-        "step": step_of(convention, audience),
-        "actions": {row.name for row in CONVENTION.available(request.user, convention, at)},
+        "step": step_of(convention, audience, is_mine_to_sign=not actions.isdisjoint(SIGNING_ACTS)),
+        "actions": actions,
         "is_officer": is_officer(request.user, convention, at),
         "is_beneficiary": is_beneficiary(request.user, convention, at),
         "may_report": may_report(person(request), convention, at),
@@ -91,6 +109,7 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "current": convention.current_revision(),
         "rows": summary_of(convention, audience),
         "revisions": revisions_of(convention),
+        "dates": dates_explained(convention),
         "events": timeline_of(convention, audience),
         "verification": verification_of(convention),
         "payment": getattr(convention, "payment", None),

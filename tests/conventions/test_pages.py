@@ -170,6 +170,20 @@ def test_empty_lists_say_what_to_expect(world):
     assert "Aucun lot" in text_of(client_of(world.officer).get("/conventions/lots/"))
 
 
+def test_reader_who_signs_is_spoken_to_and_the_others_are_told_of_them(world):
+    convention = world.sealed()
+    representative = representative_of(convention)
+    contributor = AffiliationFactory(organisation=convention.application.organisation).user
+    paths = ("/conventions/", f"/conventions/{convention.number}/")
+    for path in paths:
+        assert "Lisez la convention, puis signez-la." in text_of(client_of(representative).get(path))
+        assert "Votre représentant légal peut lire" in text_of(client_of(contributor).get(path))
+    sign_as(convention, representative)
+    for path in paths:
+        assert "votre signature engage les crédits" in text_of(client_of(world.signatory).get(path))
+        assert "Le signataire de l’État peut signer" in text_of(client_of(world.officer).get(path))
+
+
 @pytest.mark.parametrize("state", ["pending", "sealed", "signed_once", "signed", "paid"])
 def test_detail_says_the_next_step_to_each_party(world, state):
     convention = world.release()[0] if state == "pending" else getattr(world, state)()
@@ -177,7 +191,11 @@ def test_detail_says_the_next_step_to_each_party(world, state):
         text = text_of(client_of(user).get(f"/conventions/{convention.number}/"))
         from conventions.workflow import CONVENTION
 
-        assert CONVENTION.next_step(convention.state, audience) in text
+        if state == "sealed" and audience == "applicant":
+            assert "Lisez la convention, puis signez-la. L’État signera ensuite." in text
+            assert "Votre représentant légal" not in text
+        else:
+            assert CONVENTION.next_step(convention.state, audience) in text
         assert "Étape" in text
         assert (convention.verification_code in text) == (state != "pending")
         for revision in convention.revisions.exclude(kind="rendered"):
