@@ -1,7 +1,10 @@
 """The tables of the jury's workflows: an evaluation, a deliberation, a list of decisions."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
 
 from applications.enums import ApplicationState
 from calls.enums import MandateRole
@@ -262,6 +265,13 @@ DECISION_LIST = register(
 
 
 def needs_second_person(decision_list: "DecisionList", decisions: list["Decision"]) -> bool:
-    """Above the call's threshold, in euros, who touched the list may not release it."""
-    total = sum(decision.amount_granted or 0 for decision in decisions)
-    return total > decision_list.deliberation.jury.session.axis.call.two_person_threshold
+    """Above the call's threshold, in euros, who touched the list may not release it.
+
+    All the lists of the jury count, whoever made them: cut in small lists, the awards are the same.
+    """
+    total = sum((decision.amount_granted or Decimal(0) for decision in decisions), Decimal(0))
+    jury = decision_list.deliberation.jury
+    others = type(decision_list).objects.filter(deliberation__jury=jury).exclude(pk=decision_list.pk)
+    others = others.exclude(state=_LIST.CANCELLED.value)
+    total += others.aggregate(total=Sum("decisions__amount_granted"))["total"] or 0
+    return total > jury.session.axis.call.two_person_threshold

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from accounts.models import Confirmation
 from applications.models import Application
 from budget.models import LedgerEntry
+from calls.enums import MandateRole
 from core.errors import Refused
 from core.idempotency import KeyReused
 from core.models import JournalEntry, OutboxMessage
@@ -18,6 +19,7 @@ from jury.enums import DecisionListState, Outcome
 from jury.models import DecisionList
 from jury.services.release import ACT
 from tests.factories.accounts import confirmed
+from tests.factories.budget import make_mandate
 from tests.factories.jury import DECIDED, JuryWorld, left_of
 
 
@@ -163,14 +165,33 @@ def test_who_edited_does_not_release_although_another_prepared(db):
 
 
 def test_below_the_threshold_one_person_may_do_both(db):
-    from calls.enums import MandateRole
-    from tests.factories.budget import make_mandate
-
     world = JuryWorld(dossiers=2)
     world.call.two_person_threshold = Decimal("20000.00")
     world.call.save()
     make_mandate(world.officer, world.call, MandateRole.RELEASER)
     assert world.release(world.prepared(), user=world.officer).state == DecisionListState.RELEASED
+
+
+def test_awards_cut_in_small_lists_are_added_up_against_the_threshold(db):
+    world = JuryWorld(dossiers=3)
+    world.call.two_person_threshold = Decimal("20000.00")
+    world.call.save()
+    make_mandate(world.officer, world.call, MandateRole.RELEASER)
+    deliberation = world.deliberated()
+    lists = []
+    for application in world.applications:
+        made = services.prepare_list(
+            deliberation=deliberation, title="Part", at=DECIDED, actor=world.officer, applications=[application.pk]
+        )
+        lists.append(services.mark_prepared(decision_list=made, version=made.version, at=DECIDED, actor=world.officer))
+    before = left_of(world)
+    for part in lists:
+        with pytest.raises(Refused, match="autre personne"), transaction.atomic():
+            world.release(part, user=world.officer)
+    assert left_of(world) == before
+    # What a cancelled list held no longer counts: what is left is at the threshold, not above it.
+    services.cancel_list(decision_list=lists[2], reason="Reporté.", at=DECIDED, actor=world.officer)
+    assert world.release(lists[0], user=world.officer).state == DecisionListState.RELEASED
 
 
 def test_stale_confirmation_is_refused(db):
