@@ -1,5 +1,7 @@
 """Forms of the account pages. Codes of an authenticator application are spent in one place, ``accounts.totp``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account.forms import AddEmailForm as BaseAddEmailForm
@@ -19,13 +21,16 @@ from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm as BaseActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm as BaseAddWebAuthnForm
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm as BaseAuthenticateWebAuthnForm
 from allauth.mfa.webauthn.forms import EditWebAuthnForm as BaseEditWebAuthnForm
+from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm as BaseReauthenticateWebAuthnForm
 from django import forms
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.utils import timezone
 
 from accounts import totp
 from accounts.models import FactorRecovery, User
+from accounts.second_factor import UNREADABLE_ANSWER
 
 EMAIL_HINT = "Exemple : prenom.nom@ma-commune.fr"
 APPLICATION_CODE_HINT = "Les six chiffres affichés par votre application. Ils changent toutes les trente secondes."
@@ -165,6 +170,30 @@ class PasswordResetCodeForm(ConfirmPasswordResetCodeForm):
         )
 
 
+@contextmanager
+def _readable_answer() -> Iterator[None]:
+    """The library lets some errors of its own reading out of a forged or cut answer; a refusal stays a refusal."""
+    try:
+        yield
+    except forms.ValidationError:
+        raise
+    except UNREADABLE_ANSWER as error:
+        raise get_adapter().validation_error("incorrect_code") from error
+
+
+class AuthenticateWebAuthnForm(BaseAuthenticateWebAuthnForm):
+    """Second step of sign-in, with a passkey."""
+
+    def clean_credential(self) -> Authenticator:
+        with _readable_answer():
+            authenticator: Authenticator = super().clean_credential()
+        return authenticator
+
+
+class ReauthenticateWebAuthnForm(AuthenticateWebAuthnForm, BaseReauthenticateWebAuthnForm):
+    """The same passkey, asked again before a change to the account."""
+
+
 class AddWebAuthnForm(BaseAddWebAuthnForm):
     """A passkey: this computer, a phone, or a USB key."""
 
@@ -175,6 +204,11 @@ class AddWebAuthnForm(BaseAddWebAuthnForm):
             label="Nom de cette clé",
             hint="Pour la reconnaître plus tard. Exemple : « ordinateur du bureau ».",
         )
+
+    def clean(self) -> dict[str, Any]:
+        with _readable_answer():
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned
 
 
 class EditWebAuthnForm(BaseEditWebAuthnForm):

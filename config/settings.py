@@ -246,7 +246,9 @@ ACCOUNT_FORMS = {
 }
 MFA_FORMS = {
     "authenticate": "accounts.forms.AuthenticateForm",
+    "authenticate_webauthn": "accounts.forms.AuthenticateWebAuthnForm",
     "reauthenticate": "accounts.forms.ReauthenticateForm",
+    "reauthenticate_webauthn": "accounts.forms.ReauthenticateWebAuthnForm",
     "activate_totp": "accounts.forms.ActivateTOTPForm",
     "add_webauthn": "accounts.forms.AddWebAuthnForm",
     "edit_webauthn": "accounts.forms.EditWebAuthnForm",

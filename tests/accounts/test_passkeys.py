@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 from allauth.core import context
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.urls import reverse
 
 from accounts import confirmations
 from accounts.models import Confirmation
 from core.errors import Refused
 from tests.accounts.passkey import FLAG, Passkey
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import PASSWORD, AgentFactory, UserFactory
 
 NOON = datetime(2021, 9, 21, 10, 0, tzinfo=UTC)
 ACT = "conventions.sign"
@@ -153,3 +155,38 @@ def test_answer_of_another_shape_is_refused_with_a_sentence(holder, shape):
     with pytest.raises(Refused, match="pas été reconnue"):
         complete(holder.user, credential)
     assert not Confirmation.objects.exists()
+
+
+@pytest.mark.django_db
+def test_passkey_enrolled_by_its_page_opens_the_site_then_signs_in(client, client_factory):
+    user, key = AgentFactory(second_factor=False), Passkey()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    page = reverse("mfa_add_webauthn")
+    for unreadable in UNREADABLE_REGISTRATIONS:
+        client.get(page)
+        refused = client.post(page, {"name": "clé", "credential": json.dumps(unreadable(key))})
+        assert refused.status_code == 200
+        assert not Authenticator.objects.exists()
+    challenge = client.get(page).context["js_data"]["creation_options"]["publicKey"]["challenge"]
+    client.post(page, {"name": "clé", "credential": json.dumps(key.registration(challenge))})
+    assert Authenticator.objects.get(type="webauthn").user == user
+    assert client.get(reverse("account_home")).status_code == 200
+
+    other = client_factory()
+    page = other.post(reverse("account_login"), {"login": user.email, "password": PASSWORD}).url
+    for kind in ("extensions cut", "attested key a list", "client data without bottom"):
+        options = other.get(page).context["js_data"]["request_options"]
+        answer = key.answer(options, **MALFORMED[kind])
+        assert other.post(page, {"credential": json.dumps(answer)}).status_code == 200
+        assert "_auth_user_id" not in other.session
+    options = other.get(page).context["js_data"]["request_options"]
+    other.post(page, {"credential": json.dumps(key.answer(options))})
+    assert other.session["_auth_user_id"] == str(user.pk)
+
+
+UNREADABLE_REGISTRATIONS = [
+    lambda key: [],
+    lambda key: {**key.registration(b"x" * 32), "response": {"clientDataJSON": "e30", "attestationObject": "gA"}},
+    lambda key: {**key.registration(b"x" * 32), "clientExtensionResults": 3},
+    lambda key: key.registration(b"x" * 32),
+]

@@ -1,12 +1,22 @@
 """Who owes a second factor reaches nothing else before they have shown it; rights withdrawn bite at once."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
+from allauth.account.models import EmailAddress
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts import totp
+from accounts.forms import ActivateTOTPForm
 from accounts.middleware import AUTHENTICATION, ENROLMENT
+from accounts.models import UsedCode, User
 from accounts.sealing import seal, unseal
 from tests.factories.accounts import (
     PASSWORD,
@@ -91,6 +101,26 @@ def test_scripts_get_403(client, headers):
     response = client.get(reverse("account_home"), **headers)
     assert response.status_code == 403
     assert "seconde vérification" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_address_of_the_api_gets_403_whatever_it_accepts(client):
+    client.force_login(AgentFactory(second_factor=False))
+    response = client.get("/api/n-existe-pas/")
+    assert response.status_code == 403
+    assert "seconde vérification" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_factor_removed_while_the_session_lives_closes_the_site(client):
+    user = AgentFactory()
+    sign_in(client, user)
+    assert client.get(reverse("account_home")).status_code == 200
+    Authenticator.objects.filter(user=user).delete()
+    assert client.get(reverse("account_home")).url == reverse("mfa_index")
+    # Codes that stand in for a factor are none.
+    RecoveryCodes.activate(user)
+    assert client.get(reverse("account_home")).url == reverse("mfa_index")
 
 
 @pytest.mark.django_db
@@ -235,3 +265,117 @@ def test_secret_survives_a_change_of_the_sites_key(settings):
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key of this site"
     assert unseal(sealed) == TOTP_SECRET
+
+
+def wrong_codes(client, page, number, secret=TOTP_SECRET):
+    near = {totp.code_at(secret=secret, at=timezone.now() + timedelta(seconds=30 * step)) for step in range(-2, 9)}
+    wrong = [code for code in (f"{digit}" * 6 for digit in range(10)) if code not in near]
+    return [client.post(page, {"code": code}).content.decode() for code in wrong[:number]]
+
+
+@pytest.mark.django_db
+def test_five_wrong_codes_at_sign_in_stop_even_the_right_one(client):
+    user = UserFactory(second_factor=True)
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    page = reverse("mfa_authenticate")
+    assert all("pas le bon" in answer for answer in wrong_codes(client, page, 5))
+    stopped = client.post(page, {"code": code_of(user)})
+    assert "Trop d’essais" in stopped.content.decode()
+    assert "_auth_user_id" not in client.session
+    assert not UsedCode.objects.exists(), "the right code was not spent"
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        client.post(page, {"code": code_of(user)})
+        assert client.session["_auth_user_id"] == str(user.pk)
+
+
+@pytest.mark.django_db
+def test_right_code_at_sign_in_forgets_the_wrong_ones(client_factory):
+    user = UserFactory(second_factor=True)
+    at = timezone.now()
+    for minute in range(2):
+        with time_machine.travel(at + timedelta(minutes=minute)):
+            client = client_factory()
+            client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+            wrong_codes(client, reverse("mfa_authenticate"), 4)
+            client.post(reverse("mfa_authenticate"), {"code": code_of(user)})
+            assert client.session["_auth_user_id"] == str(user.pk)
+
+
+@pytest.mark.django_db
+def test_five_wrong_codes_at_enrolment_stop_it(client):
+    user = AgentFactory(second_factor=False)
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    page = reverse("mfa_activate_totp")
+    secret = client.get(page).context["form"].secret
+    assert all("pas le bon" in answer for answer in wrong_codes(client, page, 5, secret))
+    right = totp.code_at(secret=secret, at=timezone.now())
+    assert "Trop de demandes" in client.post(page, {"code": right}).content.decode()
+    assert not Authenticator.objects.exists()
+    assert not UsedCode.objects.exists()
+
+
+@pytest.mark.django_db
+def test_no_factor_on_an_account_whose_address_is_not_verified(client):
+    user = UserFactory()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    page = reverse("mfa_activate_totp")
+    secret = client.get(page).context["form"].secret
+    # The address changed between the page and the code.
+    EmailAddress.objects.filter(user=user).update(verified=False)
+    code = totp.code_at(secret=secret, at=timezone.now())
+    request = client.post(page, {"code": code}, follow=True).wsgi_request
+    # The page is closed; the form behind it holds by itself.
+    with context.request_context(request):
+        form = ActivateTOTPForm({"code": code}, user=user)
+        form.secret = secret
+        assert not form.is_valid()
+    assert "Vérifiez d’abord votre adresse" in form.errors["code"][0]
+    assert not Authenticator.objects.exists()
+    assert not UsedCode.objects.exists()
+
+
+@pytest.mark.django_db
+def test_recovery_codes_are_no_factor_to_keep():
+    user = AgentFactory(second_factor=False)
+    RecoveryCodes.activate(user)
+    codes = Authenticator.objects.get(user=user)
+    assert get_adapter().can_delete_authenticator(codes)
+    factor = enrol(user)
+    assert not get_adapter().can_delete_authenticator(factor)
+    assert get_adapter().can_delete_authenticator(codes)
+
+
+@pytest.mark.django_db
+def test_who_signed_in_a_few_minutes_ago_is_not_asked_again_then_is(client):
+    user = UserFactory()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    at = timezone.now()
+    page = reverse("mfa_activate_totp")
+    assert client.get(page).status_code == 200
+    with time_machine.travel(at + timedelta(seconds=REAUTHENTICATION_TIMEOUT + 5)):
+        assert client.get(page).url.startswith(reverse("account_reauthenticate"))
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+        assert client.get(page).status_code == 200
+
+
+@pytest.mark.django_db
+def test_person_changes_their_name_and_nothing_that_gives_power(client):
+    user = UserFactory()
+    client.force_login(user)
+    before = User.objects.values().get(pk=user.pk)
+    page = reverse("account_identity")
+    sent = {"first_name": "Aude", "last_name": "Perrin", "job_title": "maire", "phone": "02 00 00 00 00"}
+    power = {"is_staff": "on", "is_superuser": "on", "requires_second_factor": "on", "email": "autre@example.fr"}
+    for missing in ("first_name", "last_name"):
+        assert client.post(page, {**sent, missing: " "}).status_code == 200
+    client.get(page, sent)
+    assert User.objects.values().get(pk=user.pk) == before
+    assert client.post(page, {**sent, **power}).url == reverse("account_home")
+    assert User.objects.values().get(pk=user.pk) == {**before, **sent}
+
+
+def test_new_account_keeps_its_address_in_lower_case(db):
+    user = User.objects.create_user(" Aude.Perrin@Example.FR ")
+    assert user.email == "aude.perrin@example.fr"
+    assert User.objects.get_by_natural_key("AUDE.perrin@example.fr ") == user
+    assert not (user.is_staff or user.is_superuser)
