@@ -21,8 +21,9 @@ NUMBER = RegexValidator(r"^[A-Za-z]+-\d{4}-\d+$", "Un numéro s’écrit par exe
 
 
 class NumberForm(forms.Form):
-    """The number and the code, as printed on the last page."""
+    """The number and the code, as printed at the foot of each page."""
 
+    keeps_nothing = True
     numero = forms.CharField(
         label="Numéro de la convention",
         max_length=40,
@@ -44,12 +45,14 @@ class NumberForm(forms.Form):
 class CodeForm(forms.Form):
     """The code alone, when the number is in the address."""
 
+    keeps_nothing = True
     code = NumberForm.base_fields["code"]
 
 
 class UploadForm(forms.Form):
     """A document to judge. Nothing is kept of it."""
 
+    keeps_nothing = True
     file = forms.FileField(
         label="Le fichier PDF",
         help_text="Le fichier est examiné, puis oublié : il n’est ni conservé ni transmis.",
@@ -129,7 +132,7 @@ class PaymentForm(forms.Form):
     reference = forms.CharField(
         label="Numéro de la demande de paiement",
         help_text="Tel qu’il figure dans Chorus, 40 caractères au plus : lettres, chiffres, espaces et signes - / . _",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 40}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
 
@@ -156,7 +159,7 @@ class ReportForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8}),
     )
     spent = MoneyFormField(
-        label="Dépenses réalisées depuis le début du projet, en euros",
+        label="Dépenses réalisées depuis le début du projet",
         strictly_positive=False,
         help_text="Sur la même base (HT ou TTC) que la convention.",
     )
@@ -178,7 +181,7 @@ class NoticeForm(forms.Form):
         choices=Repayment.Ground.choices,
         widget=forms.RadioSelect,
     )
-    amount = MoneyFormField(label="Montant envisagé, en euros")
+    amount = MoneyFormField(label="Montant envisagé")
     reason = forms.CharField(
         label="Motif",
         max_length=3000,
@@ -207,7 +210,7 @@ class RepaymentDecisionForm(forms.Form):
     """What is decided once the other side was heard."""
 
     amount = MoneyFormField(
-        label="Montant à reverser, en euros", strictly_positive=False, help_text="Zéro pour renoncer au reversement."
+        label="Montant à reverser", strictly_positive=False, help_text="Zéro pour renoncer au reversement."
     )
     reason = forms.CharField(
         label="Motif de la décision",

@@ -62,7 +62,7 @@ def tell_ready_to_sign(convention: Convention) -> None:
     _tell(
         convention,
         step="ready",
-        subject="votre convention est prête à signer",
+        subject="Votre convention est prête à signer",
         to=_representatives(convention) + _applicants(convention),
     )
 
@@ -72,7 +72,7 @@ def tell_signed_by_beneficiary(convention: Convention) -> None:
     _tell(
         convention,
         step="beneficiary_signed",
-        subject="votre signature est enregistrée",
+        subject="Votre signature est enregistrée",
         to=_applicants(convention),
     )
 
@@ -82,7 +82,7 @@ def tell_signed_by_both(convention: Convention) -> None:
     _tell(
         convention,
         step="signed",
-        subject="la convention est signée par les deux parties",
+        subject="La convention est signée par les deux parties",
         to=_representatives(convention) + _applicants(convention),
         commitment_number=convention.commitment_number,
     )
@@ -93,7 +93,7 @@ def tell_paid(convention: Convention, payment: Payment) -> None:
     _tell(
         convention,
         step="paid",
-        subject="la subvention est versée",
+        subject="La subvention est versée",
         to=_applicants(convention),
         paid_on=paris_date(payment.paid_on),
         reference=payment.reference,
@@ -106,7 +106,7 @@ def tell_report_received(convention: Convention, report: Report) -> None:
         convention,
         step="report",
         once=f":{report.pk}",
-        subject="un compte rendu final est arrivé" if report.is_final else "un compte rendu est arrivé",
+        subject="Un compte rendu final est arrivé" if report.is_final else "Un compte rendu est arrivé",
         to=[convention.data["call"]["contact_email"]],
         spent=euros(report.spent),
     )
@@ -131,7 +131,7 @@ def tell_repayment_notified(convention: Convention, repayment: Repayment) -> Non
         convention,
         repayment,
         step="repayment_notified",
-        subject="un reversement est envisagé, vos observations sont attendues",
+        subject="Un reversement est envisagé, vos observations sont attendues",
         asked=euros(repayment.amount),
         reason=repayment.reason,
         due_on=paris_date(repayment.answer_due_at),
@@ -145,7 +145,7 @@ def tell_repayment_decided(convention: Convention, repayment: Repayment) -> None
         convention,
         repayment,
         step="repayment_decided",
-        subject="aucun reversement n’est demandé" if is_waived else "un reversement est décidé",
+        subject="Aucun reversement n’est demandé" if is_waived else "Un reversement est décidé",
         decided=euros(repayment.amount_decided),
         is_waived="oui" if is_waived else "",
         reason=repayment.decision_reason,
@@ -159,7 +159,7 @@ def tell_repayment_received(convention: Convention, repayment: Repayment) -> Non
         convention,
         repayment,
         step="repayment_received",
-        subject="votre reversement est encaissé",
+        subject="Votre reversement est encaissé",
         decided=euros(repayment.amount_decided),
         received_on=paris_date(repayment.received_on),
     )

@@ -30,7 +30,10 @@ OURS_UNSIGNED = (
     "Ce fichier est bien celui que ce site a établi et il n’a pas été modifié. Ce n’est pas une convention : il ne porte ni "
     "cachet ni signature."
 )
-UNKNOWN = "Ce fichier ne correspond à aucun document enregistré sur ce site."
+UNKNOWN = (
+    "Ce fichier ne correspond à aucun document enregistré sur ce site : il n’a pas été établi ici, ou il a été modifié "
+    "ou endommagé depuis."
+)
 CHANGED = (
     "Ce fichier commence comme un document de ce site, mais ce n’est pas le fichier enregistré : il a été modifié."
 )

@@ -15,7 +15,7 @@ from conventions.presentation import verdict_shown
 from conventions.services.verification import find_by_number, verify_stored, verify_upload
 
 NO_MATCH = (
-    "Aucun document ne correspond à ce numéro et à ce code. Vérifiez-les sur la dernière page du document : "
+    "Aucun document ne correspond à ce numéro et à ce code. Vérifiez-les au bas d’une page du document : "
     "le code compte douze lettres ou chiffres, en trois groupes de quatre."
 )
 TOO_MANY = "Trop de vérifications depuis votre réseau en peu de temps. Attendez dix minutes, puis recommencez."

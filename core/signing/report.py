@@ -44,7 +44,7 @@ class Finding:
 FINDINGS: dict[str, tuple[Verdict, str]] = {
     "too_large": (Verdict.FAILED, "Le fichier est trop volumineux pour être vérifié."),
     "not_a_pdf": (Verdict.FAILED, "Le fichier n’est pas un document PDF."),
-    "unreadable": (Verdict.FAILED, "Le fichier est endommagé : il n’a pas pu être lu."),
+    "unreadable": (Verdict.FAILED, "Le fichier n’a pas pu être lu jusqu’au bout comme un document PDF."),
     "encrypted": (Verdict.FAILED, "Le fichier est chiffré : il ne peut pas être vérifié."),
     "timeout": (
         Verdict.FAILED,

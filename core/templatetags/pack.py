@@ -127,6 +127,12 @@ def group_class(field: BoundField) -> str:
 
 
 @register.filter
+def keeps_nothing(form: BaseForm) -> bool:
+    """Whether the form says of itself that it records nothing (``keeps_nothing = True``): a search, a verification."""
+    return bool(getattr(form, "keeps_nothing", False))
+
+
+@register.filter
 def button_classes(classes: str) -> str:
     """Classes of a button without those of another design system that crispy-forms gives by default."""
     foreign = {"btn", "btn-primary", "btn-inverse", "btn-secondary"}

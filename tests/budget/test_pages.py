@@ -320,6 +320,43 @@ def test_wrong_payment_credits_are_refused_at_the_field(client, db, wrong):
     assert not PaymentCredit.objects.filter(year=2023).exists()
 
 
+@pytest.mark.parametrize("year", ["1900", "2051", "vingt"])
+def test_year_out_of_reach_is_told_in_our_words(client, db, year):
+    tree = Tree("1000.00")
+    agent(client, tree)
+    data = {"year": year, "amount": "12,00", "reason": "x", "idempotency_key": make_key()}
+    page = client.post(reverse("payment_credits_open", args=[tree.call.code]), data)
+    assert page.context["form"].errors["year"] == ["Indiquez une année entre 2020 et 2050, en quatre chiffres."]
+
+
+def test_amount_says_its_unit_once_and_both_its_faults(client, db):
+    tree = Tree("1000.00")
+    agent(client, tree)
+    data = {"year": "2023", "amount": "-1,001", "reason": "x", "idempotency_key": make_key()}
+    page = client.post(reverse("payment_credits_open", args=[tree.call.code]), data)
+    assert page.context["form"].errors["amount"] == [
+        "Le montant doit être supérieur à zéro.",
+        "Un montant en euros a deux décimales au plus.",
+    ]
+    label = page.content.decode().split('for="id_amount"')[1].split("</label>")[0]
+    assert label.count("en euros") == 1
+
+
+def test_empty_figure_says_once_that_there_is_nothing(client, db):
+    tree = Tree("1000.00")
+    agent(client, tree)
+    text = client.get(reverse("envelope_dossiers", args=[tree.call.code, tree.leaf.code, "reserve"])).content.decode()
+    assert text.count("Aucun") == 1
+    assert "0\u00a0dossier" not in text and "0 dossier" not in text and "0,00" not in text
+
+
+def test_entry_names_the_envelope_it_came_from(client, db):
+    tree = Tree("1000.00")
+    agent(client, tree)
+    text = client.get(reverse("envelope_detail", args=[tree.call.code, tree.leaf.code])).content.decode()
+    assert f"Reçu de l’enveloppe «&nbsp;{tree.leaf.parent.name}&nbsp;»" in text
+
+
 @pytest.mark.parametrize(
     ("role", "bounds"),
     [

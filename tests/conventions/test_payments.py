@@ -46,7 +46,7 @@ def test_payment_of_the_whole_amount_is_recorded_told_and_journaled(world):
     assert AwardBalance.objects.get(application=world.convention.application).paid == Decimal("10000.00")
     assert PaymentCredit.objects.get(year=2021).paid == Decimal("10000.00")
     mail = OutboxMessage.objects.filter(kind="core.mail").latest("created_at")
-    assert mail.payload["subject"].endswith("la subvention est versée")
+    assert mail.payload["subject"].endswith("] La subvention est versée")
     entry = JournalEntry.objects.get(action="convention.pay")
     assert entry.data == {
         "amount": "10000.00",

@@ -99,9 +99,9 @@ def test_each_party_is_told(db):
     convention = ConventionWorld(1).signed()
     subjects = [row.payload["subject"] for row in OutboxMessage.objects.filter(kind="core.mail").order_by("created_at")]
     assert subjects == [
-        f"[{convention.number}] votre convention est prête à signer",
-        f"[{convention.number}] votre signature est enregistrée",
-        f"[{convention.number}] la convention est signée par les deux parties",
+        f"[{convention.number}] Votre convention est prête à signer",
+        f"[{convention.number}] Votre signature est enregistrée",
+        f"[{convention.number}] La convention est signée par les deux parties",
     ]
 
 

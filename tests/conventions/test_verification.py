@@ -221,6 +221,30 @@ def test_missing_empty_and_oversized_files_are_refused_at_the_field(client, db, 
     assert "dépasse" in text_of(upload(client, b"%PDF-1.7" + b" " * 200))
 
 
+def test_page_that_keeps_nothing_does_not_promise_to_keep(client, db):
+    for answer in (client.post(URL, {}), upload(client, b""), client.post(TYPED, {"numero": "12", "code": ""})):
+        assert "nécessaire" in text_of(answer)
+        assert "est conservé" not in text_of(answer) and "Rien n’a été enregistré" not in text_of(answer)
+
+
+def test_wrong_code_is_sent_back_to_where_it_is_printed(client, signed):
+    text = text_of(client.post(TYPED, {"numero": signed.number, "code": "AAAA-BBBB-CCCC"}))
+    assert "Vérifiez-les au bas d’une page du document" in text
+    assert "sur la dernière page du document" not in text
+
+
+def test_one_byte_changed_in_the_middle_is_refused_without_claiming_to_know_why(client, signed, documents):
+    """What can no longer be read proves nothing of its origin: neither that it is ours, nor that it never was."""
+    middle = len(documents.state) // 2
+    content = documents.state[:middle] + bytes([documents.state[middle] ^ 1]) + documents.state[middle + 1 :]
+    text = text_of(upload(client, content))
+    assert "Document refusé" in text
+    assert "modifié" in text
+    assert "est endommagé : il n’a pas pu être lu" not in text
+    text = text_of(upload(client, b"%PDF-1.7 x"))
+    assert "il n’a pas été établi ici, ou il a été modifié ou endommagé depuis" in text
+
+
 def test_decompression_bomb_is_refused_in_bounded_time(client, db):
     pdf = pikepdf.new()
     page = pdf.add_blank_page()

@@ -121,6 +121,14 @@ def test_summary_stands_before_the_fields_and_counts():
     assert "Le montant doit être supérieur à zéro." in html
 
 
+def test_summary_promises_to_keep_unless_the_form_keeps_nothing():
+    form = bound(title="")
+    assert "Rien n’a été enregistré." in render_crispy_form(form)
+    form.keeps_nothing = True
+    assert "est nécessaire" in render_crispy_form(form) or "sont nécessaires" in render_crispy_form(form)
+    assert "Rien n’a été enregistré." not in render_crispy_form(form)
+
+
 def test_what_was_typed_is_kept():
     html = render_crispy_form(bound(amount="12,345", title="", summary="<b>gras</b>"))
     page = Page(html)
