@@ -20,7 +20,6 @@ UNREADABLE_ANSWER = (
     TypeError,
     LookupError,
     AttributeError,
-    OverflowError,
     RecursionError,
     NotImplementedError,
     struct.error,

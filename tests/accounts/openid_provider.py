@@ -36,6 +36,10 @@ class Provider:
         # Claims replaced in a token just before it is signed: {"id_token": {...}, "userinfo": {...}}.
         self.forge: dict[str, dict[str, Any]] = {"id_token": {}, "userinfo": {}}
         self.signed_userinfo = True
+        self.userinfo_status = 200
+        self.gives_id_token = True
+        self.algorithm = "RS256"
+        self.key_name: str | None = "k1"
         self.codes: dict[str, dict[str, str]] = {}
         self.tokens: set[str] = set()
         self.seen: list[dict[str, str]] = []
@@ -61,7 +65,9 @@ class Provider:
         now = int(time.time())
         whole = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 60, **claims, **self.forge[kind]}
         whole = {name: value for name, value in whole.items() if value is not None}
-        return jwt.encode(whole, self.signing_key, algorithm="RS256", headers={"kid": "k1"})
+        key = self.signing_key if self.algorithm.startswith("RS") else ""
+        headers = {"kid": self.key_name} if self.key_name else {}
+        return jwt.encode(whole, key, algorithm=self.algorithm, headers=headers)
 
     def authorize(self, address: str) -> str:
         """What the browser does: follow the address, sign in, come back with a code. Returns the way back."""
@@ -87,12 +93,8 @@ class Provider:
         token = secrets.token_urlsafe(12)
         self.tokens.add(token)
         evidence = {"sub": self.person["sub"], "nonce": asked["nonce"], "acr": "eidas1", "amr": ["pwd"]}
-        return 200, {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": 60,
-            "id_token": self.sign("id_token", evidence),
-        }
+        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 60}
+        return 200, {**answer, "id_token": self.sign("id_token", evidence)} if self.gives_id_token else answer
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -108,7 +110,8 @@ class Handler(BaseHTTPRequestHandler):
             if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.provider.tokens:
                 self.answer(401, "{}")
             elif self.provider.signed_userinfo:
-                self.answer(200, self.provider.sign("userinfo", self.provider.person), "application/jwt")
+                token = self.provider.sign("userinfo", self.provider.person)
+                self.answer(self.provider.userinfo_status, token, "application/jwt")
             else:
                 self.answer(200, json.dumps(self.provider.person))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from fido2.cose import ES256
+from fido2.cose import ES256, CoseKey
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
@@ -23,7 +23,9 @@ FLAG = AuthenticatorData.FLAG
 class Passkey:
     """One pair of keys. ``enrol`` it with a person; ``answer`` signs the challenge of the options received."""
 
-    def __init__(self) -> None:
+    def __init__(self, public_key: CoseKey | None = None) -> None:
+        # Another public key than ours, for a key of a kind that nobody here can check.
+        self.public_key = public_key
         self.private_key = ec.generate_private_key(ec.SECP256R1())
         self.credential_id = secrets.token_bytes(16)
         self.scope = hashlib.sha256(HOST.encode()).digest()
@@ -33,7 +35,7 @@ class Passkey:
         return Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=credential)
 
     def registration(self, challenge: bytes | str) -> dict[str, Any]:
-        public_key = ES256.from_cryptography_key(self.private_key.public_key())
+        public_key = self.public_key or ES256.from_cryptography_key(self.private_key.public_key())
         attested = AttestedCredentialData.create(bytes(16), self.credential_id, public_key)
         data = AuthenticatorData.create(self.scope, FLAG.UP | FLAG.UV | FLAG.AT, 0, attested)
         client_data = CollectedClientData.create("webauthn.create", challenge, ORIGIN)

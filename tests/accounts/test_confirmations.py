@@ -4,7 +4,9 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts import confirmations
 from accounts.models import Confirmation, UsedCode
@@ -62,8 +64,13 @@ def test_code_of_a_farther_step_is_refused(shift):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "other",
-    [{"act": "conventions.pay"}, {"digest": OTHER_DIGEST}, {"at": NOON + timedelta(minutes=5)}],
-    ids=["act", "content", "expired"],
+    [
+        {"act": "conventions.pay"},
+        {"digest": OTHER_DIGEST},
+        {"at": NOON + timedelta(minutes=5)},
+        {"at": NOON - timedelta(seconds=1)},
+    ],
+    ids=["act", "content", "expired", "not yet"],
 )
 def test_confirmation_of_something_else_is_refused_and_stays(other):
     user = UserFactory(second_factor=True)
@@ -130,6 +137,19 @@ def test_five_wrong_codes_stop_this_act_and_nothing_else():
     assert user.is_active
     assert confirm(user, act="conventions.pay").act == "conventions.pay"
     assert confirm(UserFactory(second_factor=True)).act == ACT
+
+
+@pytest.mark.django_db
+def test_wrong_codes_are_forgotten_after_a_quarter_of_an_hour():
+    user = UserFactory(second_factor=True)
+    for _ in range(5):
+        with pytest.raises(Refused, match="n’est pas le bon"):
+            confirm(user, code="12")
+    later = timezone.now() + timedelta(minutes=14, seconds=50)
+    with time_machine.travel(later, tick=False), pytest.raises(Refused, match="quart d’heure"):
+        confirm(user)
+    with time_machine.travel(later + timedelta(seconds=20), tick=False):
+        assert confirm(user).act == ACT
 
 
 @pytest.mark.django_db

@@ -9,6 +9,7 @@ from allauth.core import context
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.urls import reverse
+from fido2.cose import UnsupportedKey
 
 from accounts import confirmations
 from accounts.models import Confirmation
@@ -81,6 +82,14 @@ def test_answer_of_somebody_elses_key_is_refused(holder):
     stranger.enrol(UserFactory())
     with pytest.raises(Refused, match="pas été reconnue"):
         complete(holder.user, stranger.answer(begin(holder.user)))
+    assert not Confirmation.objects.exists()
+
+
+def test_key_of_an_unknown_kind_is_refused_with_a_sentence(db):
+    user, key = UserFactory(), Passkey(UnsupportedKey({1: 99, 3: -999}))
+    key.enrol(user)
+    with pytest.raises(Refused, match="pas été reconnue"):
+        complete(user, key.answer(begin(user)))
     assert not Confirmation.objects.exists()
 
 

@@ -3,15 +3,18 @@
 import re
 import time
 from html import unescape
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
-from accounts import hooks
+from accounts import hooks, proconnect
 from accounts.models import User
 from core.models import OutboxMessage
 from tests.accounts.openid_provider import CLIENT_ID, CLIENT_SECRET, PERSON, running
@@ -123,6 +126,50 @@ def test_address_verified_by_the_provider_needs_no_code(client, provider):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("said", [False, None, "true", "false", 1], ids=repr)
+def test_address_is_verified_only_by_a_plain_yes(client, provider, said):
+    provider.person["email_verified"] = said
+    assert through(client, provider).url == reverse("account_email_verification_sent")
+    assert signed_in_as(client) is None
+    assert not EmailAddress.objects.filter(verified=True).exists()
+    client.post(reverse("account_email_verification_sent"), {"code": code_of_mail()})
+    assert signed_in_as(client).email == "aude.perrin@example.fr"
+
+
+@pytest.mark.django_db
+def test_address_of_the_provider_is_kept_in_lower_case(client, provider):
+    provider.person.update(email="Aude.PERRIN@Example.fr", email_verified=True)
+    through(client, provider)
+    assert signed_in_as(client).email == "aude.perrin@example.fr"
+    assert EmailAddress.objects.get().email == "aude.perrin@example.fr"
+
+
+@pytest.mark.django_db
+def test_person_without_address_is_asked_for_one_and_not_yet_let_in(client, provider):
+    provider.person["email"] = None
+    assert through(client, provider).url == reverse("socialaccount_signup")
+    assert client.get(reverse("socialaccount_signup")).status_code == 200
+    assert signed_in_as(client) is None
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("asked", "answered"), [(None, None), ("", ""), ("", "x"), ("x", ""), ("x", "y")])
+def test_nonce_that_was_not_asked_is_not_answered(rf, provider, asked, answered):
+    request = rf.get("/")
+    request.user, request.session = AnonymousUser(), {}
+    login = SimpleNamespace(
+        state={"nonce": asked},
+        account=SimpleNamespace(extra_data={"nonce": answered}),
+        provider=proconnect.ProConnectAdapter(request).get_provider(),
+    )
+    with pytest.raises(ImmediateHttpResponse):
+        proconnect.check_nonce(request, login)
+    login.state["nonce"] = login.account.extra_data["nonce"] = "x"
+    proconnect.check_nonce(request, login)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("verified", [True, False])
 def test_existing_account_with_the_same_address_is_not_joined(client, provider, verified):
     owner = UserFactory(email="aude.perrin@example.fr")
@@ -184,6 +231,14 @@ FORGERIES = {
     "userinfo about somebody else": lambda p: p.forge["userinfo"].update(sub="autre"),
     "userinfo for somebody else": lambda p: p.forge["userinfo"].update(aud="autre"),
     "unsigned userinfo": lambda p: setattr(p, "signed_userinfo", False),
+    "userinfo in error": lambda p: setattr(p, "userinfo_status", 500),
+    "no identity token": lambda p: setattr(p, "gives_id_token", False),
+    "nobody": lambda p: [claims.update(sub=None) for claims in p.forge.values()],
+    "empty subject": lambda p: [claims.update(sub="") for claims in p.forge.values()],
+    "algorithm we do not accept": lambda p: setattr(p, "algorithm", "RS512"),
+    "no algorithm": lambda p: setattr(p, "algorithm", "none"),
+    "no name of key": lambda p: setattr(p, "key_name", None),
+    "unknown name of key": lambda p: setattr(p, "key_name", "k2"),
     "key not published": lambda p: setattr(
         p, "signing_key", rsa.generate_private_key(public_exponent=65537, key_size=2048)
     ),

@@ -321,13 +321,16 @@ def test_removal_is_for_who_typed_their_password_and_is_a_post(client):
 
 
 @pytest.mark.django_db
-def test_closed_agents_and_closed_requests_leave_the_list(client):
+def test_closed_agents_and_closed_requests_leave_the_list(client, monkeypatch):
     waiting, over = ask(UserFactory(last_name="Attend")), ask(UserFactory(last_name="Fini"))
     recovery.cancel_recovery(recovery=over, by=None, at=NOON)
     sign_in(client, AdministratorFactory())
     page = client.get(reverse("recovery_list")).content.decode()
     assert str(waiting.user) in page
     assert str(over.user) not in page
+    # This room's own rule, when no room above gives another.
+    monkeypatch.setattr(hooks, "recovery_approver", hooks._is_administrator)
+    assert hooks.may_approve_recovery(AdministratorFactory())
     closed = AdministratorFactory(is_active=False)
     assert not hooks.may_approve_recovery(closed)
     assert not hooks.may_approve_recovery(AgentFactory())
