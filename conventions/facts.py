@@ -124,6 +124,13 @@ def collect(*, decision: Decision, number: str, reservation_id: str, at: datetim
     }
 
 
+def _address(application: Application) -> str:
+    """The seat as the dossier declares it, else that of the organisation with its postal code."""
+    organisation = application.organisation
+    town = " ".join(filter(None, [organisation.postal_code, organisation.city]))
+    return application.seat_address or ", ".join(filter(None, [organisation.address, town]))
+
+
 def _beneficiary(application: Application) -> dict[str, Any]:
     organisation = application.organisation
     return {
@@ -131,7 +138,7 @@ def _beneficiary(application: Application) -> dict[str, Any]:
         "kind": organisation.get_kind_display(),
         "siret": application.siret,
         "siret_is_fictitious": organisation.siret_is_fictitious,
-        "address": application.seat_address or organisation.address,
+        "address": _address(application),
         "representative": application.representative_name,
         "representative_title": application.representative_title,
         "grouping": application.grouping.name if application.grouping else None,

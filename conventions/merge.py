@@ -70,7 +70,9 @@ def check(text: str) -> None:
 def typeset(text: str) -> str:
     """French typography: the spaces that no line may break."""
     text = re.sub(r"« ", f"«{NBSP}", text)
-    return re.sub(r"(?<=\bn°) | (?=[»;:?!%€])", NBSP, text)
+    text = re.sub(r"(?<=\bn°) | (?=[»;:?!%€])", NBSP, text)
+    # A reference and its number are read together: « article 14 », « annexe 2 », « du 1er août ».
+    return re.sub(r"\b([Aa]rticles?|[Aa]nnexes?) (?=[LRD]?\.? ?\d)", rf"\1{NBSP}", text)
 
 
 def fill(text: str, values: Mapping[str, str]) -> SafeString:

@@ -83,6 +83,17 @@ def test_preamble_names_the_deliberation_of_the_dossier(db):
     assert "ancienne.pdf" not in told and "retirée.pdf" not in told
 
 
+def test_pages_are_filled_and_the_parties_stay_with_their_visas(documents):
+    """Annexes follow the text and one another; the signatures alone may leave the page before them short."""
+    pages = [flat(page) for page in text_of(documents.rendered).split("\f") if page.strip()]
+    annexes = next(number for number, page in enumerate(pages) if "Annexe 1 –" in page)
+    assert "Article 20 –" in pages[annexes]
+    assert not pages[1].startswith("l’État (")
+    assert all(not page.startswith("Annexe 1 –") for page in pages)
+    signatures = [page for page in pages if "Cachet et signatures" in page]
+    assert len(signatures) == 1 and "Vérifier ce document" in signatures[0]
+
+
 def test_deliberation_is_in_the_archivable_document(documents):
     with pikepdf.open(BytesIO(documents.state)) as pdf, pdf.open_metadata() as metadata:
         assert metadata["pdfaid:part"] == "3"

@@ -126,3 +126,8 @@ def test_release_without_the_version_of_the_rules_is_refused_in_words(db):
     type(application).objects.filter(pk=application.pk).update(rules_version=None)
     with pytest.raises(Refused, match="version du règlement"):
         world.release()
+
+
+def test_address_of_the_organisation_comes_with_its_postal_code(db):
+    world = ConventionWorld(1, seat_address="")
+    assert world.release()[0].data["beneficiary"]["address"].startswith("1 place de la Mairie, 35900 Saint-Essai-")

@@ -33,3 +33,9 @@ def test_fill_makes_paragraphs_and_lists():
 def test_typeset_binds_what_no_line_may_break():
     assert typeset("n° 4 : « a » ? 20 %") == f"n°{NBSP}4{NBSP}: «{NBSP}a{NBSP}»{NBSP}? 20{NBSP}%"
     assert typeset("http://guichet.example") == "http://guichet.example"
+
+
+@pytest.mark.parametrize("words", ["article 14", "Articles 8", "annexe 2", "article L. 1111-10", "article R. 421-1"])
+def test_reference_and_its_number_stay_on_one_line(words):
+    name, _, number = words.partition(" ")
+    assert f"{name}{NBSP}{number}" in typeset(f"Voir {words} du texte.")
