@@ -13,15 +13,16 @@ WIDTH = 1000
 BAR = 28
 ROW = 62
 LABEL = 22
+THINNEST = 4
 
 
 @dataclass
 class Piece:
-    """One coloured part of a bar; ``rank`` (1 to 5) chooses its colour and its pattern."""
+    """One coloured part of a bar. ``tone`` chooses its colour: 1 to 5, or « rest » for what is left, the quietest."""
 
     x: str
     width: str
-    rank: int
+    tone: str
     text: str
 
 
@@ -35,6 +36,7 @@ class Bar:
     bar_y: int
     values: list[Decimal | None]
     pieces: list[Piece] = field(default_factory=list)
+    drawn: list[Piece] = field(default_factory=list)
 
 
 @dataclass
@@ -50,11 +52,13 @@ class Chart:
     width: int = WIDTH
 
 
-def stacked_bars(title: str, series: Sequence[str], rows: Sequence[Sequence[Any]]) -> Chart:
+def stacked_bars(title: str, series: Sequence[str], rows: Sequence[Sequence[Any]], *, rest: str = "") -> Chart:
     """Bars on one common scale, the longest filling the width. ``rows``: (label, values, optional address).
 
-    An unknown value (None) draws nothing and stays unknown in the table.
+    An unknown value (None) draws nothing and stays unknown in the table. ``rest`` names the series that is what is
+    left, drawn so that the others stand out. A part too thin to be seen is drawn ``THINNEST`` wide, over what follows.
     """
+    tones = ["rest" if name == rest else str(rank) for rank, name in enumerate(series, start=1)]
     bars = [
         Bar(
             label=str(row[0]),
@@ -72,7 +76,10 @@ def stacked_bars(title: str, series: Sequence[str], rows: Sequence[Sequence[Any]
             if value is not None and value > 0 and largest > 0:
                 width = value * WIDTH / largest
                 text = f"{series[rank - 1]}\u00a0: {euros(value)}"
-                bar.pieces.append(Piece(x=f"{start:.2f}", width=f"{width:.2f}", rank=rank, text=text))
+                shown = max(width, THINNEST)
+                bar.pieces.append(Piece(x=f"{start:.2f}", width=f"{shown:.2f}", tone=tones[rank - 1], text=text))
                 start += width
-    named = [{"rank": rank, "name": name} for rank, name in enumerate(series, start=1)]
+        # The last part is drawn first, so that a thin one lies over its neighbour and not under it.
+        bar.drawn = bar.pieces[::-1]
+    named = [{"tone": tone, "name": name} for tone, name in zip(tones, series, strict=True)]
     return Chart(title=title, slug=slugify(title), series=named, bars=bars, height=max(len(bars), 1) * ROW)

@@ -126,10 +126,13 @@ def pagination(context: Context, page: Page, parameter: str = "page") -> dict[st
 
 @register.inclusion_tag("components/bar_chart.html")
 def bar_chart(
-    title: str, series: Sequence[str], rows: Sequence[Sequence[Any]], with_table: bool = True
+    title: str, series: Sequence[str], rows: Sequence[Sequence[Any]], with_table: bool = True, rest: str = ""
 ) -> dict[str, Any]:
-    """Stacked bars of amounts with their table. ``rows``: (label, [amount of each series], optional address)."""
-    return {"chart": charts.stacked_bars(title, series, rows), "with_table": with_table}
+    """Stacked bars of amounts with their table. ``rows``: (label, [amount of each series], optional address).
+
+    ``rest``: the series that is what is left, drawn quieter than the others.
+    """
+    return {"chart": charts.stacked_bars(title, series, rows, rest=rest), "with_table": with_table}
 
 
 @register.inclusion_tag("components/progress.html")

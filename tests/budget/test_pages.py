@@ -350,6 +350,26 @@ def test_empty_figure_says_once_that_there_is_nothing(client, db):
     assert "0\u00a0dossier" not in text and "0 dossier" not in text and "0,00" not in text
 
 
+def test_chart_writes_every_amount_and_leaves_what_is_left_quiet(client, db):
+    tree = Tree("1000000.00")
+    award(tree, tree.applications(1)[0], "3.00", "2.00", "1.00")
+    agent(client, tree)
+    page = client.get(addresses(tree)["call"]).content.decode()
+    bar = page.split('class="guichet-chart__bars"')[1].split("</li>")[0]
+    amounts = bar.split('class="guichet-chart__amounts"')[1]
+    for text in (
+        "Versé\u00a0: 1,00",
+        "Engagé, à verser\u00a0: 1,00",
+        "Réservé\u00a0: 1,00",
+        "Disponible\u00a0: 999\u202f997,00",
+    ):
+        assert text in amounts
+    # The quietest colour for what is left, drawn first: a part too thin for the scale still shows over it.
+    assert bar.index("guichet-chart__piece--rest") < bar.index("guichet-chart__piece--1")
+    widths = [float(part.split('"')[0]) for part in bar.split("<rect ")[1:] for part in [part.split('width="')[1]]]
+    assert len(widths) == 4 and min(widths) >= 4
+
+
 def test_entry_names_the_envelope_it_came_from(client, db):
     tree = Tree("1000.00")
     agent(client, tree)
