@@ -12,7 +12,7 @@ from jury import services
 from jury.enums import Outcome
 from jury.models import Evaluation
 from tests.factories.accounts import sign_in
-from tests.factories.budget import make_applications
+from tests.factories.budget import make_applications, make_mandate
 from tests.factories.jury import AT, DECIDED, HELD, JuryWorld
 
 
@@ -79,9 +79,9 @@ def test_an_older_proposal_is_no_longer_to_confirm_once_a_later_one_is(client, d
 
 
 def test_chair_is_told_nothing_by_marks_they_may_not_read(db):
-    """Two worlds: the readers differ, so that a third one is wanted, or agree. The chair who has still to mark does not
-    learn it; the chair who has nothing to mark is told of the third reader."""
-    world = JuryWorld(dossiers=1, jurors=2, per_dossier=2)
+    """Two worlds: the readers differ, so that one more is wanted, or agree. The chair who has still to mark does not
+    learn it; the chair who has nothing to mark is told of it."""
+    world = JuryWorld(dossiers=1, jurors=2, per_dossier=3)
     world.assign()
     one, other = (world.evaluation(world.applications[0], user) for user in world.users)
     world.submit(one, 5)
@@ -94,7 +94,7 @@ def test_chair_is_told_nothing_by_marks_they_may_not_read(db):
         Evaluation.objects.create(**seat)
         blind.append(told(world.chair_user))
         transaction.savepoint_rollback(point)
-    assert informed == [["1 jury à convoquer"], ["1 place sans lecteur"]]
+    assert informed == [["1 place sans lecteur"], ["2 places sans lecteur"]]
     assert blind[0] == blind[1]
 
 
@@ -148,6 +148,8 @@ def test_officer_is_told_of_sessions_deliberations_and_lists_until_each_is_done(
 def test_officer_of_one_département_is_not_told_of_a_list_they_may_not_propose(db):
     world = JuryWorld(dossiers=2)
     local = world.agent(MandateRole.OFFICER, departement_code="35")
+    # They see every list, as an auditor does; they propose those of their département.
+    make_mandate(local, world.call, MandateRole.AUDITOR)
     services.prepare_list(deliberation=world.deliberated(), title="Lauréats", at=DECIDED, actor=world.officer)
     assert [label for label, _ in told(local)] == ["1 liste de décisions à proposer"]
     Application.objects.filter(pk=world.applications[0].pk).update(departement_code="14")
