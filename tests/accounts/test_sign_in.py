@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.adapters import client_address
+from accounts.adapters import AccountAdapter, client_address
 from accounts.models import UsedCode, User
 from core.models import OutboxMessage
 from tests.factories.accounts import PASSWORD, AgentFactory, UserFactory, code_of
@@ -332,6 +332,17 @@ def test_failures_on_one_account_leave_the_others_open_from_the_same_address(cli
     assert not signed_in(office)
     sign_in(office, colleague.email)
     assert signed_in(office)
+
+
+def test_throttle_counts_together_every_way_to_write_one_address(rf):
+    # The form already sets the address right; a caller that does not still counts on the same account.
+    adapter, here = AccountAdapter(), rf.get("/", REMOTE_ADDR="203.0.113.9")
+    keys = {
+        adapter._get_login_attempts_cache_key(here, email=typed, password="x")
+        for typed in ("aude@example.fr", "AUDE@example.fr", " aude@example.fr ")
+    }
+    assert len(keys) == 1
+    assert adapter._get_login_attempts_cache_key(here, email="autre@example.fr") not in keys
 
 
 @pytest.mark.django_db
