@@ -4,8 +4,9 @@ import pytest
 from django.urls import reverse
 
 from core.navigation import counted, waiting_for
-from tests.factories.accounts import UserFactory, sign_in
+from tests.factories.accounts import sign_in
 from tests.factories.jury import JuryWorld
+from tests.factories.territories import AffiliationFactory
 
 
 def test_counted_says_nothing_of_nothing():
@@ -23,7 +24,7 @@ def test_home_lists_what_waits_for_each(client, db):
     page = client.get("/").content.decode()
     assert "Ce qui vous attend" in page
     assert f'<a href="{reverse("jury_desk")}">2\u00a0dossiers à évaluer</a>' in page
-    sign_in(client, UserFactory())
+    sign_in(client, AffiliationFactory().user)
     assert "Ce qui vous attend" not in client.get("/").content.decode()
 
 
