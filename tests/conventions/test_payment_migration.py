@@ -22,5 +22,5 @@ def test_payments_already_recorded_are_given_their_call(transactional_db, superu
     superuser_connection.execute(fill)
     superuser_connection.execute(f"{table} ALTER COLUMN call_id SET NOT NULL")
     assert Payment.objects.get().call == world.call
-    with pytest.raises(Exception, match="append|chang|refus|inséré"):
+    with pytest.raises(Exception, match=r"append|chang|refus|inséré"):
         superuser_connection.execute("UPDATE conventions_payment SET reference = 'X'")
