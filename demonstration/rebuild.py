@@ -1,5 +1,5 @@
-"""The database of a demonstration made anew, after a first run that died half-way. Nothing of a person is lost:
-nobody could sign in before that run had ended."""
+"""The database of a demonstration made anew: after a first run that died half-way (nobody could sign in before it had
+ended), or when a new rule of the site refuses what an older version of the demonstration wrote."""
 
 import os
 import shutil

@@ -66,7 +66,7 @@ def pay(convention: Convention, user: User, at: datetime) -> None:
     at = next_free_moment(user, at=at)
     paid_on = at.date()
     service_done_on = paid_on - timedelta(days=1)
-    reference = f"DP-{paid_on:%Y}-{convention.number.rsplit('-', 1)[-1]}"
+    reference = f"DP-{convention.number.removeprefix('CONV-')}"
     digest = what_is_paid(convention, service_done_on=service_done_on, paid_on=paid_on, reference=reference)
     confirm_act(user=user, act=PAY_ACT, content_sha256=digest, code=current_code(user, at=at), at=at)
     record_payment(

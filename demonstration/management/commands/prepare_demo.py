@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         if record is not None and not record.is_complete:
             self.step("Le premier démarrage avait été interrompu : la base de démonstration est refaite")
             rebuild_database()
-        self.migrate()
+        self.bring_up_to_date(record)
         self.load_territories()
         self.collect_static()
         if record is None or not record.is_complete:
@@ -56,6 +56,20 @@ class Command(BaseCommand):
         """One line of progress, with the seconds since the beginning."""
         self.stdout.write(f"[{time.monotonic() - self.since:4.0f} s] {sentence}")
         self.stdout.flush()
+
+    def bring_up_to_date(self, record: Record | None) -> None:
+        """Migrate; the base of an older demonstration that a new rule refuses is made anew, and played again."""
+        try:
+            self.migrate()
+        except IntegrityError:
+            if record is None:
+                raise
+            self.step(
+                "La base vient d’une version antérieure qui ne se laisse pas reprendre : la démonstration est refaite"
+            )
+            rebuild_database()
+            record.is_complete = False
+            self.migrate()
 
     def migrate(self) -> None:
         executor = MigrationExecutor(connections["owner"])
