@@ -1,6 +1,7 @@
 """A demonstration made by an older version of the site, whose base a new rule refuses."""
 
 import time
+from io import StringIO
 
 import pytest
 from django.db import IntegrityError
@@ -10,9 +11,9 @@ from demonstration.record import Record
 
 
 @pytest.fixture
-def refusing(monkeypatch, capsys):
+def refusing(monkeypatch):
     """The command, whose first migration is refused; what was called, in order."""
-    command, called = prepare_demo.Command(), []
+    command, called = prepare_demo.Command(stdout=StringIO()), []
     command.since = time.monotonic()
 
     def migrate():
@@ -25,13 +26,13 @@ def refusing(monkeypatch, capsys):
     return command, called
 
 
-def test_base_of_an_older_demonstration_that_a_new_rule_refuses_is_made_anew(refusing, capsys):
+def test_base_of_an_older_demonstration_that_a_new_rule_refuses_is_made_anew(refusing):
     command, called = refusing
     record = Record("secret", is_complete=True)
     command.bring_up_to_date(record)
     assert called == ["migrate", "rebuild", "migrate"]
     assert record.is_complete is False
-    assert "la démonstration est refaite" in capsys.readouterr().out
+    assert "la démonstration est refaite" in command.stdout.getvalue()
 
 
 def test_base_that_is_no_demonstration_is_never_made_anew(refusing):
