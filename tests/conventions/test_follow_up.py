@@ -153,9 +153,9 @@ def test_repayment_runs_from_notice_to_the_ledger(paid):
     assert [row.action.rpartition("_")[2] for row in actions] == ["notified", "answered", "decided", "received"]
     subjects = OutboxMessage.objects.filter(dedupe_key__contains=":repayment_").order_by("created_at")
     assert [row.payload["subject"].split("] ")[1] for row in subjects] == [
-        "un reversement est envisagé, vos observations sont attendues",
-        "un reversement est décidé",
-        "votre reversement est encaissé",
+        "Un reversement est envisagé, vos observations sont attendues",
+        "Un reversement est décidé",
+        "Votre reversement est encaissé",
     ]
     assert services.returnable(paid.convention) == Decimal("7000.00")
 
