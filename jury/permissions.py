@@ -19,7 +19,7 @@ from calls.permissions import Scope, territory_scope
 from core.navigation import once
 from jury.conflicts import applied_by, organisations_of
 from jury.enums import DeliberationState, EvaluationState
-from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury, Opinion, Recusal
+from jury.models import DecisionList, Deliberation, Evaluation, Juror, Jury, Opinion
 
 # Agents who read what a closed deliberation said; they read totals without names.
 READER_ROLES = (
@@ -122,11 +122,6 @@ def own_evaluations(user: Any) -> QuerySet[Evaluation]:
         .filter(Q(state=EvaluationState.SUBMITTED) | Q(application__state=ApplicationState.ADMISSIBLE))
         .order_by("id")
     )
-
-
-def own_recusals(user: Any) -> QuerySet[Recusal]:
-    """What the person has left, by their own word or another's: the number and the date are theirs to read, no more."""
-    return Recusal.objects.filter(juror__in=seats_of(user)).select_related("application").order_by("-declared_at", "pk")
 
 
 def due_evaluations(user: Any) -> QuerySet[Evaluation]:

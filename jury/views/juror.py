@@ -22,7 +22,6 @@ from jury.permissions import (
     is_juror,
     juries_at_work,
     own_evaluations,
-    own_recusals,
     readable_evaluations,
     seats_of,
 )
@@ -62,7 +61,6 @@ def jury_desk(request: HttpRequest) -> HttpResponse:
             "due": [row for row in rows if row.pk in due],
             "finished": [row for row in rows if row.pk not in due],
             "presides": chaired(request.user).exists(),
-            "recusals": own_recusals(request.user),
             "done": sum(row.state == EvaluationState.SUBMITTED for row in rows),
             "total": len(rows),
             "left": len(due),
