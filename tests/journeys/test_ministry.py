@@ -63,10 +63,15 @@ def test_officer_prepares_and_another_person_releases(stage, arrive):
     follow_the_money(page, stage)
 
 
+def decisions(page):
+    """The rows of the list's own table; another one above tells what it takes from each envelope."""
+    return page.get_by_role("region", name="Décisions de la liste").locator("tbody tr")
+
+
 def award_the_rest(page):
     """The officer departs from the jury's opinion, with a motive, on each dossier that was not awarded."""
-    for row in range(page.locator("main tbody tr").count()):
-        line = page.locator("main tbody tr").nth(row)
+    for row in range(decisions(page).count()):
+        line = decisions(page).nth(row)
         if "€" in line.locator("td[data-label='Accordé']").inner_text():
             continue
         press(line.get_by_role("link", name=re.compile("^Modifier")))
@@ -76,7 +81,7 @@ def award_the_rest(page):
 
 
 def set_aside(page, name):
-    line = page.locator("main tbody tr").filter(has_text=name)
+    line = decisions(page).filter(has_text=name)
     press(line.get_by_role("link", name=re.compile("^Modifier")))
     page.locator("main input[name=outcome][value=waitlisted]").check(force=True)
     page.locator("main [name=motive]").fill("Les crédits de l’axe ne suffisent pas cette année.")
