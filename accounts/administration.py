@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,13 +12,22 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from accounts.models import ADMINISTRATOR_MINIMUM_LENGTH
 from accounts.second_factor import showed_second_factor
 
 LIBRARIES = frozenset({"auth", "account", "mfa", "usersessions", "socialaccount", "dsfr", "sites"})
 
+LONGER = (
+    f"L’administration demande un mot de passe d’au moins {ADMINISTRATOR_MINIMUM_LENGTH} caractères, et le vôtre a été "
+    "choisi plus court. Choisissez-en un autre, puis revenez."
+)
+
 
 class Administration(AdminSite):
-    """Staff with a second factor shown in this session; for anybody else signed in, these pages do not exist."""
+    """Staff with a second factor shown in this session; for anybody else signed in, these pages do not exist.
+
+    Who was given power after choosing a short password is asked for a longer one at this door.
+    """
 
     site_header = "Guichet"
     site_title = "Administration de Guichet"
@@ -39,6 +49,9 @@ class Administration(AdminSite):
         @wraps(inside)
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if self.has_permission(request):
+                if request.user.owes_longer_password:  # type: ignore[union-attr]
+                    messages.warning(request, LONGER)
+                    return redirect("account_change_password")
                 answer: HttpResponseBase = inside(request, *args, **kwargs)
                 return answer
             if request.user.is_authenticated:

@@ -12,6 +12,10 @@ from django.utils import timezone
 from django_fsm import FSMField, transition
 
 
+# Characters asked of whoever may open the administration.
+ADMINISTRATOR_MINIMUM_LENGTH = 16
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates people by e-mail address, kept in lower case."""
 
@@ -41,6 +45,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("accès à l’administration", default=False)
     requires_second_factor = models.BooleanField("second facteur exigé", default=False)
     is_demonstration = models.BooleanField("personne fictive", default=False)
+    # Told when the password is chosen, as nothing tells it afterwards: power may come later than the password.
+    is_password_long = models.BooleanField("mot de passe d’au moins seize caractères", default=False, editable=False)
     date_joined = models.DateTimeField("créé le", default=timezone.now)
 
     objects = UserManager()
@@ -69,6 +75,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.first_name or self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password)
+        self.is_password_long = raw_password is not None and len(raw_password) >= ADMINISTRATOR_MINIMUM_LENGTH
+
+    @property
+    def owes_longer_password(self) -> bool:
+        """Whether the password is too short for the administration; a person without one enters by their provider."""
+        return self.has_usable_password() and not self.is_password_long
 
 
 class Confirmation(models.Model):

@@ -2,10 +2,9 @@
 
 from django.core.exceptions import ValidationError
 
-from accounts.models import User
+from accounts.models import ADMINISTRATOR_MINIMUM_LENGTH, User
 
 MINIMUM_LENGTH = 12
-ADMINISTRATOR_MINIMUM_LENGTH = 16
 
 
 class LengthByRoleValidator:

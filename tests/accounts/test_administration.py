@@ -52,3 +52,31 @@ def test_password_changes_on_the_accounts_own_page(client):
     assert client.post(page, new).url == reverse("account_change_password")
     user.refresh_from_db()
     assert user.check_password(PASSWORD)
+
+
+@pytest.mark.django_db
+def test_administrator_made_after_a_short_password_chooses_a_longer_one_first(client):
+    user = UserFactory(second_factor=True, password="chêne et lierre")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    sign_in(client, user)
+    arrived = client.get(reverse("admin:index"), follow=True)
+    assert arrived.redirect_chain[-1][0].startswith(reverse("account_change_password"))
+    assert "au moins 16 caractères" in arrived.content.decode()
+    assert client.get(reverse("admin:calls_mandate_changelist")).status_code == 302
+    url = reverse("account_change_password")
+    short = {"oldpassword": "chêne et lierre", "password1": "lierre et chêne", "password2": "lierre et chêne"}
+    assert "password1" in client.post(url, short).context["form"].errors
+    long = short | {"password1": "le lierre et le chêne", "password2": "le lierre et le chêne"}
+    assert client.post(url, long).status_code == 302
+    assert client.get(reverse("admin:index")).status_code == 200
+
+
+@pytest.mark.django_db
+def test_administrator_without_any_password_enters_by_the_provider(client):
+    user = AdministratorFactory(password="chêne et lierre")
+    assert user.owes_longer_password
+    user.set_unusable_password()
+    user.save()
+    sign_in(client, user)
+    assert client.get(reverse("admin:index")).status_code == 200
