@@ -227,6 +227,14 @@ class RepaymentDecisionForm(forms.Form):
         return cleaned
 
 
+class ConfirmRepaymentForm(ConfirmPaymentForm):
+    """The officer's confirmation of the decision shown, which it carries from the page that was read to the act. Never
+    in the address: a reason is too long for one, and no server log may keep it."""
+
+    amount = forms.CharField(widget=forms.HiddenInput)
+    reason = forms.CharField(widget=forms.HiddenInput)
+
+
 class ReturnForm(forms.Form):
     """The money came back."""
 

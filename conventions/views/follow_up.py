@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from conventions.forms import (
-    ConfirmPaymentForm,
+    ConfirmRepaymentForm,
     NoticeForm,
     ObservationsForm,
     RepaymentDecisionForm,
@@ -133,48 +133,46 @@ def repayment_answer(request: HttpRequest, number: str, pk: int) -> HttpResponse
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse:
-    """The decision, written then confirmed: amount and reason travel in the address, the code is bound to them."""
+    """The decision, written then confirmed: the code is bound to the amount and the reason that were read."""
     convention = officer_convention(request, number)
     repayment = repayment_of(convention, pk)
-    if repayment.decided_at is not None:
-        messages.info(request, "La décision est déjà prise et envoyée à la collectivité : elle ne change plus.")
+    if obstacle := _decision_obstacle(repayment):
+        messages.info(request, obstacle)
         return _back(repayment)
-    if not repayment.may_be_decided(timezone.now()):
-        messages.info(
-            request, "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue."
-        )
-        return _back(repayment)
-    form = RepaymentDecisionForm(request.GET or None, initial={"amount": repayment.amount})
+    form = RepaymentDecisionForm(request.POST or None, initial={"amount": repayment.amount})
     context = {"convention": convention, "repayment": repayment, "form": form}
-    if not form.is_bound or not form.is_valid():
+    if not form.is_valid():
         return render(request, "conventions/repayment_decide.html", context)
     facts = form.cleaned_data
-    confirmation = ConfirmPaymentForm(
-        request.POST or None,
+    confirmation = ConfirmRepaymentForm(
+        request.POST if "key" in request.POST else None,
+        initial=facts,
+        auto_id="confirm_%s",
         user=person(request),
         act=services.DECIDE_ACT,
         content_sha256=services.what_is_decided(repayment, **facts),
     )
-    if request.method == "POST" and confirmation.is_valid():
+    if confirmation.is_valid():
+        key, at = confirmation.cleaned_data["key"], timezone.now()
         try:
-            services.decide_repayment(
-                repayment=repayment,
-                user=person(request),
-                at=timezone.now(),
-                key=confirmation.cleaned_data["key"],
-                **facts,
-            )
+            services.decide_repayment(repayment=repayment, user=person(request), at=at, key=key, **facts)
         except Refused as refusal:
             confirmation.refuse(refusal)
         else:
             messages.success(request, "La décision est enregistrée et envoyée à la collectivité.")
             return _back(repayment)
-    context |= {
-        "confirmation": confirmation,
-        "rows": _decision_rows(convention, **facts),
-        "cancel_url": reverse("repayment_detail", args=[convention.number, repayment.pk]),
-    }
+    rows, cancel_url = _decision_rows(convention, **facts), reverse("repayment_detail", args=[number, pk])
+    context |= {"confirmation": confirmation, "rows": rows, "cancel_url": cancel_url}
     return render(request, "conventions/repayment_decide.html", context)
+
+
+def _decision_obstacle(repayment: Repayment) -> str:
+    """Why nothing can be decided now, for the officer; empty when it can."""
+    if repayment.decided_at is not None:
+        return "La décision est déjà prise et envoyée à la collectivité : elle ne change plus."
+    if not repayment.may_be_decided(timezone.now()):
+        return "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue."
+    return ""
 
 
 def _decision_rows(convention: Convention, *, amount: Decimal, reason: str) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from core.errors import Refused
 from core.idempotency import KeyReused
 from core.models import FileScan, JournalEntry, OutboxMessage
 from core.templatetags.guichet import paris_date
-from tests.factories.accounts import confirmed, sign_in
+from tests.factories.accounts import code_of, confirmed, sign_in
 from tests.factories.applications import pdf
 from tests.factories.conventions import PAID, ConventionWorld, representative_of
 
@@ -299,7 +299,33 @@ def test_decision_sent_twice_is_said_to_be_taken(client, paid):
     sign_in(client, paid.officer)
     url = reverse("repayment_decide", args=[paid.convention.number, repayment.pk])
     for send in (client.get, client.post):
-        page = send(f"{url}?amount=1&reason=Autre", follow=True).content.decode()
+        page = send(url, {"amount": "1", "reason": "Autre"}, follow=True).content.decode()
         assert "La décision est déjà prise" in page
         assert "doit d’abord être entendue" not in page
     assert Repayment.objects.get().amount_decided == Decimal("4000.00")
+
+
+def test_decision_with_the_longest_reason_is_read_then_confirmed_and_never_travels_in_an_address(client, paid):
+    repayment = answer(paid, notify(paid, at=PAID), at=PAID + timedelta(days=5))
+    sign_in(client, paid.officer)
+    url = reverse("repayment_decide", args=[paid.convention.number, repayment.pk])
+    # Three bytes a character in an address, and lines ended as a browser ends them.
+    reason = "\r\n".join(["é" * 1499, "€" * 1499])
+    ignored = client.get(url, {"amount": "3000", "reason": reason})
+    assert "confirmation" not in ignored.context
+    page = client.post(url, {"amount": "3 000,00", "reason": reason})
+    confirmation = page.context["confirmation"]
+    assert not confirmation.is_bound
+    assert Repayment.objects.get().decided_at is None
+    sent = {name: confirmation.initial.get(name, field.initial) for name, field in confirmation.fields.items()}
+    sent |= {"key": str(uuid4()), "confirmation_code": "000000", "confirmation_credential": ""}
+    refused = client.post(url, sent)
+    assert "confirmation_code" in refused.context["confirmation"].errors
+    assert refused.context["confirmation"]["reason"].value() == sent["reason"]
+    changed = client.post(url, {**sent, "confirmation_code": code_of(paid.officer), "amount": "abc"})
+    assert "amount" in changed.context["form"].errors
+    assert Repayment.objects.get().decided_at is None
+    done = client.post(url, {**sent, "confirmation_code": code_of(paid.officer)})
+    assert done.status_code == 302
+    decided = Repayment.objects.get()
+    assert (decided.amount_decided, decided.decision_reason) == (Decimal("3000.00"), reason.replace("\r\n", "\n"))
