@@ -48,6 +48,7 @@ journal_words.register(
         "total": "total (€)",
         "before": "avant",
         "outcome": "issue",
+        "forgotten": "avis effacé",
     },
-    values={"outcome": Outcome, "before": Outcome},
+    values={"outcome": Outcome, "before": Outcome, "forgotten": Outcome},
 )

@@ -18,7 +18,7 @@ from jury.enums import DecisionListState, DeliberationState, EvaluationState, Ou
 from jury.models import Decision, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
-from jury.selection import Item, Selection, two_passes
+from jury.selection import SKIP, Item, Selection, two_passes
 
 ACTIVE = (EvaluationState.ASSIGNED, EvaluationState.DRAFT, EvaluationState.SUBMITTED)
 
@@ -60,6 +60,9 @@ def candidates(applications: Iterable[Application], evaluations: QuerySet[Evalua
     ]
 
 
+NO_ENVELOPE = "Aucune enveloppe"
+
+
 @dataclass(frozen=True)
 class Purse:
     """A leaf that pays awards, of one département or of the rest (``place`` empty); ``left`` in euros."""
@@ -83,9 +86,12 @@ def purses_of(jury: Jury) -> dict[str, Purse]:
     return found
 
 
-def envelope_left(jury: Jury) -> Decimal:
-    """What may still be reserved, in euros, on all the leaves of the jury's axis (or of the axis that funds it)."""
-    return sum((purse.left for purse in purses_of(jury).values()), Decimal(0))
+def payers_of(jury: Jury, applications: Iterable[Application]) -> list[Purse]:
+    """The leaves that would pay these dossiers, each once, by name. One query."""
+    purses = purses_of(jury)
+    places = {row.departement_code if row.departement_code in purses else "" for row in applications}
+    none = Purse("", NO_ENVELOPE, Decimal(0))
+    return sorted((purses.get(place, none) for place in places), key=lambda row: row.name)
 
 
 def _before_awards(purses: dict[str, Purse], applications: Iterable[Application]) -> dict[str, Purse]:
@@ -114,9 +120,6 @@ class Spending:
     @property
     def missing(self) -> Decimal:
         return max(Decimal(0), -self.after)
-
-
-NO_ENVELOPE = "Aucune enveloppe"
 
 
 def spending_of(jury: Jury, decisions: Iterable[Decision]) -> dict[int, Spending]:
@@ -180,6 +183,8 @@ class Merit:
     purses: dict[str, Purse]
     # Beyond this gap between two marks, in points out of 20, people discuss whatever the rank.
     gap: Decimal
+    # The published rule by which the line is drawn, a key of ``jury.selection.RULES``.
+    policy: str = SKIP
 
     @property
     def available(self) -> Decimal:
@@ -206,6 +211,21 @@ class Merit:
             found |= {row.key for row in rows if first_cut < row.rank <= cut}
             found |= uncertain(rows, first_cut) | uncertain(rows, cut)
         return found
+
+    def moved_by(self, opinions: Iterable[Opinion]) -> set[str]:
+        """Dossiers that cross the line once these opinions are followed: an award against the order takes money that
+        others were to have, a refusal leaves some. People discuss them."""
+        left = {place: purse.left for place, purse in self.purses.items()}
+        places = {row.key: _place_of(row, self.purses) for row in self.ranked}
+        spoken = set()
+        for opinion in opinions:
+            key = str(opinion.application_id)
+            spoken.add(key)
+            if key in places and places[key] in left:
+                left[places[key]] -= opinion.amount_proposed or Decimal(0)
+        others = [row for row in self.ranked if row.key not in spoken]
+        after = two_passes(items_of(others, self.purses), left, policy=self.policy)
+        return (set(self.selection.chosen) ^ set(after.chosen)) - spoken
 
     def position(self, key: str) -> Ranked | None:
         return next((row for row in self.ranked if row.key == key), None)
@@ -242,7 +262,7 @@ def merit_of(
     purses = _before_awards(purses_of(jury), rows) if is_decided else purses_of(jury)
     left = {place: purse.left for place, purse in purses.items()}
     selection = two_passes(items_of(ranked, purses), left, policy=jury.selection_rule)
-    return Merit(ranked=ranked, selection=selection, purses=purses, gap=jury.grid.third_juror_gap)
+    return Merit(ranked, selection, purses, jury.grid.third_juror_gap, jury.selection_rule)
 
 
 def full_merit(jury: Jury, applications: Iterable[Application] | None = None) -> Merit:

@@ -36,7 +36,7 @@ class MemberForm(forms.Form):
     use_required_attribute = False
 
     email = forms.EmailField(label="Adresse électronique du compte", max_length=254)
-    role = forms.ChoiceField(label="Place", choices=[(JUROR, "Juré"), (CHAIR, "Président")], initial=JUROR)
+    role = forms.ChoiceField(label="Place", choices=[(JUROR, "Juré"), (CHAIR, "Présidence")], initial=JUROR)
     organisation_name = forms.CharField(label="Organisme", max_length=200, required=False)
     region_code = forms.ChoiceField(label="Région", required=False)
     load_max = forms.IntegerField(

@@ -7,7 +7,7 @@ from django import forms
 from accounts.act_forms import ConfirmedActForm
 from calls.models import Axis
 from core.forms import IdempotencyField, VersionField
-from core.money import MoneyFormField
+from core.money import NBSP, MoneyFormField, euros
 from jury.enums import Outcome
 from jury.forms.base import RefusableForm, textarea
 from jury.models import Decision, Opinion
@@ -38,7 +38,8 @@ class WaitingListForm(ListForm):
         self.fields["applications"].choices = [  # type: ignore[attr-defined]
             (
                 str(row.application_id),
-                f"{position}. {row.application.number} – {row.application.organisation.name}",
+                f"{position}. {row.application.number} – {row.application.organisation.name}{NBSP}: "
+                f"{euros(row.application.amount_requested)} demandés",
             )
             for position, row in enumerate(opinions, start=1)
         ]

@@ -307,9 +307,10 @@ def confirm_block(
 
 
 def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[Ranked, Application, bool]]:
-    """Dossiers whose place no single mark can change, with whether they stand above the line."""
+    """Dossiers whose place neither a single mark nor what this meeting has said can change, with whether they stand above
+    the line."""
     merit = full_merit(deliberation.jury)
-    apart = merit.agenda() | {str(key) for key in called_up}
+    apart = merit.agenda() | merit.moved_by(deliberation.opinions.all()) | {str(key) for key in called_up}
     unspoken = jury_dossiers(deliberation.jury).exclude(opinions__deliberation=deliberation)
     # A dossier already spoken of is reopened by itself, with a motive.
     unspoken = unspoken.exclude(opinions__deliberation__state=DeliberationState.CLOSED)

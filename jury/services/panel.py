@@ -134,7 +134,7 @@ def recuse(*, juror: Juror, application: Application, reason: str, at: datetime,
         defaults={"created_at": at},
     )
     state = _withdraw(juror, application, at)
-    _forget_votes(jury, application)
+    forgotten = _forget_votes(jury, application)
     note(
         jury,
         "recused",
@@ -142,7 +142,7 @@ def recuse(*, juror: Juror, application: Application, reason: str, at: datetime,
         actor=actor,
         from_state=state,
         reason=recusal.reason,
-        data={"juror": juror.pk, "application": str(application.pk)},
+        data={"juror": juror.pk, "application": str(application.pk), "forgotten": forgotten},
     )
     return recusal
 
@@ -160,11 +160,15 @@ def _withdraw(juror: Juror, application: Application, at: datetime) -> str:
     return before
 
 
-def _forget_votes(jury: Jury, application: Application) -> None:
-    """An opinion noted in a meeting still open was given with someone who should not have been there.
+def _forget_votes(jury: Jury, application: Application) -> list[str]:
+    """An opinion noted in a meeting still open was given with someone who should not have been there. Returns the
+    outcomes so erased, for the journal.
 
     Its deliberation is locked: no other opinion comes after this one is gone, and none of a closed one is touched.
     """
-    Opinion.objects.filter(
+    rows = Opinion.objects.filter(
         deliberation__jury=jury, deliberation__state=DeliberationState.OPEN, application=application
-    ).delete()
+    )
+    outcomes = list(rows.order_by("pk").values_list("outcome", flat=True))
+    rows.delete()
+    return outcomes

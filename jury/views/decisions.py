@@ -24,8 +24,8 @@ from jury.permissions import reader_scope, visible_lists, visible_opinions
 from jury.queries import (
     Spending,
     by_envelope,
-    envelope_left,
     is_superseded,
+    payers_of,
     spending_of,
     spent_of,
     total_granted,
@@ -43,6 +43,7 @@ HEADER = (
     "Décision",
     "Aide demandée (euros)",
     "Aide accordée (euros)",
+    "Enveloppe",
     "Motif",
 )
 
@@ -121,7 +122,7 @@ def decision_list_waiting(request: HttpRequest, pk: Any) -> HttpResponse:
         "deliberation": deliberation,
         "form": form,
         "opinions": opinions,
-        "left": envelope_left(deliberation.jury),
+        "purses": payers_of(deliberation.jury, [row.application for row in opinions]),
     }
     return render(request, "jury/decision_waiting.html", context)
 
@@ -323,6 +324,8 @@ def decision_list_released(request: HttpRequest, pk: Any) -> HttpResponse:
 def decision_list_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """The list as a table: no mark, no juror."""
     decision_list = visible_list(request, pk)
+    decisions = _rows(decision_list)
+    payer = {decision: spent.name for decision, spent in _spending(decision_list, decisions).items()}
     rows = (
         (
             row.position,
@@ -332,8 +335,9 @@ def decision_list_export(request: HttpRequest, pk: Any) -> HttpResponseBase:
             row.get_outcome_display(),
             row.application.amount_requested,
             row.amount_granted,
+            payer.get(row.pk, ""),
             row.motive,
         )
-        for row in _rows(decision_list)
+        for row in decisions
     )
     return csv_response(name=f"{decision_list.number or decision_list.pk}.csv", header=HEADER, rows=rows)

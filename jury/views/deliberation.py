@@ -211,7 +211,8 @@ def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
     said = latest_opinions([row.pk for row in waiting])
     waiting = [row for row in waiting if row.pk not in said]
     merit = _merit(request, deliberation)
-    agenda, chosen = merit.agenda(), set(merit.selection.chosen)
+    agenda = merit.agenda() | merit.moved_by(deliberation.opinions.all())
+    chosen = set(merit.selection.chosen)
     ranks = {row.key: row for row in merit.ranked}
     firm = [row for row in waiting if str(row.pk) in ranks.keys() - agenda]
     lines = [FirmLine(row, ranks[str(row.pk)], str(row.pk) in chosen) for row in firm]

@@ -1,5 +1,7 @@
 """The list while it is prepared: the order of the waiting list, what a call allows, what a reader may count."""
 
+import csv
+import io
 from decimal import Decimal
 
 import pytest
@@ -8,13 +10,19 @@ from django.urls import reverse
 
 from applications.enums import AccessEffect, AccessSource
 from applications.models import Access, Application
+from budget import services as budget
+from budget.models import Envelope
 from core.errors import Refused
 from core.models import JournalEntry
+from core.money import euros
 from jury import services
 from jury.enums import Outcome
 from jury.models import Decision, DecisionList
+from jury.queries import payers_of
 from tests.factories.accounts import sign_in
-from tests.factories.jury import AT, DECIDED, JuryWorld
+from tests.factories.budget import AT as FILED
+from tests.factories.budget import make_key
+from tests.factories.jury import AT, DECIDED, JuryWorld, left_of
 
 IN_ORDER = "Retenu depuis la liste d’attente, dans son ordre."
 
@@ -98,6 +106,43 @@ def test_waiting_list_page_asks_why_at_the_field(client, waiting):
     assert "motive" in page.context["form"].errors
     assert facts() == before
     assert client.post(url, {**data, "motive": "Urgence."}).status_code == 302
+
+
+def test_waiting_list_page_says_what_each_dossier_asks_and_what_is_left_where(client, waiting):
+    sign_in(client, waiting.officer)
+    page = client.get(reverse("decision_list_waiting", kwargs={"pk": waiting.deliberation.pk}))
+    (purse,) = page.context["purses"]
+    assert (purse.name, purse.left) == (waiting.tree.leaf.name, left_of(waiting))
+    text = page.content.decode()
+    assert f"Il reste {euros(purse.left)} dans l’enveloppe" in text
+    assert text.count(f"{euros(Decimal(10000))} demandés") == len(page.context["opinions"])
+
+
+def test_waiting_list_of_several_territories_names_each_envelope(db):
+    world = JuryWorld(dossiers=2)
+    here, elsewhere = world.applications
+    elsewhere.departement_code = "29"
+    child = Envelope.objects.create(
+        call=world.call, parent=world.tree.leaf, code="dep-35", name="Ille", axis=world.axis, departement_code="35"
+    )
+    budget.delegate(
+        parent=world.tree.leaf, child=child, amount=Decimal(500), key=make_key(), at=FILED, actor=world.officer
+    )
+    assert [(row.name, row.left) for row in payers_of(world.jury, [here, elsewhere])] == [
+        ("Aucune enveloppe", Decimal(0)),
+        ("Ille", Decimal(500)),
+    ]
+
+
+def test_list_as_a_table_names_the_envelope_of_each_award(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    deliberation = world.deliberated([Outcome.AWARDED, Outcome.REFUSED])
+    created = services.prepare_list(deliberation=deliberation, title="Liste", at=DECIDED, actor=world.officer)
+    sign_in(client, world.officer)
+    answer = client.get(reverse("decision_list_export", kwargs={"pk": created.pk}))
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=";"))
+    assert [row["Enveloppe"] for row in rows] == [world.tree.leaf.name, ""]
 
 
 def preparing(world):

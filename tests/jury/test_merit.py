@@ -259,6 +259,46 @@ def test_dossiers_around_which_the_rule_skipped_are_discussed_however_firm_their
     ]
 
 
+def test_block_leaves_to_the_discussion_what_an_award_against_the_order_pushes_out(client, db):
+    world = JuryWorld(dossiers=4, amount="20000.00")
+    world.assign()
+    world.submit_all()
+    first, second, third, last = world.applications
+    deliberation = world.meet()
+    sign_in(client, world.chair_user)
+    url = reverse("deliberation_block", kwargs={"pk": deliberation.pk})
+    firm = [line.dossier.pk for line in client.get(url).context["lines"]]
+    assert firm == [row.pk for row in (first, second, third, last)]
+    world.opine(deliberation, last)
+    page = client.get(url)
+    assert [(line.dossier.pk, line.is_in) for line in page.context["lines"]] == [(first.pk, True), (third.pk, False)]
+    written = services.confirm_block(
+        deliberation=deliberation, at=HELD, actor=world.chair_user, motive="Faute de crédits."
+    )
+    assert [(row.application_id, row.outcome) for row in written] == [
+        (first.pk, Outcome.AWARDED),
+        (third.pk, Outcome.REFUSED),
+    ]
+    awards = [row.amount_proposed for row in deliberation.opinions.filter(outcome=Outcome.AWARDED)]
+    assert sum(awards) <= full_merit(world.jury).available
+
+
+def test_block_leaves_to_the_discussion_what_a_refusal_against_the_order_lets_in(db):
+    world = JuryWorld(dossiers=4, amount="20000.00")
+    world.assign()
+    world.submit_all()
+    first, second, _third, last = world.applications
+    deliberation = world.meet()
+    world.opine(deliberation, first, Outcome.REFUSED)
+    written = services.confirm_block(
+        deliberation=deliberation, at=HELD, actor=world.chair_user, motive="Faute de crédits."
+    )
+    assert [(row.application_id, row.outcome) for row in written] == [
+        (second.pk, Outcome.AWARDED),
+        (last.pk, Outcome.REFUSED),
+    ]
+
+
 def test_readers_who_differ_beyond_the_gap_are_discussed_whatever_the_rank(client, db):
     """Everything fits in the envelope: no mark changes a fate, yet two readers who differ by 16 points are heard."""
     world = JuryWorld(dossiers=2, jurors=2, amount="1000000.00")

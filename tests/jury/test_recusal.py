@@ -9,9 +9,10 @@ from applications.models import Access, Application
 from calls.enums import MandateRole
 from calls.models import Mandate
 from core.errors import Refused
+from core.journal_words import data_in_words
 from core.models import JournalEntry
 from jury import services
-from jury.enums import EvaluationState
+from jury.enums import EvaluationState, Outcome
 from jury.models import Recusal
 from tests.factories.accounts import sign_in
 from tests.factories.jury import AT, HELD, JuryWorld
@@ -100,6 +101,22 @@ def test_recused_chair_confirms_no_block_and_reads_no_rank_that_tells_of_the_hid
     after = client.get(page).content.decode()
     assert after.count(">—</td>") == seen.count(">—</td>")
     assert block not in after
+
+
+def test_recusal_in_the_meeting_erases_the_opinion_and_the_journal_says_so(db):
+    world = JuryWorld(dossiers=2, jurors=3)
+    world.assign()
+    world.submit_all()
+    deliberation = world.meet()
+    heard, kept = world.applications
+    world.opine(deliberation, heard)
+    world.opine(deliberation, kept, Outcome.REFUSED)
+    leaving = world.users[0]
+    services.recuse(juror=world.juror(leaving), application=heard, reason="", at=HELD, actor=leaving)
+    assert [row.application for row in deliberation.opinions.all()] == [kept]
+    told = JournalEntry.objects.get(action="jury.recused")
+    assert told.data["forgotten"] == ["awarded"]
+    assert ("avis effacé", "retenu") in data_in_words(told.data)[0]
 
 
 def test_juror_notes_nobody_elses_recusal(client, db):
