@@ -69,7 +69,7 @@ def assemble(*, call: Call, at: datetime, password: str | None) -> Cast:
     )
     for axis in call.axes.order_by("position"):
         local = "presidence" if axis.code == "axe-1" else f"presidence.{slugify(axis.code)}"
-        cast.chairs[axis.code] = person(local, "président du jury", password=password, second_factor=True)
+        cast.chairs[axis.code] = person(local, "présidence du jury", password=password, second_factor=True)
     for rank in range(1, JURORS + 1):
         local = "jure" if rank == 1 else f"jure.{rank}"
         cast.jurors.append(person(local, "expert du numérique public", password=password, second_factor=True))

@@ -116,7 +116,7 @@ def _sections(
     application: Application, candidate: Candidate, organisation: Organisation, head: User
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     contents: dict[str, dict[str, Any]] = {
-        "collectivite": {"values": _identity(organisation, head)},
+        "collectivite": {"values": _identity(application, organisation, head)},
         "projet": {"values": _project(application, candidate)},
         "depenses": {"values": {"tax_basis": "ht"}, "rows": {"cost_lines": _costs(candidate)}},
         "financement": {
@@ -129,14 +129,16 @@ def _sections(
     return [(section.slug, contents[section.slug]) for section in SECTIONS if section.slug in contents]
 
 
-def _identity(organisation: Organisation, head: User) -> dict[str, Any]:
+def _identity(application: Application, organisation: Organisation, head: User) -> dict[str, Any]:
     local = local_part(organisation)
+    # The first code of the département, as made up as the street.
+    postal_code = application.departement_code.replace("2A", "20").replace("2B", "20").ljust(5, "0")
     first_name, last_name = invented_name(f"contact:{local}")
     # Bank 30001 is the Treasury's; the account is made of the organisation's own SIREN: nobody's.
     iban = IBAN.generate("FR", bank_code="30001", branch_code="00794", account_code=f"{organisation.siret[:9]:0>11}")
     return {
         "siret": organisation.siret,
-        "seat_address": f"1 place de la Mairie, {organisation.name} (adresse fictive)",
+        "seat_address": f"1 place de la Mairie, {postal_code} {organisation.name} (adresse fictive)",
         "representative_name": head.get_full_name(),
         "representative_title": head.job_title,
         "representative_email": head.email,
