@@ -11,7 +11,6 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
-
 # Characters asked of whoever may open the administration.
 ADMINISTRATOR_MINIMUM_LENGTH = 16
 
