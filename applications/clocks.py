@@ -13,7 +13,8 @@ def add_months(moment: datetime, months: int) -> datetime:
 
 
 def postponed(due: datetime | None, *, suspended_at: datetime, resumed_at: datetime) -> datetime | None:
-    """A limit moved by the time during which its clock stood still (CRPA L114-5)."""
+    """A limit moved by the time during which its clock stood still (CRPA L114-5); back, by what was counted too much,
+    when it ``resumed_at`` an instant before ``suspended_at``."""
     if due is None:
         return None
     return due + (resumed_at - suspended_at)

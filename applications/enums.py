@@ -17,6 +17,10 @@ class ApplicationState(models.TextChoices):
     WITHDRAWN = "withdrawn", "retiré"
 
 
+# What a decision is still awaited on: the clock of implicit rejection runs, or stands still for a while.
+UNDECIDED = (ApplicationState.SUBMITTED, ApplicationState.COMPLETION_REQUESTED, ApplicationState.ADMISSIBLE)
+
+
 class TaxBasis(models.TextChoices):
     EXCLUDING_TAX = "ht", "hors taxes (HT)"
     INCLUDING_TAX = "ttc", "toutes taxes comprises (TTC)"

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin
 
 from applications.enums import (
+    UNDECIDED,
     AccessEffect,
     AccessSource,
     ApplicationState,
@@ -25,7 +26,7 @@ from applications.enums import (
     TaxBasis,
 )
 from applications.querysets import ApplicationQuerySet
-from applications.workflow import CLOSED_DRAFT, WORKFLOW
+from applications.workflow import CLOSED_DRAFT, DEEMED_REJECTED, WORKFLOW
 from calls.enums import CostCategory, CostNature, Verdict
 from calls.models import Axis, Call, Question, RulesVersion, Session, Theme
 from core.models import StoredFile
@@ -134,7 +135,8 @@ class Application(FSMModelMixin, models.Model):
         verbose_name="instruit par",
     )
     screening_reason = models.TextField("motif d’irrecevabilité", blank=True)
-    # Implicit decisions (décret 2018-514, art. 4 and 7); the second moves when the clock is suspended.
+    # Implicit decisions (décret 2018-514, art. 4 and 7). When items are asked for, the second moves at once by the time
+    # given to send them, and comes back by what an earlier answer leaves of it (CRPA L114-5).
     completeness_due_at = models.DateTimeField("complétude implicite le", null=True, blank=True)
     decision_due_at = models.DateTimeField("rejet implicite le", null=True, blank=True)
     decided_at = models.DateTimeField("décidé le", null=True, blank=True)
@@ -213,6 +215,8 @@ class Application(FSMModelMixin, models.Model):
     @property
     def next_step(self) -> str:
         """What the applicant does next, in plain words."""
+        if self.is_overdue(timezone.now()):
+            return DEEMED_REJECTED
         is_late = self.is_draft and self.session.closes_at < timezone.now()
         return CLOSED_DRAFT if is_late else WORKFLOW.next_step(self.state, "applicant")
 
@@ -225,19 +229,15 @@ class Application(FSMModelMixin, models.Model):
         """Whether the applicant may change its sections: a draft, or while items are asked for."""
         return self.state in {ApplicationState.DRAFT, ApplicationState.COMPLETION_REQUESTED}
 
-    @property
-    def clock_is_suspended(self) -> bool:
-        """The time limit of the decision does not run while items are awaited (CRPA L114-5)."""
-        return bool(self.state == ApplicationState.COMPLETION_REQUESTED)
-
     def open_completion_request(self) -> "CompletionRequest | None":
         """The request that awaits its answer, if any; a dossier set aside or withdrawn meanwhile awaits none."""
-        return self.completion_requests.filter(answered_at__isnull=True).first() if self.clock_is_suspended else None
+        awaits = self.state == ApplicationState.COMPLETION_REQUESTED
+        return self.completion_requests.filter(answered_at__isnull=True).first() if awaits else None
 
     def is_overdue(self, at: datetime) -> bool:
         """Nobody decided in time: the request is deemed rejected (décret 2018-514, art. 7)."""
-        awaits = self.decided_at is None and self.state in {ApplicationState.SUBMITTED, ApplicationState.ADMISSIBLE}
-        return awaits and self.decision_due_at is not None and self.decision_due_at < at
+        due_at = self.decision_due_at if self.decided_at is None and self.state in UNDECIDED else None
+        return due_at is not None and due_at < at
 
     def is_deemed_complete(self, at: datetime) -> bool:
         """Complete by silence at ``at``: nobody asked for anything in time (décret 2018-514, art. 4)."""

@@ -6,16 +6,17 @@ from typing import Any
 
 from accounts.models import User
 from applications.bank import shown_iban
+from applications.clocks import add_months
 from applications.completeness import required_attachments
 from applications.enums import ApplicationState as State
 from applications.financing import Assessment, assess, plan_of
-from applications.models import Application, Attachment, CompletionRequest, EligibilityRecord
-from applications.rules import rules_of, terms_of
-from applications.workflow import WORKFLOW
+from applications.models import Answer, Application, Attachment, CompletionRequest, EligibilityRecord
+from applications.rules import questions_of, rules_of, terms_of
+from applications.workflow import DECIDE_LATE, DEEMED_REJECTED, WORKFLOW
 from calls.eligibility import RuleResult
 from calls.eligibility.wording import figures_in_words
 from calls.enums import RuleVerdict, Verdict
-from calls.models import AxisTerms
+from calls.models import AxisTerms, RulesVersion
 from core.models import JournalEntry
 from core.money import NBSP
 from core.templatetags.guichet import paris_date
@@ -92,8 +93,8 @@ class Sheet:
     terms: AxisTerms
 
 
-def step_of(application: Application, audience: str = APPLICANT) -> Step:
-    """Where the dossier stands, what follows and who acts."""
+def step_of(application: Application, at: datetime, audience: str = APPLICANT) -> Step:
+    """Where the dossier stands at ``at``, what follows and who acts."""
     current = STEP_OF.get(application.state, 0)
     ended = application.state in ENDED
     return Step(
@@ -101,15 +102,27 @@ def step_of(application: Application, audience: str = APPLICANT) -> Step:
         total=len(STEPS),
         title=STEPS[current - 1] if current else "",
         next_title="" if ended or current == len(STEPS) else STEPS[current],
-        next_action=WORKFLOW.next_step(application.state, audience),
+        next_action=_next_action(application, at, audience),
     )
+
+
+def _next_action(application: Application, at: datetime, audience: str) -> str:
+    if application.is_overdue(at):
+        return DEEMED_REJECTED if audience == APPLICANT else DECIDE_LATE
+    return WORKFLOW.next_step(application.state, audience)
+
+
+def appeal_until(application: Application, at: datetime) -> datetime | None:
+    """The end of the time to contest the implicit rejection, two months (CJA R421-2); None where there is none."""
+    if application.decision_due_at is None or not application.is_overdue(at):
+        return None
+    return add_months(application.decision_due_at, 2)
 
 
 def sheet_of(application: Application, at: datetime, *, shows_bank: bool) -> Sheet:
     """Everything stated in the dossier, in a constant number of queries. Bank details are masked unless asked for."""
-    terms = terms_of(application, rules_of(application, at))
-    answers = application.answers.select_related("question").order_by("question__position", "question__rules_version")
-    latest = {row.question.code: row for row in answers}
+    rules = rules_of(application, at)
+    terms = terms_of(application, rules)
     return Sheet(
         groups=[_organisation(application, shows_bank), _project(application), _calendar(application)],
         costs=list(application.cost_lines.order_by("position", "id")),
@@ -117,11 +130,18 @@ def sheet_of(application: Application, at: datetime, *, shows_bank: bool) -> She
         beneficiaries=list(application.beneficiaries.select_related("organisation").order_by("-is_lead", "id")),
         milestones=list(application.milestones.order_by("due_on", "id")),
         indicators=list(application.indicators.order_by("position", "id")),
-        answers=list(latest.values()),
+        answers=_answers(application, rules),
         attachments=attachments_of(application),
         plan=assess(plan_of(application, terms)),
         terms=terms,
     )
+
+
+def _answers(application: Application, rules: RulesVersion) -> list[Answer]:
+    """The last answer to each question of these rules, in their order; what they no longer ask is not shown."""
+    rows = application.answers.select_related("question").order_by("question__rules_version__number", "pk")
+    latest = {row.question.code: row for row in rows}
+    return [latest[question.code] for question in questions_of(application, rules) if question.code in latest]
 
 
 def attachments_of(application: Application) -> list[Attachment]:
@@ -245,14 +265,14 @@ def _actor(row: JournalEntry, people: dict[int, User], audience: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CompletionAnswer:
     """What the applicant sent back, while it waits to be read: the request, the documents joined since."""
 
     request: CompletionRequest
     attachments: list[Attachment]
 
 
-def answer_of(application: Application) -> Answer | None:
+def answer_of(application: Application) -> CompletionAnswer | None:
     """The last answer to a request for missing items, until the dossier is judged; None where there was none."""
     if application.state != State.SUBMITTED:
         return None
@@ -260,7 +280,7 @@ def answer_of(application: Application) -> Answer | None:
     if request is None:
         return None
     joined = [row for row in attachments_of(application) if row.added_at > request.requested_at]
-    return Answer(request, joined)
+    return CompletionAnswer(request, joined)
 
 
 def exchanges_of(application: Application, audience: str) -> list[dict[str, Any]]:

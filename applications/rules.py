@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from applications.enums import ApplicationState
-from applications.models import Application, Beneficiary
+from applications.models import Application, Beneficiary, EligibilityRecord
 from calls.eligibility import AxisVerdict, Candidate, candidate_of, evaluate, rules_version_at
-from calls.enums import RuleKind
+from calls.enums import RuleKind, Verdict
 from calls.models import Axis, AxisTerms, Call, Question, RulesVersion
 from core.errors import Refused
 from territories.models import Grouping, Organisation
@@ -62,7 +63,8 @@ def is_once_per_organisation(axis: Axis, rules: RulesVersion) -> bool:
 def prior_requests(
     *, call: Call, organisations: Iterable[Organisation], excluding: Application | None = None
 ) -> dict[str, int]:
-    """Requests already filed on each axis of the call by any of the organisations, and not ended without aid.
+    """Requests already filed on each axis of the call by any of the organisations, not ended without aid nor refused by
+    a rule: nobody stands in the way of another by naming them in a request that cannot succeed.
 
     Whoever a grouping's request benefits has asked too, whatever its lead.
     """
@@ -70,7 +72,10 @@ def prior_requests(
     members = Grouping.members.through.objects.filter(organisation__in=asking)
     benefits = Beneficiary.objects.filter(organisation__in=asking, application=OuterRef("pk"))
     theirs = Q(organisation__in=asking) | Q(grouping__in=members.values("grouping")) | Q(Exists(benefits))
+    latest = EligibilityRecord.objects.filter(application=OuterRef("pk")).order_by("-evaluated_at", "-id")
     rows = Application.objects.submitted().filter(theirs, call=call).exclude(state__in=WITHOUT_AID)
+    rows = rows.annotate(judged=Coalesce(Subquery(latest.values("verdict")[:1]), Value("")))
+    rows = rows.exclude(judged=Verdict.NOT_ELIGIBLE)
     if excluding is not None:
         rows = rows.exclude(pk=excluding.pk)
     counted = rows.order_by().values("axis__code").annotate(filed=Count("pk"))
@@ -84,23 +89,27 @@ def candidate_for(
     grouping: Grouping | None,
     prior_authorisation: bool | None = None,
     excluding: Application | None = None,
+    is_page: bool = False,
 ) -> Candidate:
-    """Who asks, with what only this room knows: the requests already filed."""
+    """Who asks, with what only this room knows: the requests already filed.
+
+    On a page, those of a grouping stay unknown until it files: naming an authority would tell whether it has asked.
+    """
     authorities = list(grouping.members.all()) if grouping else [organisation]
-    return candidate_of(
-        authorities,
-        prior_requests=prior_requests(call=call, organisations=authorities, excluding=excluding),
-        prior_authorisation=prior_authorisation,
-    )
+    known = None
+    if not (is_page and grouping):
+        known = prior_requests(call=call, organisations=authorities, excluding=excluding)
+    return candidate_of(authorities, prior_requests=known, prior_authorisation=prior_authorisation)
 
 
-def evaluate_application(application: Application, at: datetime) -> AxisVerdict:
-    """The verdict of each rule for this dossier at ``at``."""
+def evaluate_application(application: Application, at: datetime, *, is_page: bool = False) -> AxisVerdict:
+    """The verdict of each rule for this dossier at ``at``: as it would be filed, or as a page may show it."""
     candidate = candidate_for(
         call=application.call,
         organisation=application.organisation,
         grouping=application.grouping,
         prior_authorisation=application.has_prior_authorisation,
         excluding=application,
+        is_page=is_page,
     )
     return evaluate(axis=application.axis, on=at, candidate=candidate)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Q
 
+from applications.enums import UNDECIDED
 from applications.enums import ApplicationState as State
 from applications.models import ApplicationQuerySet
 from territories.names import normalise
@@ -47,8 +48,7 @@ def _late(kind: str, at: datetime) -> Q:
     if kind == "completude":
         return Q(state=State.SUBMITTED, completed_at__isnull=True, completeness_due_at__lte=at + SOON)
     if kind == "decision":
-        undecided = [State.SUBMITTED, State.ADMISSIBLE]
-        return Q(state__in=undecided, decision_due_at__lt=at)
+        return Q(state__in=UNDECIDED, decision_due_at__lt=at)
     return Q(
         state=State.COMPLETION_REQUESTED,
         completion_requests__answered_at__isnull=True,

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from applications import notifications
+from applications.clocks import add_months
 from applications.models import Acknowledgement
 from applications.presentation import sheet_of
 from applications.services import deem_complete
@@ -43,18 +44,20 @@ def acknowledge(payload: dict[str, Any]) -> None:
         Acknowledgement.objects.filter(pk=row.pk, file__isnull=True).update(file=stored)
         row.refresh_from_db()
     with transaction.atomic():
-        _mail(row)
-        Acknowledgement.objects.filter(pk=row.pk, sent_at__isnull=True).update(sent_at=timezone.now())
+        if _mail(row):
+            Acknowledgement.objects.filter(pk=row.pk, sent_at__isnull=True).update(sent_at=timezone.now())
 
 
 def _context(row: Acknowledgement) -> dict[str, Any]:
-    """The mentions of CRPA R112-5 and R112-11-1, in words."""
+    """The mentions of CRPA R112-5 and R112-11-1, in words: the time limits as they were on reception, whatever has moved
+    them before the worker could write."""
     application = row.application
+    call = application.call
     return {
         **notifications.common_context(application),
         "received": paris_datetime(row.received_at),
-        "completeness_due": paris_date(application.completeness_due_at),
-        "decision_due": paris_date(application.decision_due_at),
+        "completeness_due": paris_date(add_months(row.received_at, call.completeness_months)),
+        "decision_due": paris_date(add_months(row.received_at, call.decision_months)),
     }
 
 
@@ -72,16 +75,21 @@ def _pdf(row: Acknowledgement) -> bytes:
     return render_pdf(html, metadata=metadata)
 
 
-def _mail(row: Acknowledgement) -> None:
+def _mail(row: Acknowledgement) -> bool:
+    """Whether there is anybody to write to."""
     assert row.file_id is not None
+    addresses = notifications.applicant_addresses(row.application)
+    if not addresses:
+        return False
     queue_mail(
-        to=notifications.applicant_addresses(row.application),
+        to=addresses,
         subject=f"Accusé de réception de votre dossier {row.number}",
         template="emails/applications/acknowledgement.txt",
         context=_context(row),
         dedupe_key=f"application:{row.application_id}:acknowledgement",
         attachments=[row.file_id],
     )
+    return True
 
 
 @shared_task

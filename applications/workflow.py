@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from applications.models import Application
 
 
+# Décret 2018-514, art. 7: what the applicant, and the service, are told once the time limit has passed.
+DEEMED_REJECTED = (
+    "Le service n’a pas décidé à temps\u00a0: votre demande est réputée rejetée. "
+    "Le dossier indique vos voies de recours pour la contester."
+)
+DECIDE_LATE = (
+    "Le délai de décision est dépassé\u00a0: la demande est réputée rejetée. Une décision expresse reste possible."
+)
 CLOSED_DRAFT = "La relève est close\u00a0: ce brouillon ne peut plus être déposé."
 
 
@@ -188,8 +196,9 @@ WORKFLOW = register(
             },
             State.COMPLETION_REQUESTED.value: {
                 "applicant": "Le service attend des compléments. Répondez avant la date indiquée\u00a0: le délai "
-                "d’instruction est suspendu jusqu’à votre réponse.",
-                "service": "Le porteur doit répondre. Le délai de décision est suspendu jusqu’à sa réponse.",
+                "de décision est suspendu jusqu’à votre réponse, et au plus tard jusqu’à cette date.",
+                "service": "Le porteur doit répondre. Le délai de décision est suspendu jusqu’à sa réponse, et au plus "
+                "tard jusqu’à la date demandée.",
             },
             State.ADMISSIBLE.value: {
                 "applicant": "Vous n’avez rien à faire. Votre dossier est recevable\u00a0: le jury va l’examiner.",

@@ -167,6 +167,10 @@ def section_page(application: Application, slug: str, at: datetime, data: QueryD
 def _lines(application: Application, name: str, data: QueryDict | None) -> Lines:
     formset, row_label, columns = LINES[name]
     initial = list(getattr(application, name).values(*columns))
+    if data is not None:
+        # The lines shown when the page was: a colleague's, added since, would make a blank row look half typed.
+        shown = data.get(f"{name}-INITIAL_FORMS", "")
+        initial = initial[: int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 5 else 0]
     return Lines(name, row_label, formset(data, prefix=name, initial=initial))
 
 

@@ -20,7 +20,7 @@ from applications.models import (
     Milestone,
 )
 from applications.permissions import may_edit
-from applications.rules import questions_of, rules_of
+from applications.rules import questions_of, rules_of, terms_of
 from applications.sections import BY_SLUG, Section
 from applications.services.base import NOT_YOURS, lock, refuse_more_than_filed, search_text
 from applications.workflow import guard_session_open
@@ -57,19 +57,46 @@ def start_application(
 ) -> Application:
     """A draft on the session's axis, prefilled from what is known of the organisation and its people.
 
-    Refused when the person is not attached to the organisation, the session is closed, or the organisation does not
-    lead the grouping.
+    Refused when the person is not attached to the organisation, the session is closed, the axis has no terms in the
+    rules in force, or the organisation does not lead the grouping.
     """
     if not Affiliation.objects.current(at).filter(user=user, organisation=organisation).exists():
         raise Refused("Vous n’êtes pas rattaché à cette collectivité.", field="organisation")
     if grouping is not None and grouping.lead_id != organisation.pk:
         raise Refused("Le dossier d’un groupement est déposé par son chef de file.", field="grouping")
+    application = _prefilled(organisation, session, grouping, user, at)
+    application.theme = theme
+    closed = guard_session_open(application, at)
+    if closed:
+        raise Refused(closed, field="session")
+    terms_of(application, rules_of(application, at))
+    application.search_text = search_text(application)
+    application.save(force_insert=True)
+    if grouping is not None:
+        Beneficiary.objects.bulk_create(
+            Beneficiary(application=application, organisation=member, share=0, is_lead=member.pk == organisation.pk)
+            for member in grouping.members.order_by("search_name", "pk")
+        )
+    record(
+        chain=application.chain,
+        action="application.start",
+        at=at,
+        actor=user,
+        to_state=application.state,
+        data={"axis": application.axis_id, "session": session.pk, "organisation": organisation.pk},
+    )
+    return application
+
+
+def _prefilled(
+    organisation: Organisation, session: Session, grouping: Grouping | None, user: User, at: datetime
+) -> Application:
+    """What the referential and the people already tell, so that nobody types it again."""
     axis: Axis = session.axis
-    application = Application(
+    return Application(
         call=axis.call,
         axis=axis,
         session=session,
-        theme=theme,
         organisation=organisation,
         grouping=grouping,
         departement_code=organisation.departement_code,
@@ -85,25 +112,6 @@ def start_application(
         created_by=user,
         **_representative(organisation, at),
     )
-    closed = guard_session_open(application, at)
-    if closed:
-        raise Refused(closed, field="session")
-    application.search_text = search_text(application)
-    application.save(force_insert=True)
-    if grouping is not None:
-        Beneficiary.objects.bulk_create(
-            Beneficiary(application=application, organisation=member, share=0, is_lead=member.pk == organisation.pk)
-            for member in grouping.members.order_by("search_name", "pk")
-        )
-    record(
-        chain=application.chain,
-        action="application.start",
-        at=at,
-        actor=user,
-        to_state=application.state,
-        data={"axis": axis.pk, "session": session.pk, "organisation": organisation.pk},
-    )
-    return application
 
 
 def _seat(organisation: Organisation) -> str:

@@ -36,7 +36,9 @@ from core.money import amount_text
 def request_completion(
     *, application: Application, user: User, at: datetime, items: list[str], due_at: datetime, message: str = ""
 ) -> CompletionRequest:
-    """Lists what is missing and sets a time limit; the clocks of the implicit decisions stop (CRPA L114-5)."""
+    """Lists what is missing and sets a time limit. The clock of implicit rejection stands still for that time, or until
+    an earlier answer (CRPA L114-5); that of completeness until the answer (décret 2018-514, art. 4).
+    """
     wanted = [item.strip() for item in items if item.strip()]
     if not wanted:
         raise Refused("Indiquez au moins un élément manquant.", field="items")
@@ -55,12 +57,19 @@ def request_completion(
     )
     body = "\n".join([message.strip(), *(f"– {item}" for item in wanted)]).strip()
     _say(locked, EventKind.COMPLETION_REQUEST, user, body, at, from_applicant=False)
+    locked.decision_due_at = postponed(locked.decision_due_at, suspended_at=at, resumed_at=due_at)
     move(
         locked,
         "request_completion",
         user=user,
         at=at,
-        data={"request": request.pk, "items": len(wanted), "due_at": due_at.isoformat()},
+        data={
+            "request": request.pk,
+            "items": len(wanted),
+            "due_at": due_at.isoformat(),
+            "decision_due_at": _text(locked.decision_due_at),
+        },
+        changed=("decision_due_at",),
     )
     notifications.completion_requested(locked, request)
     return request
@@ -68,7 +77,8 @@ def request_completion(
 
 @transaction.atomic
 def answer_completion(*, application: Application, user: User, at: datetime, message: str) -> Application:
-    """The applicant has completed the dossier: the clocks start again where they stopped (CRPA L114-5).
+    """The applicant has completed the dossier: the clocks start again where they stopped (CRPA L114-5). That of implicit
+    rejection had started again by itself when the time given was over.
 
     Refused while the dossier would not be accepted at filing (``data["missing"]``), or when it asks for more than what
     was filed. Its rules are judged again, as they were at filing; the journal keeps the fingerprint of what changed.
@@ -88,9 +98,11 @@ def answer_completion(*, application: Application, user: User, at: datetime, mes
         raise Refused("Aucune demande de compléments n’attend de réponse.")
     pending.answered_at, pending.answered_by = at, user
     pending.save(update_fields=["answered_at", "answered_by"])
-    for name in ("completeness_due_at", "decision_due_at"):
-        due = postponed(getattr(locked, name), suspended_at=pending.requested_at, resumed_at=at)
-        setattr(locked, name, due)
+    locked.completeness_due_at = postponed(locked.completeness_due_at, suspended_at=pending.requested_at, resumed_at=at)
+    # Counted to the end of the time given when the items were asked for: what was not used of it is taken back.
+    locked.decision_due_at = postponed(
+        locked.decision_due_at, suspended_at=pending.due_at, resumed_at=min(at, pending.due_at)
+    )
     _say(locked, EventKind.COMPLETION_ANSWER, user, message.strip(), at, from_applicant=True)
     move(
         locked,
@@ -128,10 +140,16 @@ def confirm_completeness(*, application: Application, user: User, at: datetime) 
     if locked.state != ApplicationState.SUBMITTED:
         raise Refused("La complétude se prononce sur un dossier déposé qui n’attend pas de compléments.")
     if locked.completed_at is None:
-        locked.completed_at = at
+        locked.completed_at = _complete_since(locked, at)
         locked.save(update_fields=["completed_at"])
         record(chain=locked.chain, action="application.confirm_completeness", at=at, actor=user)
     return locked
+
+
+def _complete_since(application: Application, at: datetime) -> datetime:
+    """Now that the service says so; or since its silence, where that came first."""
+    due_at = application.completeness_due_at
+    return due_at if due_at is not None and application.is_deemed_complete(at) else at
 
 
 @transaction.atomic
@@ -161,7 +179,7 @@ def declare_admissible(*, application: Application, user: User, at: datetime, no
     locked = lock(application)
     authorise(locked, user, "declare_admissible", at)
     WORKFLOW.check(locked, "declare_admissible", at)
-    locked.completed_at = locked.completed_at or at
+    locked.completed_at = locked.completed_at or _complete_since(locked, at)
     locked.screened_at, locked.screened_by = at, user
     move(
         locked,

@@ -138,7 +138,7 @@ def _file(
     application.submitted_at, application.submitted_by = at, user
     application.completeness_due_at = add_months(at, application.call.completeness_months)
     application.decision_due_at = add_months(at, application.call.decision_months)
-    # The series is one row for the whole call: drawn last, it is held the shortest time.
+    # The series is one row for all who file: drawn last, it is held the shortest time.
     application.number = _number(application.call, at)
     Acknowledgement.objects.create(application=application, number=application.number, received_at=at)
     move(
@@ -195,9 +195,9 @@ def _carry_answers(application: Application, rules: RulesVersion) -> None:
 
 
 def _number(call: Call, at: datetime) -> str:
-    """« TNC-2021-00042 »: initials of the call's code, year in Paris, rank without gap."""
-    year = timezone.localtime(at).year
-    return f"{number_prefix(call.code)}-{year}-{take_number(f'application:{call.code}:{year}'):05d}"
+    """« TNC-2021-00042 »: initials of the call's code, year in Paris, rank without gap among the calls of these initials."""
+    start = f"{number_prefix(call.code)}-{timezone.localtime(at).year}"
+    return f"{start}-{take_number(f'application:{start}'):05d}"
 
 
 def number_prefix(code: str) -> str:

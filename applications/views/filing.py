@@ -40,8 +40,10 @@ def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
             )
         except Refused as refusal:
             form.add_error(None, refusal.message)
+            # What a colleague has just saved is what is read again, and sworn to.
+            application = own_application(request, pk)
             if "shown" in refusal.data:
-                form.data = {**dict(form.data.items()), "shown": refusal.data["shown"]}
+                form.data = {**dict(form.data.items()), "shown": content_sha256(application)}
         else:
             return redirect("application_submitted", pk)
     if not application.is_draft:
@@ -56,7 +58,7 @@ def _render_filing(request: HttpRequest, application: Application, form: SubmitF
     context = {
         **menu_of(application, "depot", at),
         "sheet": sheet_of(application, at, shows_bank=True),
-        "verdict": evaluate_application(application, at),
+        "verdict": evaluate_application(application, at, is_page=True),
         "form": form,
     }
     return render(request, "applications/submit.html", context)

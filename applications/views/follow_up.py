@@ -13,7 +13,15 @@ from applications.forms.filing import MessageForm
 from applications.hooks import follow_up_of
 from applications.models import Acknowledgement, Application
 from applications.permissions import possible_actions, reads_bank_details
-from applications.presentation import APPLICANT, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
+from applications.presentation import (
+    APPLICANT,
+    appeal_until,
+    exchanges_of,
+    sheet_of,
+    step_of,
+    timeline_of,
+    verdict_of,
+)
 from applications.services import send_message
 from applications.views.access import followed_application, own_application, visible_application
 from applications.workflow import guard_session_open
@@ -33,12 +41,14 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
     actions = {row.name for row in possible_actions(request.user, application, at)}
     context = {
         "application": application,
-        "step": step_of(application),
+        "step": step_of(application, at),
         "follow_up": follow_up_of(application, request.user),
         "actions": actions,
         "closed": guard_session_open(application, at) if application.is_draft else "",
         "missing": missing_items(application, at) if application.is_draft else [],
-        "pending": application.open_completion_request() if application.clock_is_suspended else None,
+        "pending": application.open_completion_request(),
+        "appeal_until": appeal_until(application, at),
+        "now": at,
         "is_deemed_complete": application.is_deemed_complete(at) or application.completed_at is not None,
         "sheet": sheet_of(application, at, shows_bank=True),
         "verdict": verdict_of(application),

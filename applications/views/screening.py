@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -17,7 +18,16 @@ from applications.forms.screening import ScreeningFilters
 from applications.hooks import follow_up_of
 from applications.models import Acknowledgement, Application, ApplicationQuerySet, CompletionRequest
 from applications.permissions import possible_actions, screening_scope
-from applications.presentation import SERVICE, answer_of, exchanges_of, sheet_of, step_of, timeline_of, verdict_of
+from applications.presentation import (
+    SERVICE,
+    answer_of,
+    appeal_until,
+    exchanges_of,
+    sheet_of,
+    step_of,
+    timeline_of,
+    verdict_of,
+)
 from applications.roles import SCREENER, is_screener
 from applications.search import filtered, ordered
 from applications.views.access import require_agent, screened_application
@@ -70,16 +80,25 @@ def screening_list(request: HttpRequest) -> HttpResponse:
     require_agent(request)
     listing, at = listing_of(request), timezone.now()
     page = Paginator(listing.rows, PER_PAGE).get_page(request.GET.get("page"))
-    overdue = {row.pk for row in page.object_list if row.is_overdue(at)}
-    context = {"page": page, "form": listing.form, "overdue": overdue, "answered": _answered(page.object_list)}
+    context = {"page": page, "form": listing.form, **_marks(page.object_list, at)}
     return render(request, "applications/screening_list.html", context)
 
 
-def _answered(rows: Iterable[Application]) -> set[Any]:
-    """Those of the dossiers to screen whose applicant answered a request for missing items."""
-    waiting = [row.pk for row in rows if row.state == ApplicationState.SUBMITTED]
-    answers = CompletionRequest.objects.filter(application__in=waiting, answered_at__isnull=False)
-    return set(answers.values_list("application", flat=True))
+def _marks(rows: Iterable[Application], at: datetime) -> dict[str, set[Any]]:
+    """Which dossiers (ids) are late, were ``answered`` by their applicant and await the service, or have their clock
+    ``suspended`` now. One query."""
+    states = {row.pk: row.state for row in rows}
+    requests = CompletionRequest.objects.filter(application__in=list(states))
+    found = list(requests.values_list("application", "answered_at", "due_at"))
+    return {
+        "overdue": {row.pk for row in rows if row.is_overdue(at)},
+        "answered": {key for key, answered_at, _ in found if answered_at and states[key] == ApplicationState.SUBMITTED},
+        "suspended": {
+            key
+            for key, answered_at, due_at in found
+            if not answered_at and at < due_at and states[key] == ApplicationState.COMPLETION_REQUESTED
+        },
+    }
 
 
 HEADER = (
@@ -141,7 +160,7 @@ def render_screening(request: HttpRequest, application: Application, form: Messa
     actions = [row for row in possible_actions(request.user, application, at) if SCREENER in row.roles]
     context = {
         "application": application,
-        "step": step_of(application, SERVICE),
+        "step": step_of(application, at, SERVICE),
         "follow_up": follow_up_of(application, request.user),
         "actions": {row.name for row in actions},
         "may_write": is_screener(request.user, application, at),
@@ -151,6 +170,7 @@ def render_screening(request: HttpRequest, application: Application, form: Messa
         "pending": application.open_completion_request(),
         "answer": answer_of(application),
         "is_deemed_complete": application.is_deemed_complete(at) and application.completed_at is None,
+        "appeal_until": appeal_until(application, at),
         "now": at,
         "sheet": sheet_of(application, at, shows_bank=True),
         "verdict": verdict_of(application),

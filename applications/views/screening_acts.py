@@ -42,10 +42,15 @@ def _act(
     **context: Any,
 ) -> HttpResponse:
     """Shows the form of a transition, then plays it; a refusal is shown on the form."""
+    is_valid = form.is_valid()
     if name not in {row.name for row in possible_actions(request.user, application)}:
-        messages.info(request, WORKFLOW.obstacle(application, name, timezone.now()))
-        return redirect("screening_detail", application.pk)
-    if form.is_bound and form.is_valid():
+        obstacle = WORKFLOW.obstacle(application, name, timezone.now())
+        if not (form.is_bound and obstacle):
+            messages.info(request, obstacle)
+            return redirect("screening_detail", application.pk)
+        # What was typed at length stays on the page, to be copied where it may still be sent.
+        form.add_error(None, obstacle)
+    elif is_valid:
         try:
             play()
         except Refused as refusal:
@@ -69,7 +74,8 @@ def screening_request(request: HttpRequest, pk: Any) -> HttpResponse:
         "request_completion",
         form,
         lambda: services.request_completion(application=application, user=request.user, at=at, **form.request()),  # type: ignore[arg-type]
-        "La demande est envoyée au porteur. Le délai de décision est suspendu jusqu’à sa réponse.",
+        "La demande est envoyée au porteur. Le délai de décision est suspendu jusqu’à sa réponse, et au plus tard "
+        "jusqu’à la date demandée.",
         "applications/screening_request.html",
     )
 

@@ -135,7 +135,7 @@ def _offers(call: Call, choice: Choice, at: datetime) -> list[dict[str, Any]]:
     for session in open_sessions(call, at):
         sessions.setdefault(session.axis_id, session)
     if choice.others:
-        candidate = candidate_of([choice.lead, *choice.others], prior_requests={})
+        candidate = candidate_of([choice.lead, *choice.others], prior_requests=None)
     else:
         candidate = candidate_for(call=call, organisation=choice.lead, grouping=None)
     verdicts = evaluate_axes(call=call, axes=axes, on=at, candidate=candidate)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from applications import services
 from applications.content import amount_filed, content_sha256
-from applications.models import Application, CompletionRequest
+from applications.models import Application, CompletionRequest, EligibilityRecord
 from applications.permissions import can
 from core.errors import Refused
 from core.models import JournalEntry
@@ -128,6 +128,15 @@ def file(draft):
     return services.submit_application(application=draft, user=user, at=FIRST_RELEVE, key=str(uuid4()))
 
 
+def file_served(draft):
+    """As in a call whose pack serves groupings too: found eligible."""
+    done = file(draft)
+    EligibilityRecord.objects.create(
+        application=done, rules_version=done.rules_version, verdict="eligible", rules=[], evaluated_at=LATER
+    )
+    return done
+
+
 def grouping_of(lead, *members):
     return services.form_grouping(lead=lead, members=members, user=applicant_of(lead), at=FIRST_RELEVE)
 
@@ -137,7 +146,7 @@ def test_pack_is_served_once_to_a_member_of_a_grouping_too(db, first):
     lead, member = OrganisationFactory(), OrganisationFactory()
     drafts = [pack(grouping=grouping_of(lead, member)), pack(organisation=member)]
     served, late = drafts if first == "grouping" else reversed(drafts)
-    assert file(served).state == "submitted"
+    assert file_served(served).state == "submitted"
     with pytest.raises(Refused, match="n’est accordée qu’une fois"), transaction.atomic():
         file(late)
     assert Application.objects.get(pk=late.pk).state == "draft"
@@ -145,17 +154,25 @@ def test_pack_is_served_once_to_a_member_of_a_grouping_too(db, first):
 
 def test_pack_of_two_groupings_that_share_a_member_is_served_once(db):
     lead, other, shared = OrganisationFactory(), OrganisationFactory(), OrganisationFactory()
-    file(pack(grouping=grouping_of(lead, shared)))
+    file_served(pack(grouping=grouping_of(lead, shared)))
     with pytest.raises(Refused, match="n’est accordée qu’une fois"), transaction.atomic():
         file(pack(grouping=grouping_of(other, shared)))
     assert file(pack(organisation=other)).state == "submitted"
+
+
+def test_pack_that_a_rule_refuses_stands_in_nobodys_way(db):
+    """The shipped pack serves no grouping: naming a neighbour in one must not cost it its own."""
+    lead, neighbour = OrganisationFactory(), OrganisationFactory()
+    refused = file(pack(grouping=grouping_of(lead, neighbour)))
+    assert refused.eligibility_records.get().verdict == "not_eligible"
+    assert file(pack(organisation=neighbour)).state == "submitted"
 
 
 def test_former_member_keeps_what_was_filed_for_it(db):
     """Who receives is written on the dossier: leaving the grouping afterwards gives no second pack."""
     lead, member = OrganisationFactory(), OrganisationFactory()
     grouping = grouping_of(lead, member)
-    file(pack(grouping=grouping))
+    file_served(pack(grouping=grouping))
     grouping.members.remove(member)
     with pytest.raises(Refused, match="n’est accordée qu’une fois"), transaction.atomic():
         file(pack(organisation=member))

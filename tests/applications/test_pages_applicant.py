@@ -1,9 +1,8 @@
 """The applicant's pages, as a person goes through them without JavaScript."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 import time_machine
@@ -13,59 +12,22 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from applications.completeness import missing_items
-from applications.content import content_sha256
 from applications.models import Answer, Application, CostLine
 from core import outbox
+from tests.applications.pages import filing_of, rows, section_url
 from tests.factories.accounts import UserFactory, sign_in
 from tests.factories.applications import (
     BIC,
     IBAN,
     ApplicationFactory,
     applicant_of,
-    completion_requested_application,
     pdf,
     start,
-    submitted_application,
     the_only_call,
 )
 from tests.factories.budget import make_call
-from tests.factories.calls import FIRST_RELEVE, PARIS, session_of
+from tests.factories.calls import FIRST_RELEVE, session_of
 from tests.factories.territories import AffiliationFactory, OrganisationFactory
-
-
-@pytest.fixture
-def travel():
-    """The pages read the clock: the tests stand in the first relève."""
-    with time_machine.travel(FIRST_RELEVE, tick=True):
-        yield
-
-
-def bare(response):
-    """The bytes of a page without what is drawn at random for each answer (the form's token, the script's nonce)."""
-    return re.sub(rb'(X-CSRFToken": "|csrfmiddlewaretoken" value="|nonce=")[^"]+', rb"\1", response.content)
-
-
-def filing_of(application, key=""):
-    """What the page of the filing sends back, the dossier being as stored now."""
-    application = Application.objects.get(pk=application.pk)
-    return {
-        "idempotency_key": key or str(uuid4()),
-        "sworn_as": "mandated",
-        "sworn": "on",
-        "shown": content_sha256(application),
-    }
-
-
-def section_url(application, slug):
-    return reverse("application_section", args=[application.pk, slug])
-
-
-def rows(prefix, *lines, initial=0):
-    """A set of lines as a browser sends it."""
-    data = {f"{prefix}-TOTAL_FORMS": str(len(lines)), f"{prefix}-INITIAL_FORMS": str(initial)}
-    for index, line in enumerate(lines):
-        data |= {f"{prefix}-{index}-{name}": value for name, value in line.items()}
-    return data
 
 
 def test_application_list_without_organisation_says_what_to_do(client, db):
@@ -293,6 +255,27 @@ def test_stale_lines_are_shown_beside_what_somebody_else_saved(client, db, trave
     assert CostLine.objects.get().label == "Logiciel"
 
 
+def test_line_a_colleague_added_since_is_told_and_blank_rows_stay_blank(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    first = {"label": "Logiciel", "category": "services", "nature": "investment", "amount": "1200"}
+    second, url = {**first, "label": "Formation"}, section_url(application, "depenses")
+    client.post(url, {"version": application.version, "tax_basis": "ht", **rows("cost_lines", first)})
+    application.refresh_from_db()
+    shown = {"version": application.version, "tax_basis": "ht"}
+    client.post(url, {**shown, **rows("cost_lines", first, second, initial=1)})
+    blank = dict.fromkeys(first, "")
+    mine = {**shown, **rows("cost_lines", {**first, "amount": "1300"}, blank, blank, initial=1)}
+    for _ in range(2):
+        page = client.post(url, mine)
+        assert "modifié ailleurs" in page.content.decode()
+        assert "Formation" in page.content.decode()
+        assert not any(form.errors for form in page.context["page"].sets[0].formset.forms)
+    again = {**mine, "version": page.context["page"].form["version"].value()}
+    assert client.post(url, again).status_code == 302
+    assert [(row.label, row.amount) for row in application.cost_lines.all()] == [("Logiciel", Decimal(1300))]
+
+
 def test_plan_that_could_not_be_filed_is_saved_with_a_warning_and_stays(client, db, travel):
     application = start()
     sign_in(client, applicant_of(application.organisation))
@@ -322,86 +305,6 @@ def test_totals_follow_what_is_typed_and_write_nothing(client, db, travel):
     assert "100\u202f000,00" in content  # still to finance
     assert CostLine.objects.get().amount == Decimal("100000.00")
     assert client.get(reverse("application_totals", args=[application.pk])).status_code == 405
-
-
-def test_submit_one_second_after_closing_is_refused_with_the_hour(client, db):
-    application = ApplicationFactory()
-    closing = application.session.closes_at
-    sign_in(client, applicant_of(application.organisation))
-    Application.objects.filter(pk=application.pk).update(starts_on=date(2021, 7, 1))
-    filing = filing_of(application)
-    with time_machine.travel(closing + timedelta(seconds=1), tick=False):
-        response = client.post(reverse("application_submit", args=[application.pk]), filing)
-    content = response.content.decode()
-    assert "close depuis le 15 juin 2021 à 12 h 00, heure de Paris" in content.replace("\u00a0", " ")
-    application.refresh_from_db()
-    assert application.state == "draft"
-    with time_machine.travel(closing, tick=False):
-        response = client.post(reverse("application_submit", args=[application.pk]), filing)
-    application.refresh_from_db()
-    assert application.state == "submitted"
-
-
-def test_second_submit_with_the_same_key_answers_the_same_and_with_another_is_friendly(client, db, travel):
-    application = ApplicationFactory()
-    sign_in(client, applicant_of(application.organisation))
-    url = reverse("application_submit", args=[application.pk])
-    filing = filing_of(application)
-    first, again = client.post(url, filing), client.post(url, filing)
-    assert first.url == again.url == reverse("application_submitted", args=[application.pk])
-    other = client.post(url, {**filing, "idempotency_key": str(uuid4())}, follow=True)
-    application.refresh_from_db()
-    assert f"déjà déposé sous le numéro {application.number}" in other.content.decode()
-
-
-def test_submit_without_the_sworn_statement_is_refused_at_its_field(client, db, travel):
-    application = ApplicationFactory()
-    sign_in(client, applicant_of(application.organisation))
-    url = reverse("application_submit", args=[application.pk])
-    response = client.post(url, {"idempotency_key": str(uuid4())})
-    assert set(response.context["form"].errors) == {"sworn", "sworn_as"}
-    application.refresh_from_db()
-    assert application.state == "draft"
-
-
-def test_dossier_changed_since_it_was_read_is_not_sworn_to(client, db, travel):
-    application = ApplicationFactory()
-    sign_in(client, applicant_of(application.organisation))
-    url = reverse("application_submit", args=[application.pk])
-    read = client.get(url)
-    data = {**filing_of(application), "shown": read.context["form"]["shown"].value()}
-    Application.objects.filter(pk=application.pk).update(title="Ce que le collègue a écrit")
-    refused = client.post(url, data)
-    assert "modifié ailleurs" in refused.context["form"].non_field_errors()[0]
-    assert "Ce que le collègue a écrit" in refused.content.decode()
-    application.refresh_from_db()
-    assert application.state == "draft"
-    assert client.post(url, {**data, "shown": ""}).status_code == 200
-    data["shown"] = refused.context["form"]["shown"].value()
-    assert client.post(url, data).status_code == 302
-    application.refresh_from_db()
-    assert (application.state, application.title) == ("submitted", "Ce que le collègue a écrit")
-
-
-def test_draft_after_the_closing_says_that_it_cannot_be_filed(client, db):
-    application = ApplicationFactory()
-    sign_in(client, applicant_of(application.organisation))
-    pages = [
-        reverse("application_detail", args=[application.pk]),
-        reverse("application_missing", args=[application.pk]),
-        section_url(application, "projet"),
-    ]
-    with time_machine.travel(FIRST_RELEVE, tick=False):
-        before = [client.get(page).content.decode() for page in pages]
-    with time_machine.travel(application.session.closes_at + timedelta(days=10), tick=False):
-        after = [client.get(page).content.decode() for page in pages]
-        listed = client.get(reverse("application_list")).content.decode()
-    for open_page, closed_page in zip(before, after, strict=True):
-        assert "La relève est close" not in open_page
-        assert "La relève est close" in closed_page
-        assert "peut être déposé" not in closed_page
-        assert "possible jusqu’au" not in closed_page
-    assert "ce brouillon ne peut plus être déposé" in listed
 
 
 def test_zero_is_an_answer(client, db, travel):
@@ -438,110 +341,6 @@ def test_impossible_number_of_lines_is_refused_without_a_crash(client, db, trave
     assert not CostLine.objects.exists()
 
 
-def test_submit_of_an_unfinished_dossier_links_each_gap(client, db, travel):
-    application = ApplicationFactory(skip=["financement", "pieces"])
-    sign_in(client, applicant_of(application.organisation))
-    url = reverse("application_submit", args=[application.pk])
-    page = client.get(url)
-    assert section_url(application, "financement") in page.content.decode()
-    assert section_url(application, "pieces") in page.content.decode()
-    response = client.post(url, filing_of(application))
-    assert response.context["form"].non_field_errors()
-    application.refresh_from_db()
-    assert application.state == "draft"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("vide.pdf", b"", "Le fichier est vide"),
-        ("gros.pdf", b"%PDF-" + b"0" * (10 * 1024 * 1024), "dépasse 10"),
-        ("note.txt", b"bonjour", "Ce type de fichier n’est pas accepté"),
-        ("image.png", None, "ne correspond pas à son nom"),
-        ("double.pdf", "polyglot", "deux types à la fois"),
-    ],
-)
-def test_attachment_refused_at_its_field_leaves_nothing(client, db, travel, name, content, message):
-    application = start()
-    sign_in(client, applicant_of(application.organisation))
-    if content == "polyglot":
-        import io
-        import zipfile
-
-        tail = io.BytesIO()
-        with zipfile.ZipFile(tail, "w") as archive:
-            archive.writestr("autre.txt", "deux")
-        content = pdf() + tail.getvalue()
-    sent = SimpleUploadedFile(name, pdf() if content is None else content)
-    url = reverse("attachment_add", args=[application.pk])
-    response = client.post(url, {"kind": "deliberation", "file": sent})
-    assert message in response.context["form"].errors["file"][0]
-    assert not application.attachments.exists()
-
-
-def test_attachment_is_downloaded_by_those_who_see_the_dossier_only(client, db, travel):
-    application = submitted_application()
-    attachment = application.attachments.first()
-    url = reverse("attachment_download", args=[application.pk, attachment.pk])
-    unknown = reverse("attachment_download", args=[application.pk, uuid4()])
-    sign_in(client, applicant_of(application.organisation))
-    response = client.get(url)
-    assert response.status_code == 200
-    assert response["X-Content-Type-Options"] == "nosniff"
-    sign_in(client, applicant_of(OrganisationFactory()))
-    strange, missing = client.get(url), client.get(unknown)
-    assert strange.status_code == missing.status_code == 404
-    assert bare(strange) == bare(missing)
-
-
-def test_stranger_and_nobody_get_the_same_bytes_on_every_page(client, db, travel):
-    application = submitted_application()
-    sign_in(client, applicant_of(OrganisationFactory()))
-    for name in (
-        "application_detail",
-        "application_submit",
-        "application_submitted",
-        "application_withdraw",
-        "completion_answer",
-        "acknowledgement_download",
-        "application_missing",
-        "screening_detail",
-    ):
-        strange = client.get(reverse(name, args=[application.pk]))
-        missing = client.get(reverse(name, args=[uuid4()]))
-        assert strange.status_code == missing.status_code == 404, name
-        assert bare(strange) == bare(missing), name
-
-
-def test_completion_is_answered_after_a_document_is_added(client, db):
-    application = completion_requested_application()
-    sign_in(client, applicant_of(application.organisation))
-    with time_machine.travel(FIRST_RELEVE + timedelta(days=10), tick=True):
-        page = client.get(reverse("completion_answer", args=[application.pk])).content.decode()
-        assert "La délibération signée" in page
-        sent = SimpleUploadedFile("deliberation.pdf", pdf("nouvelle"))
-        client.post(reverse("attachment_add", args=[application.pk]), {"kind": "deliberation", "file": sent})
-        client.post(reverse("completion_answer", args=[application.pk]), {"message": "La voici."})
-    application.refresh_from_db()
-    assert application.state == "submitted"
-    assert application.attachments.filter(kind="deliberation").count() == 2
-
-
-def test_withdraw_needs_its_confirmation(client, db, travel):
-    application = submitted_application()
-    sign_in(client, applicant_of(application.organisation))
-    url = reverse("application_withdraw", args=[application.pk])
-    assert "confirmed" in client.post(url, {}).context["form"].errors
-    application.refresh_from_db()
-    assert application.state == "submitted"
-    client.post(url, {"confirmed": "on"})
-    application.refresh_from_db()
-    assert application.state == "withdrawn"
-    page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
-    assert "Vous avez retiré ce dossier" in page
-    assert "fr-stepper" not in page
-
-
 def test_application_list_costs_the_same_with_1_3_and_30_rows(client, db, django_assert_max_num_queries):
     organisation = OrganisationFactory()
     sign_in(client, applicant_of(organisation))
@@ -555,23 +354,6 @@ def test_application_list_costs_the_same_with_1_3_and_30_rows(client, db, django
         assert response.context["page"].paginator.count == count
         costs.append(len(seen))
     assert len(set(costs)) == 1, costs
-
-
-def test_filed_dossier_is_no_longer_edited(client, db, travel):
-    application = submitted_application()
-    sign_in(client, applicant_of(application.organisation))
-    response = client.post(section_url(application, "projet"), {"version": application.version, "title": "Autre"})
-    assert response.url == reverse("application_detail", args=[application.pk])
-    application.refresh_from_db()
-    assert application.title != "Autre"
-
-
-def test_draft_page_tells_the_closing_hour_in_paris(client, db):
-    application = start()
-    sign_in(client, applicant_of(application.organisation))
-    with time_machine.travel(datetime(2021, 5, 1, 12, tzinfo=PARIS), tick=True):
-        page = client.get(section_url(application, "projet")).content.decode()
-    assert "15 juin 2021 à 12\u00a0h\u00a000" in page
 
 
 def test_each_gap_leads_to_a_place_of_its_page(client, db, travel):
@@ -627,25 +409,3 @@ def test_plan_and_dates_that_cannot_be_filed_are_told_at_their_fields(client, db
     own = {"kind": "own", "label": "", "status": "granted", "amount": "500"}
     text = client.post(section_url(application, "financement"), {**data, **rows("funding_lines", own)}, follow=True)
     assert "fr-message--error" not in text.content.decode()
-
-
-def test_sections_reopened_for_an_answer_say_until_when_and_lead_back(client, db, travel):
-    application = completion_requested_application()
-    sign_in(client, applicant_of(application.organisation))
-    page = client.get(section_url(application, "pieces")).content.decode()
-    assert "Compléments attendus jusqu’au" in page
-    assert reverse("completion_answer", args=[application.pk]) in page
-    assert "Dépôt possible jusqu’au" not in page
-
-
-def test_second_filing_is_told_as_what_it_is_and_no_error(client, db, travel):
-    application = ApplicationFactory()
-    sign_in(client, applicant_of(application.organisation))
-    page = client.get(reverse("application_submit", args=[application.pk]))
-    filing = filing_of(application, page.context["form"]["idempotency_key"].value())
-    client.post(reverse("application_submit", args=[application.pk]), filing)
-    again = client.post(
-        reverse("application_submit", args=[application.pk]), {**filing, "idempotency_key": str(uuid4())}, follow=True
-    )
-    assert "est déjà déposé" in again.content.decode()
-    assert [message.level_tag for message in again.context["messages"]] == ["info"]

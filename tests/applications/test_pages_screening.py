@@ -271,3 +271,21 @@ def test_message_of_the_service_hides_the_agent_from_the_applicant(client, db, t
     page = client.get(reverse("application_detail", args=[application.pk])).content.decode()
     assert "Pouvez-vous préciser" in page
     assert str(screener) not in page
+
+
+def test_request_typed_a_moment_too_late_stays_on_the_page(client, db):
+    application = submitted_application()
+    screener = screener_of(application.call)
+    after = application.completeness_due_at + timedelta(seconds=1)
+    with time_machine.travel(after, tick=False):
+        sign_in(client, screener)
+        url = reverse("screening_request", args=[application.pk])
+        typed = {"items": "La délibération signée", "due_on": (after + timedelta(days=30)).date().isoformat()}
+        page = client.post(url, {**typed, "message": "Bonjour, il manque encore ceci."})
+        content = page.content.decode()
+        assert "ne peut plus suspendre" in content
+        assert "La délibération signée" in content and "Bonjour, il manque encore ceci." in content
+        assert client.get(url).status_code == 302
+    application.refresh_from_db()
+    assert application.state == "submitted"
+    assert not application.completion_requests.exists()

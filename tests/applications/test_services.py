@@ -12,9 +12,11 @@ from django.db import DatabaseError, connection, transaction
 from applications import services
 from applications.clocks import add_months
 from applications.completeness import missing_items
-from applications.models import Acknowledgement, Application, EligibilityRecord
+from applications.models import Acknowledgement, Answer, Application, EligibilityRecord
+from applications.presentation import sheet_of
+from applications.rules import questions_of, rules_of, terms_of
 from calls.enums import Verdict
-from calls.models import Question
+from calls.models import Axis, AxisTerms, Call, Question, RulesVersion, Session
 from core.errors import Refused
 from core.idempotency import KeyReused
 from core.models import FileScan, IdempotencyRecord, JournalEntry, NumberSeries, OutboxMessage
@@ -114,6 +116,47 @@ def test_submit_of_an_ineligible_organisation_is_filed_with_its_verdict(db):
         lambda: services.declare_admissible(application=application, user=screener_of(call), at=FIRST_RELEVE)
     )
     assert "règle d’éligibilité" in refusal.message
+
+
+def test_calls_of_the_same_initials_draw_from_one_series(db):
+    first = submitted_application()
+    # As a second call would: other code, same initials.
+    Call.objects.filter(pk=first.call_id).update(code="transition-numerique")
+    second = submitted_application()
+    assert (first.number, second.number) == ("TN-2021-00001", "TN-2021-00002")
+
+
+def test_start_on_an_axis_without_terms_in_force_is_refused(db):
+    axis = axis_of(the_call())
+    bare = Axis.objects.create(call=axis.call, code="axe-neuf", position=99, title="Axe neuf", summary="Plus tard")
+    session = session_of(axis.call)
+    Session.objects.filter(pk=session.pk).update(axis=bare)
+    session.refresh_from_db()
+    organisation = OrganisationFactory()
+    user = applicant_of(organisation)
+    refusal = refused(
+        lambda: services.start_application(organisation=organisation, session=session, user=user, at=FIRST_RELEVE)
+    )
+    assert "conditions financières" in refusal.message
+
+
+def test_sheet_shows_the_last_answer_to_what_is_asked_now(db):
+    draft = fill(start())
+    asked = questions_of(draft, rules_of(draft, FIRST_RELEVE))
+    old = asked[0]
+    axis = draft.axis
+    later = RulesVersion.objects.create(
+        call=draft.call, number=99, effective_at=FIRST_RELEVE + timedelta(days=1), vintage=old.rules_version.vintage
+    )
+    kept = Question.objects.create(
+        rules_version=later, axis=axis, code=old.code, position=0, label="La même, plus haut", kind=old.kind
+    )
+    Answer.objects.update_or_create(application=draft, question=old, defaults={"value": "avant"})
+    Answer.objects.create(application=draft, question=kept, value="après")
+    terms = terms_of(draft, rules_of(draft, FIRST_RELEVE))
+    AxisTerms.objects.create(rules_version=later, axis=axis, aid_rate=terms.aid_rate, source="Arrêté")
+    sheet = sheet_of(draft, FIRST_RELEVE + timedelta(days=2), shows_bank=False)
+    assert [(row.question.code, row.value) for row in sheet.answers] == [(old.code, "après")]
 
 
 def test_numbers_follow_each_other_and_a_refused_filing_leaves_no_gap(db):
@@ -287,19 +330,6 @@ def test_two_packs_filed_at_once_give_one(transactional_db):
     with ThreadPoolExecutor(4) as pool:
         numbers = [number for number in pool.map(file, drafts) if number]
     assert len(numbers) == 1
-
-
-def test_completion_suspends_both_clocks_for_its_exact_duration(db):
-    application = completion_requested_application(at=FIRST_RELEVE)
-    assert application.clock_is_suspended
-    before = application.completeness_due_at, application.decision_due_at
-    answered_at = FIRST_RELEVE + timedelta(days=12, hours=5)
-    application = services.answer_completion(
-        application=application, user=applicant_of(application.organisation), at=answered_at, message="Voilà."
-    )
-    moved = application.completeness_due_at - before[0], application.decision_due_at - before[1]
-    assert moved == (timedelta(days=12, hours=5),) * 2
-    assert application.state == "submitted"
 
 
 def test_completion_answer_with_a_plan_made_wrong_is_refused(db):
