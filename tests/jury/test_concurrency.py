@@ -9,8 +9,9 @@ from django.db import connection, transaction
 from calls.models import Session
 from core.errors import Refused
 from jury import services
-from jury.models import Evaluation, Jury, Recusal
-from jury.services import Member
+from jury.enums import Attendance
+from jury.models import Evaluation, Juror, Jury, Recusal
+from jury.services import AttendanceInput, Member
 from tests.factories.jury import AT, HELD, JuryWorld, left_of
 from tests.jury import test_reopening as reopening
 
@@ -18,8 +19,10 @@ from tests.jury import test_reopening as reopening
 BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 
 
-def while_uncommitted(first: Callable[[], object], second: Callable[[], object]) -> list[str]:
-    """Does ``first``, then ``second`` from another connection until it waits, then commits ``first``.
+def while_uncommitted(
+    first: Callable[[], object], second: Callable[[], object], meanwhile: Callable[[], object] = lambda: None
+) -> list[str]:
+    """Does ``first``, then ``second`` from another connection until it waits, then ``meanwhile``, then commits.
 
     Returns what stopped ``second``, if anything did.
     """
@@ -44,6 +47,7 @@ def while_uncommitted(first: Callable[[], object], second: Callable[[], object])
                 cursor.execute(BLOCKED)
                 waiting = cursor.fetchone()[0]
         assert waiting, "the second act waits for the first"
+        meanwhile()
     thread.join(30)
     assert not thread.is_alive()
     return stopped
@@ -103,6 +107,23 @@ def test_release_waits_for_the_meeting_that_speaks_again(transactional_db):
     assert len(stopped) == 1
     assert "prononcé de nouveau" in stopped[0]
     assert left_of(world) == before
+
+
+def test_attendance_waits_for_members_in_the_order_of_every_other_writer(transactional_db):
+    """Typed from the last member to the first, it holds none of them while it waits for the first: no crossed wait."""
+    world, deliberation = met()
+    members = list(world.jury.jurors.order_by("pk"))
+    rows = [AttendanceInput(member, Attendance.PRESENT) for member in reversed(members)]
+
+    def attend() -> None:
+        services.record_attendance(deliberation=deliberation, rows=rows, at=HELD, actor=world.chair_user)
+
+    def lock(*chosen: Juror, nowait: bool = False) -> None:
+        list(Juror.objects.select_for_update(nowait=nowait).filter(pk__in=[member.pk for member in chosen]))
+
+    stopped = while_uncommitted(lambda: lock(members[0]), attend, lambda: lock(*members[1:], nowait=True))
+    assert stopped == []
+    assert deliberation.attendance.count() == len(members)
 
 
 def proposed():

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Confirmation
-from applications.models import Application
+from applications.enums import AccessEffect, AccessSource
+from applications.models import Access, Application
 from budget.models import LedgerEntry
 from calls.enums import MandateRole
 from core.errors import Refused
@@ -192,6 +193,30 @@ def test_awards_cut_in_small_lists_are_added_up_against_the_threshold(db):
     # What a cancelled list held no longer counts: what is left is at the threshold, not above it.
     services.cancel_list(decision_list=lists[2], reason="Reporté.", at=DECIDED, actor=world.officer)
     assert world.release(lists[0], user=world.officer).state == DecisionListState.RELEASED
+
+
+def test_list_with_a_dossier_closed_to_the_releaser_is_refused(db):
+    world = JuryWorld(dossiers=2)
+    prepared = world.prepared()
+    Access.objects.create(
+        user=world.releaser,
+        application=world.applications[1],
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=DECIDED,
+    )
+    before = counts()
+    with pytest.raises(Refused, match="droit de faire cet acte"), transaction.atomic():
+        world.release(prepared)
+    assert counts() == before
+    # Told the same whatever became of the dossier: its number and state are not theirs to read.
+    with transaction.atomic():
+        Application.objects.filter(pk=world.applications[1].pk).update(state="withdrawn")
+        with pytest.raises(Refused, match="droit de faire cet acte"), transaction.atomic():
+            world.release(prepared)
+        transaction.set_rollback(True)
+    other = world.agent(MandateRole.RELEASER)
+    assert world.release(prepared, user=other).state == DecisionListState.RELEASED
 
 
 def test_stale_confirmation_is_refused(db):
