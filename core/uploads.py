@@ -28,6 +28,8 @@ logger = logging.getLogger("guichet.uploads")
 LARGEST_RATIO = 100
 LARGEST_PIXELS = 80_000_000
 MOST_MEMBERS = 5_000
+# Objects held one in another: far above what any office writes.
+DEEPEST = 50
 LARGEST_UNPACKED = 200 * 1024 * 1024
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -140,7 +142,8 @@ def _check_pdf(content: bytes) -> str:
                 _refuse_active(item)
     except pikepdf.PasswordError as error:
         raise _refused("Ce PDF est protégé par un mot de passe. Enregistrez-le sans protection.") from error
-    except pikepdf.PdfError as error:
+    # The others are what pikepdf lets out of names and texts that are not what they should be.
+    except (pikepdf.PdfError, ValueError, TypeError, RuntimeError) as error:
         raise _refused("Ce PDF est abîmé\u00a0: nous ne pouvons pas l’ouvrir. Enregistrez-le à nouveau.") from error
     return "application/pdf"
 
@@ -151,16 +154,22 @@ def _refuse_active(item: Any, depth: int = 0) -> None:
         children = list(item)
     elif isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
         keys = set(item.keys())
-        action = str(item.get("/S", "")) if not isinstance(item.get("/S"), pikepdf.Stream | pikepdf.Dictionary) else ""
-        if keys & ACTIVE_KEYS or action in ACTIVE_ACTIONS or str(item.get("/Type", "")) == "/EmbeddedFile":
-            carries = "/EF" in keys or str(item.get("/Type", "")) == "/EmbeddedFile"
+        carries = "/EF" in keys or _is_name(item.get("/Type"), {"/EmbeddedFile"})
+        if carries or keys & ACTIVE_KEYS or _is_name(item.get("/S"), ACTIVE_ACTIONS):
             raise _refused(WITH_FILE if carries else WITH_PROGRAM)
-        children = [item[key] for key in keys if key != "/Parent"]
+        children = [item[key] for key in keys]
     else:
         return
+    if depth > DEEPEST:
+        raise _refused(HEAVY)
     for child in children:
-        if depth < 50 and isinstance(child, pikepdf.Object) and not child.is_indirect:
+        if isinstance(child, pikepdf.Object) and not child.is_indirect:
             _refuse_active(child, depth + 1)
+
+
+def _is_name(value: Any, wanted: set[str]) -> bool:
+    """Whether a value is one of these names. Compared as names: the bytes of others need not be text."""
+    return isinstance(value, pikepdf.Name) and any(value == pikepdf.Name(name) for name in wanted)
 
 
 def _check_image(content: bytes) -> str:
@@ -171,7 +180,8 @@ def _check_image(content: bytes) -> str:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
                 width, height = image.size
-                kind = str(image.format)
+                # A telephone's picture may hold a second one, for its screen: « MPO », and a JPEG all the same.
+                media_type = "image/png" if image.format == "PNG" else "image/jpeg"
                 if width * height > LARGEST_PIXELS:
                     raise _refused(HEAVY)
                 image.verify()
@@ -179,7 +189,7 @@ def _check_image(content: bytes) -> str:
         raise _refused("Cette image est abîmée\u00a0: nous ne pouvons pas l’ouvrir.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _refused(HEAVY) from error
-    return {"PNG": "image/png", "JPEG": "image/jpeg"}[kind]
+    return media_type
 
 
 def _check_zip(content: bytes) -> str:

@@ -74,6 +74,26 @@ def with_file(document):
     document.attachments["autre.exe"] = b"MZ"
 
 
+def holding(text: bytes):
+    """A PDF that holds this object, as written in the file."""
+
+    def change(document):
+        document.Root.Held = document.make_indirect(pikepdf.Object.parse(text))
+
+    return active_pdf(change)
+
+
+ACTION = b"<< /S /JavaScript >>"
+
+
+def two_pictures() -> bytes:
+    """As many telephones write: the picture, then a smaller one for their screen."""
+    target = io.BytesIO()
+    small = Image.new("RGB", (4, 4))
+    Image.new("RGB", (8, 8)).save(target, "MPO", save_all=True, append_images=[small])
+    return target.getvalue()
+
+
 def encrypted() -> bytes:
     document = pikepdf.new()
     document.add_blank_page()
@@ -105,6 +125,9 @@ def huge_png() -> bytes:
         ("a.PDF", pdf()),
         ("a.png", image("PNG")),
         ("a.jpeg", image("JPEG")),
+        ("a.jpg", two_pictures()),
+        ("a.pdf", holding(b"<< /S /#FF#FE /Type /#FF#FE >>")),
+        ("a.pdf", holding(b"<< /S (\\357\\273\\277\\377) /Type (\\377\\376) >>")),
         ("a.docx", docx()),
         ("a.odt", odt()),
         ("a.xlsx", archive({"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"})),
@@ -133,6 +156,9 @@ def test_sound_file_is_taken_for_what_it_is(name, content):
         ("a.pdf", active_pdf(with_javascript), "contient un programme"),
         ("a.pdf", active_pdf(with_launch), "contient un programme"),
         ("a.pdf", active_pdf(with_file), "fichier en pièce jointe"),
+        ("a.pdf", holding(b"<< /Parent << /AA << /K " + ACTION + b" >> >> >>"), "contient un programme"),
+        ("a.pdf", holding(b"<< /Next " * 40 + ACTION + b" >>" * 40), "contient un programme"),
+        ("a.pdf", holding(b"<< /Next " * 60 + ACTION + b" >>" * 60), "démesuré"),
         ("a.pdf", encrypted(), "mot de passe"),
         ("a.pdf", without_page(), "aucune page"),
         ("a.png", huge_png(), "démesuré"),
