@@ -101,10 +101,21 @@ def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return handle
 
 
+def is_expected(name: str) -> bool:
+    """Whether a member is of those that a backup writes: nothing of an archive is put anywhere else."""
+    if name == DUMP:
+        return True
+    folder = next((folder for folder in (FILES, SECRETS) if name.startswith(folder)), None)
+    inside = Path(name.removeprefix(folder or ""))
+    if folder is None or inside.is_absolute() or ".." in inside.parts or not inside.parts:
+        return False
+    return folder == FILES or inside.parts[0] in SECRET_NAMES
+
+
 def verify_archive(archive: tarfile.TarFile, manifest: dict[str, Any]) -> None:
     """Reads the whole archive and compares each member with the manifest. CommandError at the first difference."""
     for name, expected in manifest["members"].items():
-        if ".." in Path(name).parts or not name.startswith((DUMP, FILES, SECRETS)):
+        if not is_expected(name):
             raise CommandError(f"Chemin refusé dans la sauvegarde : {name}. Rien n'a été restauré.")
         with member(archive, name) as handle:
             if digest_of(handle) != expected:

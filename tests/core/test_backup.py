@@ -124,6 +124,40 @@ def test_backup_overwrites_nothing(place, tmp_path):
         call_command("backup", str(tmp_path / "no" / "such.tar"))
 
 
+def test_backup_never_takes_the_place_of_one_made_meanwhile(place, tmp_path, monkeypatch):
+    path = tmp_path / "there.tar"
+
+    def dump_meanwhile(*arguments):
+        run_program(*arguments)
+        path.write_text("made by another run")
+
+    monkeypatch.setattr("core.management.commands.backup.run_program", dump_meanwhile)
+    with pytest.raises(CommandError, match="existe déjà"):
+        call_command("backup", str(path))
+    assert path.read_text() == "made by another run"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_backup_waits_for_its_turn_before_it_writes_anything(place, tmp_path, superuser_connection):
+    """Two runs to the same name: the one that gives up leaves the other's draft alone."""
+    draft = tmp_path / "busy.tar.other.part"
+    draft.write_text("of the other run")
+    superuser_connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 11))", [ANCHORING])
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    with pytest.raises(CommandError, match="Un autre ancrage"):
+        call_command("backup", str(tmp_path / "busy.tar"))
+    assert [row.name for row in tmp_path.glob("busy.tar*")] == [draft.name]
+
+
+@pytest.mark.parametrize(("key", "warned"), [("clé du site", True), ("", False)])
+def test_backup_says_when_the_key_of_the_site_is_not_in_it(place, tmp_path, monkeypatch, key, warned):
+    monkeypatch.setenv("GUICHET_SECRET_KEY", key)
+    said = io.StringIO()
+    call_command("backup", str(tmp_path / "guichet.tar"), stdout=io.StringIO(), stderr=said)
+    assert ("n'est pas dans cette archive" in said.getvalue()) is warned
+
+
 def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):
     monkeypatch.setenv("PG_BIN", str(tmp_path))
     (tmp_path / "pg_dump").write_text("#!/bin/sh\necho no space left >&2\nexit 1\n")
@@ -189,8 +223,16 @@ def test_damage_is_told_before_anything_is_written(archive, tmp_path):
         f"incomplète : files/{key}": lambda name, content: None if name == f"files/{key}" else content,
         "incomplète : manifest.json": lambda name, content: None if name == MANIFEST else content,
         "abîmée : manifest.json": lambda name, content: content[:-2] if name == MANIFEST else content,
-        "Chemin refusé": manifest_with({"files/../../outside": "0" * 64}),
     }
+    outside = (
+        "files/../../outside",
+        "files//etc/x",
+        "secrets//etc/cron.d/x",
+        "secrets/other/x",
+        "secrets/",
+        "database.dump2",
+    )
+    changes |= {f"Chemin refusé dans la sauvegarde : {name}\\.": manifest_with({name: "0" * 64}) for name in outside}
     for sentence, change in changes.items():
         broken = rewritten(archive, tmp_path / "broken.tar", change)
         with tarfile.open(broken) as source, pytest.raises(CommandError, match=sentence) as refused:
@@ -299,4 +341,36 @@ def test_restore_refuses_a_folder_that_holds_files(archive, tmp_path):
             tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
             assert connection.execute(tables).fetchone() == (0,)
         shutil.rmtree(kept.parent.parent)
+        refuse_other_keys(there, archive)
+        undo_everything(there, archive, tmp_path / "broken.tar")
         assert there.manage("restore", archive).returncode == 0
+
+
+def refuse_other_keys(there, archive):
+    """A place that holds another installation's keys is not mixed with those of the archive."""
+    with tarfile.open(archive) as source:
+        keys = [name for name in source.getnames() if name.startswith("secrets/pki/")]
+    path = there.data_dir / keys[0].removeprefix("secrets/")
+    path.parent.mkdir(parents=True)
+    path.write_text("another installation's")
+    refused = there.manage("restore", archive)
+    assert refused.returncode == 1
+    assert "existe déjà et diffère" in refused.stderr
+    assert path.read_text() == "another installation's"
+    assert not (there.data_dir / "files").exists()
+    shutil.rmtree(there.data_dir / "pki")
+
+
+def undo_everything(there, archive, broken):
+    """The database refuses what the manifest vouches for: neither files nor keys stay, and the site's own come back."""
+    dump = b"not a dump"
+    manifest = manifest_with({"database.dump": hashlib.sha256(dump).hexdigest()})
+    rewritten(archive, broken, lambda name, content: dump if name == "database.dump" else manifest(name, content))
+    own = there.data_dir / "guichet_secret_key.secret"
+    before = own.read_text()
+    refused = there.manage("restore", broken)
+    assert refused.returncode == 1
+    assert "pg_restore a échoué" in refused.stderr
+    assert own.read_text() == before
+    for folder in ("files", "pki"):
+        assert not [path for path in (there.data_dir / folder).rglob("*") if path.is_file()]

@@ -18,6 +18,11 @@ from core.anchors import AnchoringBusy, no_other_anchor
 from core.backup import DUMP, FILES, MANIFEST, SECRETS, digest_of, every_key, every_secret, run_program
 from core.commands import PreparedCommand
 
+KEY_ELSEWHERE = (
+    "La clé du site vient de l'environnement (GUICHET_SECRET_KEY) : elle n'est pas dans cette archive. Gardez-la à part, "
+    "avec les clés de signature configurées hors du dossier de données : sans elles, plus de seconds facteurs ni de cachet."
+)
+
 
 class Command(PreparedCommand):
     help = "Sauvegarde la base, les fichiers et les clés de cette installation dans une archive .tar."
@@ -32,23 +37,33 @@ class Command(PreparedCommand):
             raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.")
         if not archive.parent.is_dir():
             raise CommandError(f"Le dossier {archive.parent} n'existe pas.")
-        draft = archive.with_name(f"{archive.name}.part")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.members: dict[str, str] = {}
+        if not without_keys and os.environ.get("GUICHET_SECRET_KEY"):
+            self.stderr.write(KEY_ELSEWHERE)
         try:
-            with os.fdopen(descriptor, "wb") as handle:
-                # An anchor made between the dump and the files would leave a copy whose row is not in the dump.
-                with no_other_anchor(), tarfile.open(fileobj=handle, mode="w") as target:
-                    self.add_all(target, with_keys=not without_keys)
-                handle.flush()
-                os.fsync(handle.fileno())
-            draft.rename(archive)
+            # An anchor made between the dump and the files would leave a copy whose row is not in the dump.
+            with no_other_anchor():
+                self.write(archive, with_keys=not without_keys)
         except AnchoringBusy as error:
             raise CommandError(str(error)) from error
-        finally:
-            draft.unlink(missing_ok=True)
         files = sum(name.startswith(FILES) for name in self.members)
         self.stdout.write(f"Sauvegarde : {archive} ({archive.stat().st_size} octets, {files} fichiers)")
+
+    def write(self, archive: Path, *, with_keys: bool) -> None:
+        """A draft of its own, private, that takes its name once whole and never takes another archive's place."""
+        descriptor, name = tempfile.mkstemp(prefix=f"{archive.name}.", suffix=".part", dir=archive.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                with tarfile.open(fileobj=handle, mode="w") as target:
+                    self.add_all(target, with_keys=with_keys)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.link(draft, archive)
+        except FileExistsError as error:
+            raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.") from error
+        finally:
+            draft.unlink(missing_ok=True)
 
     def add_all(self, target: tarfile.TarFile, *, with_keys: bool) -> None:
         """The dump comes first: every file that one of its rows points at was written before the row."""

@@ -5,6 +5,7 @@ import os
 import tarfile
 import tempfile
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from core.backup import BLOCK, DUMP, FILES, MANIFEST, SECRETS, every_key, member, run_program, verify_archive
 
@@ -33,9 +34,11 @@ class Command(BaseCommand):
             with tarfile.open(archive) as source:
                 manifest = read_manifest(source)
                 verify_archive(source, manifest)
+                refuse_other_keys(source, manifest)
                 files = restore_all(source, manifest)
         except (tarfile.TarError, OSError, EOFError) as error:
             raise CommandError(f"Sauvegarde illisible : {error}") from error
+        analyse()
         self.stdout.write(f"Restauré : base et {files} fichiers, sauvegarde du {manifest['made_at']}.")
 
 
@@ -59,23 +62,48 @@ def read_manifest(source: tarfile.TarFile) -> dict[str, Any]:
     return manifest
 
 
+def refuse_other_keys(source: tarfile.TarFile, manifest: dict[str, Any]) -> None:
+    """CommandError where the place holds another installation's keys: seals and timestamps of the archive would no
+    longer be trusted, nor its second factors read."""
+    for name in manifest["members"]:
+        if not name.startswith(SECRETS) or is_replaced(path := path_of_secret(name)) or not path.exists():
+            continue
+        with member(source, name) as handle:
+            if path.read_bytes() != handle.read():
+                raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n'a été restauré.")
+
+
 def restore_all(source: tarfile.TarFile, manifest: dict[str, Any]) -> int:
-    """Files, then the database in one transaction, then keys. Returns the number of files; if the database
-    refuses, the files are taken away again."""
+    """Files, keys, then the database in one transaction. Returns the number of files; whatever fails, files and keys
+    are taken away again and what stood there is put back."""
     written: list[str] = []
+    keys: list[tuple[Path, bytes | None]] = []
     try:
         for name in manifest["members"]:
             if name.startswith(FILES):
                 restore_file(source, name, written)
+        for name in manifest["members"]:
+            if name.startswith(SECRETS):
+                restore_secret(source, name, keys)
         restore_database(source)
     except BaseException:
         for key in written:
             default_storage.delete(key)
+        for path, before in keys:
+            path.unlink(missing_ok=True)
+            if before is not None:
+                write_private(path, before)
         raise
-    for name in manifest["members"]:
-        if name.startswith(SECRETS):
-            restore_secret(source, name)
     return len(written)
+
+
+def path_of_secret(name: str) -> Path:
+    return Path(settings.DATA_DIR) / name.removeprefix(SECRETS)
+
+
+def is_replaced(path: Path) -> bool:
+    """The key of the site, where the environment gives none: any command makes one at its first run, this one too."""
+    return path.name == SITE_KEY and not os.environ.get("GUICHET_SECRET_KEY")
 
 
 def restore_file(source: tarfile.TarFile, name: str, written: list[str]) -> None:
@@ -88,17 +116,23 @@ def restore_file(source: tarfile.TarFile, name: str, written: list[str]) -> None
         raise CommandError(f"Le fichier {key} existe déjà : une restauration n'écrase rien.")
 
 
-def restore_secret(source: tarfile.TarFile, name: str) -> None:
-    """One key, private, never over another one; the key of the site where the environment gives none."""
-    path = Path(settings.DATA_DIR) / name.removeprefix(SECRETS)
-    is_site_key = path.name == SITE_KEY and not os.environ.get("GUICHET_SECRET_KEY")
-    if path.exists() and not is_site_key:
+def restore_secret(source: tarfile.TarFile, name: str, keys: list[tuple[Path, bytes | None]]) -> None:
+    """One key, private; what is there is the same, save the key of the site. ``keys`` remembers what stood there."""
+    path = path_of_secret(name)
+    if path.exists() and not is_replaced(path):
         return
+    with member(source, name) as handle:
+        content = handle.read()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys.append((path, path.read_bytes() if path.exists() else None))
     path.unlink(missing_ok=True)
+    write_private(path, content)
+
+
+def write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as target, member(source, name) as handle:
-        target.write(handle.read())
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(content)
 
 
 def restore_database(source: tarfile.TarFile) -> None:
@@ -110,5 +144,9 @@ def restore_database(source: tarfile.TarFile) -> None:
                 target.write(block)
         connections["owner"].close()
         run_program("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", str(dump))
-    with connections["owner"].cursor() as cursor:
+
+
+def analyse() -> None:
+    """Statistics for the planner. Everything is restored by then: a failure takes nothing back."""
+    with suppress(DatabaseError), connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE")
