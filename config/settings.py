@@ -335,6 +335,7 @@ CELERY_BEAT_SCHEDULE = {
     "outbox-sweep": {"task": "core.tasks.sweep_outbox_task", "schedule": timedelta(seconds=15)},
     "heartbeat": {"task": "core.tasks.heartbeat_task", "schedule": timedelta(seconds=15)},
     "journal-anchor": {"task": "core.tasks.anchor_journal_task", "schedule": crontab(hour=23, minute=45)},
+    "queue-unscanned": {"task": "core.tasks.queue_unscanned_task", "schedule": crontab(minute=35)},
     "deem-complete": {"task": "applications.tasks.deem_complete_task", "schedule": crontab(minute=5)},
     "signing-sweep": {"task": "conventions.tasks.sweep_signings_task", "schedule": timedelta(seconds=60)},
     "forget-expired": {"task": "accounts.tasks.forget_expired_task", "schedule": crontab(hour=3, minute=15)},

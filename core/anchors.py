@@ -175,27 +175,37 @@ _ROWS = """
 def verify_journal() -> JournalReport:
     """Reads the whole journal again: each hash is computed here, in Python, so that altered SQL cannot hide.
 
-    One snapshot for rows, heads and anchors, so that a site at work raises no false alarm.
+    One snapshot for rows, heads and anchors, so that a site at work raises no false alarm. The heads of one anchor are
+    held at a time: each names every chain.
     """
     report = JournalReport()
-    # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it.
-    copies = _copies()
+    # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it. Nor is
+    # the store read while the snapshot is held.
+    known = set(JournalAnchor.objects.values_list("sha256", flat=True))
+    copies = {sha256: _read(_copy(sha256, "heads")).decode() for sha256 in _copies() - known}
+    found: dict[tuple[str, int], str] = {}
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Allowed as the first statement only; a nested call keeps the isolation of its caller.
             if len(connection.savepoint_ids) == 0:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        anchors = list(JournalAnchor.objects.order_by("number"))
-        without_row = _copies_without_row(report, anchors, copies)
-        texts = [*(anchor.heads for anchor in anchors), *without_row.values()]
-        wanted = {(chain, number) for text in texts for chain, number, _ in _points(text)}
-        found: dict[tuple[str, int], str] = {}
+        wanted = {point for text in copies.values() for point in _wanted(text)}
+        for anchor in _anchors():
+            wanted.update(_wanted(anchor.heads))
         heads = _walk_chains(report, wanted, found)
         _compare_heads(report, heads)
-        _verify_anchors(report, anchors, found)
-        for sha256, heads_text in without_row.items():
-            _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", heads_text, found)
+        rows = _verify_anchors(report, found)
+    for sha256, text in _copies_without_row(report, rows, copies).items():
+        _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", text, found)
     return report
+
+
+def _anchors() -> Iterator[JournalAnchor]:
+    return JournalAnchor.objects.order_by("number").iterator(chunk_size=1)
+
+
+def _wanted(heads: str) -> set[tuple[str, int]]:
+    return {(chain, number) for chain, number, _ in _points(heads)}
 
 
 def _points(heads: str) -> Iterator[tuple[str, int, str]]:
@@ -247,10 +257,12 @@ def _compare_heads(report: JournalReport, heads: dict[str, tuple[int, str]]) -> 
             report.problems.append(f"Chaîne {name} : la tête enregistrée ne correspond pas à la dernière écriture.")
 
 
-def _verify_anchors(report: JournalReport, anchors: list[JournalAnchor], found: dict[tuple[str, int], str]) -> None:
+def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) -> dict[str, int]:
+    """Each row: its place, its content, its token, the entries that it seals. Returns their numbers by digest, in order."""
     trust = keyring.trust_material()
     previous = ""
-    for position, anchor in enumerate(anchors, start=1):
+    rows: dict[str, int] = {}
+    for position, anchor in enumerate(_anchors(), start=1):
         report.anchors += 1
         name = f"Ancrage n° {anchor.number}"
         if anchor.number != position:
@@ -264,30 +276,25 @@ def _verify_anchors(report: JournalReport, anchors: list[JournalAnchor], found: 
             report.problems.append(f"{name} : le jeton d'horodatage ne prouve plus ce contenu.")
         _compare_points(report, name, anchor.heads, found)
         previous = anchor.sha256
+        rows[anchor.sha256] = anchor.number
+    return rows
 
 
-def _copies_without_row(report: JournalReport, anchors: list[JournalAnchor], copies: set[str]) -> dict[str, str]:
+def _copies_without_row(report: JournalReport, rows: dict[str, int], copies: dict[str, str]) -> dict[str, str]:
     """Heads of the ``copies`` whose row is not in the database, by digest. Each accuses: its row was removed.
 
     Only the one that directly follows the last row may be innocent, an anchor interrupted before its row was there:
     the sentence says so, and the next anchor takes it up.
     """
-    rows = {anchor.sha256 for anchor in anchors}
     kept = _copies()
-    for anchor in anchors:
-        if anchor.sha256 not in kept:
-            report.problems.append(f"Ancrage n° {anchor.number} : sa copie hors base a disparu.")
-    last = anchors[-1].sha256 if anchors else ""
-    without_row: dict[str, str] = {}
-    for sha256 in sorted(copies & kept - rows):
-        heads = without_row[sha256] = _read(_copy(sha256, "heads")).decode()
+    for sha256, number in rows.items():
+        if sha256 not in kept:
+            report.problems.append(f"Ancrage n° {number} : sa copie hors base a disparu.")
+    last = next(reversed(rows), "")
+    without_row = {sha256: copies[sha256] for sha256 in sorted(copies.keys() & kept - rows.keys())}
+    for sha256, heads in without_row.items():
         problem = f"L'ancrage {sha256[:12]}… existe hors base mais n'est plus dans la base."
         if anchor_digest(last, heads).hex() == sha256:
             problem += " S'il a été interrompu, « manage.py anchor_journal » le reprend."
         report.problems.append(problem)
     return without_row
-
-
-def latest_anchor() -> JournalAnchor | None:
-    """The last seal, printed on receipts with its number."""
-    return JournalAnchor.objects.order_by("-number").first()

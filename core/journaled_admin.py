@@ -22,8 +22,10 @@ class JournaledAdmin(admin.ModelAdmin):
         raise NotImplementedError
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        # Before they are saved: a line that is deleted forgets its key.
+        deleted = [line for formset in formsets for line in _deleted(formset)]
         super().save_related(request, form, formsets, change)
-        lines = [line for formset in formsets for line in _lines(formset)]
+        lines = deleted + [line for formset in formsets for line in _written(formset)]
         if not change or form.changed_data or lines:
             record(
                 chain=self.journal_chain(form.instance),
@@ -38,15 +40,17 @@ def _fields(form: ModelForm) -> dict[str, Any]:
     return {name: [_plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))] for name in form.changed_data}
 
 
-def _lines(formset: BaseInlineFormSet) -> Iterator[dict[str, Any]]:
+def _deleted(formset: BaseInlineFormSet) -> Iterator[dict[str, Any]]:
+    for form in formset.deleted_forms:
+        if form.instance.pk is not None:
+            told = {name: _plain(value) for name, value in form.initial.items()}
+            yield {"model": form.instance._meta.model_name, "id": form.instance.pk, "deleted": True, "fields": told}
+
+
+def _written(formset: BaseInlineFormSet) -> Iterator[dict[str, Any]]:
     for form in formset.forms:
-        is_deleted = form in formset.deleted_forms
-        if form.instance.pk is not None and (form.has_changed() or is_deleted):
-            yield {
-                "model": form.instance._meta.model_name,
-                "id": form.instance.pk,
-                **({"deleted": True} if is_deleted else {"fields": _fields(form)}),
-            }
+        if form.instance.pk is not None and form.has_changed() and form not in formset.deleted_forms:
+            yield {"model": form.instance._meta.model_name, "id": form.instance.pk, "fields": _fields(form)}
 
 
 def _plain(value: Any) -> Any:

@@ -21,7 +21,8 @@ def queue_mail(
     dedupe_key: str,
     attachments: Iterable[uuid.UUID] = (),
 ) -> None:
-    """Queues one mail in the caller's transaction; ``attachments`` are ids of stored files. Sent once per key."""
+    """Queues one mail in the caller's transaction; ``attachments`` are ids of stored files. Queued once per
+    key, and sent at least once: a worker that dies between the sending and its record sends again."""
     recipients = sorted({address for address in to if address})
     if not recipients:
         return
@@ -44,7 +45,7 @@ def send_mail(payload: dict[str, Any]) -> None:
     context = {**payload["context"], "site_url": settings.SITE_URL}
     body = render_to_string(payload["template"], context)
     message = EmailMessage(
-        subject=payload["subject"].replace("\n", " "),
+        subject=" ".join(payload["subject"].split()),
         body=body,
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=payload["to"],

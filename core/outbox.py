@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import KombuError
@@ -94,7 +94,8 @@ def deliver(message_id: str) -> bool:
         ).first()
         if message is None:
             return False
-        OutboxMessage.objects.filter(pk=message.pk).update(attempts=F("attempts") + 1)
+        if not _begin(message):
+            return False
         try:
             _handlers[message.kind](message.payload)
         except Exception as error:
@@ -109,15 +110,32 @@ def deliver(message_id: str) -> bool:
         return True
 
 
+def _begin(message: OutboxMessage) -> bool:
+    """Counts the attempt and puts the next one off in the same statement: a handler that kills its process would
+    otherwise be the first of the queue for ever. False for one that has had all its attempts."""
+    now = timezone.now()
+    if message.attempts >= ATTEMPTS_BEFORE_ABANDON:
+        OutboxMessage.objects.filter(pk=message.pk).update(abandoned_at=now, last_error="no attempt came to its end")
+        return False
+    message.attempts += 1
+    message.available_at = now + _delay(message.attempts)
+    message.save(update_fields=["attempts", "available_at"])
+    return True
+
+
+def _delay(attempts: int) -> timedelta:
+    """How long after this attempt the next one comes: 2 s, 4 s… up to an hour."""
+    return min(LONGEST_DELAY, timedelta(seconds=2 ** min(attempts, 12)))
+
+
 def _postpone(message: OutboxMessage, error: Exception) -> None:
     """Tries later, with a growing delay; after many attempts the row is set aside for a person to look at."""
     now = timezone.now()
-    attempts = message.attempts + 1
     changes: dict[str, Any] = {
-        "available_at": now + min(LONGEST_DELAY, timedelta(seconds=2 ** min(attempts, 12))),
+        "available_at": now + _delay(message.attempts),
         "last_error": f"{type(error).__name__}: {error}"[:2000],
     }
-    if attempts >= ATTEMPTS_BEFORE_ABANDON:
+    if message.attempts >= ATTEMPTS_BEFORE_ABANDON:
         changes["abandoned_at"] = now
     OutboxMessage.objects.filter(pk=message.pk).update(**changes)
 

@@ -1,9 +1,11 @@
 """Tasks of the house: deliver the outbox, sweep what the broker lost, anchor the journal, show signs of life."""
 
+from botocore.exceptions import BotoCoreError, ClientError
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 
-from core import anchors, outbox
+from core import anchors, outbox, uploads
 from core.models import Heartbeat
 from core.signing.timestamps import TimestampError
 
@@ -24,15 +26,21 @@ def sweep_outbox_task() -> int:
 
 
 @shared_task(
-    autoretry_for=(anchors.AnchoringBusy, TimestampError),
+    autoretry_for=(anchors.AnchoringBusy, TimestampError, OSError, OperationalError, BotoCoreError, ClientError),
     retry_backoff=30,
     retry_backoff_max=600,
     max_retries=20,
 )
 def anchor_journal_task() -> None:
     """Seals the heads of all chains of the journal once a day; again and again for about three hours while a backup
-    is made or the authority does not answer."""
+    is made, or the authority, the file store or the database does not answer."""
     anchors.anchor_journal()
+
+
+@shared_task
+def queue_unscanned_task() -> int:
+    """Has the files scanned that arrived before the antivirus. Returns their number."""
+    return uploads.queue_unscanned()
 
 
 @shared_task

@@ -16,12 +16,15 @@ from typing import Any
 
 import pikepdf
 from django.conf import settings
+from django.db import transaction
+from django.db.models import CharField, Exists, OuterRef, Value
+from django.db.models.functions import Cast, Concat
 from PIL import Image, UnidentifiedImageError
 
 from core import outbox
 from core.errors import Refused
 from core.files import read
-from core.models import FileScan, StoredFile
+from core.models import FileScan, OutboxMessage, StoredFile
 
 logger = logging.getLogger("guichet.uploads")
 
@@ -271,6 +274,21 @@ def record_scan(stored: StoredFile, inspected: Inspected) -> None:
     FileScan.objects.create(file=stored, verdict=inspected.verdict, detail=inspected.detail)
     if inspected.verdict == FileScan.Verdict.UNSCANNED and settings.CLAMD_ADDRESS:
         outbox.enqueue(kind="core.scan", payload={"file": str(stored.pk)}, dedupe_key=f"scan:{stored.pk}")
+
+
+@transaction.atomic
+def queue_unscanned(limit: int = 500) -> int:
+    """Queues the scan of files that arrived while there was no antivirus, oldest first. Returns how many. Nothing
+    without one: they wait."""
+    if not settings.CLAMD_ADDRESS:
+        return 0
+    scanned = FileScan.objects.filter(file=OuterRef("pk")).exclude(verdict=FileScan.Verdict.UNSCANNED)
+    queued = OutboxMessage.objects.filter(dedupe_key=Concat(Value("scan:"), Cast(OuterRef("pk"), CharField())))
+    rows = StoredFile.objects.filter(~Exists(scanned), ~Exists(queued), scans__isnull=False).distinct()
+    keys = list(rows.order_by("created_at", "pk").values_list("pk", flat=True)[:limit])
+    for key in keys:
+        outbox.enqueue(kind="core.scan", payload={"file": str(key)}, dedupe_key=f"scan:{key}")
+    return len(keys)
 
 
 @outbox.handler("core.scan")

@@ -10,7 +10,7 @@ from core.journaled_admin import JournaledAdmin
 from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
 from territories.names import normalise
 from territories.services import bearer_of
-from territories.sirets import compact, validate_siret
+from territories.sirets import compact, validate_siren, validate_siret
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -55,6 +55,12 @@ class OrganisationForm(forms.ModelForm):
         digits = compact(self.cleaned_data["siret"])
         if digits and "siret" in self.changed_data:
             validate_siret(digits)
+        return digits
+
+    def clean_siren(self) -> str:
+        digits = compact(self.cleaned_data["siren"])
+        if digits and "siren" in self.changed_data:
+            validate_siren(digits)
         return digits
 
     def clean(self) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class Organisation(models.Model):
                 name="territories_organisation_siret_is_14_digits",
                 violation_error_message="Un SIRET compte 14 chiffres.",
             ),
+            models.CheckConstraint(
+                condition=Q(siren="") | Q(siren__regex=r"^\d{9}$"),
+                name="territories_organisation_siren_is_9_digits",
+                violation_error_message="Un SIREN compte 9 chiffres.",
+            ),
         ]
         indexes = [
             models.Index(fields=["siren"], name="territories_organisation_siren"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.urls import reverse
 
@@ -24,6 +24,9 @@ from territories.models import (
 from territories.names import normalise
 from territories.population import Part
 from territories.sirets import compact, fictitious_siren, fictitious_siret, validate_siret
+
+# Names the lock of those who state a SIREN, apart from other pairs of numbers.
+STATED_SIREN = 0x534952
 
 
 def organisation_for(territory: Territory) -> Organisation:
@@ -118,13 +121,22 @@ def _refuse_number_of_another(organisation: Organisation, digits: str) -> None:
                 field="siret",
             )
         return
-    bearer = bearer_of(digits, organisation) if digits else ""
+    if not digits:
+        return
+    _one_statement_at_a_time(digits[:9])
+    bearer = bearer_of(digits, organisation)
     if bearer:
         raise Refused(
             f"Ce SIRET est celui de {bearer}, pas de {organisation.name}. Vérifiez le numéro saisi\u00a0; s’il est bien "
             "le vôtre, écrivez au service chargé de l’appel.",
             field="siret",
         )
+
+
+def _one_statement_at_a_time(siren: str) -> None:
+    """Two organisations that state two offices of one SIREN wait for one another, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [STATED_SIREN, int(siren)])
 
 
 def give_fictitious_siret(organisation: Organisation) -> Organisation:

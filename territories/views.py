@@ -118,11 +118,11 @@ def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
             return redirect("affiliation_home")
         return render(request, "territories/affiliation_end.html", {"affiliation": affiliation})
     try:
-        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=timezone.now())
+        ended = end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=timezone.now())
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        done = "ce rattachement est terminé" if affiliation.validated_at else "votre demande est retirée"
+        done = "ce rattachement est terminé" if ended.validated_at else "votre demande est retirée"
         messages.success(request, f"C’est fait\u00a0: {done}.")
     return redirect("affiliation_home")
 

@@ -35,7 +35,7 @@ def journal(request: HttpRequest) -> HttpResponse:
             "page": page,
             "lines": lines,
             "filters": filters,
-            "anchor": JournalAnchor.objects.order_by("-number").first(),
+            "anchor": JournalAnchor.objects.only("number", "sealed_at").order_by("-number").first(),
         },
     )
 

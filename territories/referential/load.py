@@ -84,9 +84,9 @@ def load_archive(content: Archive) -> Loaded:
 
 
 def population_of(codes: Iterable[str], populations: dict[str, int | None]) -> int | None:
-    """Inhabitants of the communes ``codes``; None as soon as one of them is unknown."""
+    """Inhabitants of the communes ``codes``; None as soon as one of them is unknown, or when nobody says which they are."""
     known = [populations[code] for code in codes]
-    return None if None in known else sum(value for value in known if value is not None)
+    return None if None in known or not known else sum(value for value in known if value is not None)
 
 
 def _remove(year: int) -> None:

@@ -227,6 +227,25 @@ def test_antivirus_away_leaves_the_file_unscanned_and_held_back(db, settings, an
     assert uploads.is_released(attachment.file)
 
 
+def test_file_that_came_before_the_antivirus_is_scanned_once_there_is_one(db, settings, antivirus):
+    from applications.enums import AttachmentKind
+    from core.models import OutboxMessage
+    from core.outbox import deliver_all
+    from tests.factories.applications import attach, start
+
+    settings.HOLD_UNSCANNED_FILES = True
+    attach(start(), AttachmentKind.DELIBERATION, through_service=True)
+    address, settings.CLAMD_ADDRESS = settings.CLAMD_ADDRESS, ""
+    attachments = [attach(start(), AttachmentKind.DELIBERATION, through_service=True)[0] for _ in range(2)]
+    assert not OutboxMessage.objects.filter(kind="core.scan").exists()
+    assert uploads.queue_unscanned() == 0
+    settings.CLAMD_ADDRESS = address
+    assert [uploads.queue_unscanned(limit=1), uploads.queue_unscanned(), uploads.queue_unscanned()] == [1, 1, 0]
+    deliver_all()
+    assert all(uploads.is_released(attachment.file) for attachment in attachments)
+    assert uploads.queue_unscanned() == 0
+
+
 def test_file_found_infected_later_is_never_handed_out(db, settings):
     from tests.factories.applications import attach, start
 

@@ -17,13 +17,13 @@ from calls.enums import MandateRole
 from calls.models import Axis, AxisTerms, Criterion, EligibilityRule, Mandate, Question, RulesVersion, ScoringGrid
 from calls.services import end_mandate, grant_mandate
 from core.models import JournalEntry
-from territories.models import Organisation
+from territories.models import Organisation, StructureMember
 from territories.services import organisation_by_siret
 from territories.sirets import fictitious_siren, fictitious_siret
 from tests.factories.accounts import AgentFactory, UserFactory, enrol, sign_in
 from tests.factories.budget import make_call
 from tests.factories.calls import the_call
-from tests.factories.territories import OrganisationFactory
+from tests.factories.territories import OrganisationFactory, StructureMemberFactory
 
 WRITTEN_ONCE = [RulesVersion, AxisTerms, EligibilityRule, Question, ScoringGrid, Criterion]
 
@@ -242,6 +242,41 @@ def test_number_entered_by_an_administrator_is_checked_and_vouches_but_one_merel
     stated.refresh_from_db()
     assert (stated.siret, stated.siren) == (siret, siret[:9])
     assert organisation_by_siret(siret) == stated
+
+
+def test_siren_typed_alone_is_checked(client, administrator):
+    organisation = OrganisationFactory(siren="", siret="")
+    url = reverse("admin:territories_organisation_change", args=[organisation.pk])
+    sent = fields_shown(client.get(url))
+    for siren, told in (("12345678", "9 chiffres"), ("123456789", "clé de contrôle"), ("abcdefghi", "9 chiffres")):
+        answer = client.post(url, {**sent, "siren": siren})
+        assert told in str(answer.context["adminform"].form.errors["siren"])
+    right = fictitious_siren("tapé seul")
+    assert client.post(url, {**sent, "siren": right}).status_code == 302
+    organisation.refresh_from_db()
+    assert organisation.siren == right
+
+
+def test_line_taken_away_is_written_to_the_journal(client, administrator):
+    member = StructureMemberFactory()
+    url = reverse("admin:territories_organisation_change", args=[member.structure_id])
+    page = client.get(url)
+    (formset,) = [row.formset for row in page.context["inline_admin_formsets"]]
+    prefix = formset.prefix
+    sent = fields_shown(page) | {
+        f"{prefix}-TOTAL_FORMS": 1,
+        f"{prefix}-INITIAL_FORMS": 1,
+        f"{prefix}-0-id": member.pk,
+        f"{prefix}-0-structure": member.structure_id,
+        f"{prefix}-0-territory_kind": member.territory_kind,
+        f"{prefix}-0-territory_code": member.territory_code,
+        f"{prefix}-0-DELETE": "on",
+    }
+    assert client.post(url, sent).status_code == 302
+    assert not StructureMember.objects.exists()
+    entry = JournalEntry.objects.get(chain=f"organisation:{member.structure_id}", action="organisation.changed")
+    (line,) = entry.data["lines"]
+    assert (line["model"], line["id"], line["deleted"]) == ("structuremember", member.pk, True)
 
 
 def fields_shown(answer):

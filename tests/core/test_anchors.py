@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
@@ -297,7 +298,14 @@ def test_anchor_whose_connection_was_lost_keeps_no_copy(sealed_journal, superuse
     assert anchor_journal().number == 2
 
 
-@pytest.mark.parametrize("trouble", [AnchoringBusy("occupé"), TimestampError("away")])
+STORE_AWAY = ClientError({"Error": {"Code": "503"}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [AnchoringBusy("occupé"), TimestampError("away"), OSError("disk"), OperationalError("database"), STORE_AWAY],
+    ids=["busy", "authority", "disk", "database", "store"],
+)
 def test_anchor_task_tries_again_when_busy_or_without_authority(sealed_journal, monkeypatch, trouble):
     answers = [trouble, trouble, None]
 

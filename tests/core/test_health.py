@@ -7,14 +7,17 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+import time_machine
 from celery.beat import ScheduleEntry
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from config.celery import app
 from core import mail, outbox
+from core.anchors import anchor_journal
 from core.beat import LivingScheduler
 from core.health import Unwell, allowed_host, check_beat, check_web, check_worker, main
+from core.journal import record
 from core.models import Heartbeat, OutboxMessage
 
 NOWHERE = "redis+socket://:x@/nonexistent/redis.sock?virtual_host=0"
@@ -93,12 +96,36 @@ def test_jobs_are_unwell_while_a_message_is_set_aside(client, heartbeat):
     assert client.get("/sante/travaux/").status_code == 200
 
 
+def test_jobs_are_unwell_when_the_journal_was_not_sealed_for_a_day_and_a_half(client, heartbeat, settings, tmp_path):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "files"},
+        },
+    }
+    heartbeat("worker", 5)
+    assert client.get("/sante/travaux/").status_code == 200
+    written_at = timezone.now()
+    with transaction.atomic():
+        record(chain="essai", action="essai.opened", at=written_at, actor=None)
+    for hours, sealed, status in ((35, False, 200), (37, False, 503), (37, True, 200)):
+        if sealed:
+            with time_machine.travel(written_at + timedelta(hours=2), tick=True):
+                anchor_journal()
+        with time_machine.travel(written_at + timedelta(hours=hours), tick=False):
+            heartbeat("worker", 5)
+            answer = client.get("/sante/travaux/")
+            assert answer.status_code == status, (hours, sealed)
+            assert ("36 heures" in answer.json()["message"]) is (status == 503)
+
+
 def test_health_pages_need_no_session_and_no_query_per_message(client, transactional_db, django_assert_num_queries):
     for rows in (1, 3, 30):
         with transaction.atomic():
             for number in range(rows):
                 outbox.enqueue(kind="core.mail", payload={}, dedupe_key=f"{rows}:{number}")
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             client.get("/sante/travaux/")
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import outbox
-from core.mail import queue_mail
+from core.mail import queue_mail, send_mail
 from core.models import OutboxMessage
 
 
@@ -114,6 +114,34 @@ def test_deliver_failing_for_ever_is_set_aside(transactional_db, monkeypatch, ca
     assert message.abandoned_at is not None
 
 
+class Killed(BaseException):
+    """As a process killed in the middle of its work: nothing after it runs."""
+
+
+def test_message_whose_handler_kills_its_process_waits_longer_each_time_then_is_set_aside(
+    transactional_db, monkeypatch
+):
+    def die(payload):
+        raise Killed
+
+    monkeypatch.setitem(outbox._handlers, "test.note", die)
+    message = put()
+    delays = []
+    for _ in range(3):
+        with time_machine.travel(message.available_at, tick=False), pytest.raises(Killed):
+            outbox.deliver(str(message.pk))
+        before = message.available_at
+        message.refresh_from_db()
+        delays.append((message.available_at - before).total_seconds())
+    assert (delays, message.attempts) == ([2, 4, 8], 3)
+    OutboxMessage.objects.update(attempts=outbox.ATTEMPTS_BEFORE_ABANDON)
+    with time_machine.travel(message.available_at, tick=False):
+        assert outbox.deliver(str(message.pk)) is False
+        assert outbox.due_messages() == []
+    message.refresh_from_db()
+    assert message.abandoned_at is not None and message.delivered_at is None
+
+
 def test_message_survives_an_outage_of_a_week(transactional_db, monkeypatch, caplog):
     """Tried as soon as it is due, until it is set aside: from the first attempt to the last, seven days."""
 
@@ -190,3 +218,10 @@ def test_deliver_a_mail_sends_it_and_forgets_its_text(transactional_db, mailoutb
     assert [(mail.to, mail.subject) for mail in mailoutbox] == [(["agent@example.org"], "Votre code")]
     assert "123456" in mailoutbox[0].body
     assert OutboxMessage.objects.get().payload == {}
+
+
+def test_subject_of_a_mail_stays_on_one_line(transactional_db, mailoutbox):
+    template = {"template": "emails/accounts/message.txt", "context": {"body": "Bonjour."}}
+    payload = {"to": ["a@example.fr"], **template, "attachments": []}
+    send_mail({**payload, "subject": "Appel\r\nBcc: b@example.fr\r suite\u2028fin"})
+    assert mailoutbox[0].subject == "Appel Bcc: b@example.fr suite fin"

@@ -1,56 +1,13 @@
 """A recusal and the writers of the meeting, at the same instant, on a real database: one waits for the other."""
 
-import threading
-from collections.abc import Callable
-from time import monotonic
-
-from django.db import connection, transaction
-
 from calls.models import Session
-from core.errors import Refused
 from jury import services
 from jury.enums import Attendance
 from jury.models import Evaluation, Juror, Jury, Recusal
 from jury.services import AttendanceInput, Member
+from tests.concurrency import while_uncommitted
 from tests.factories.jury import AT, HELD, JuryWorld, left_of
 from tests.jury import test_reopening as reopening
-
-# Not pg_stat_activity, which a transaction reads once and for all.
-BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-
-
-def while_uncommitted(
-    first: Callable[[], object], second: Callable[[], object], meanwhile: Callable[[], object] = lambda: None
-) -> list[str]:
-    """Does ``first``, then ``second`` from another connection until it waits, then ``meanwhile``, then commits.
-
-    Returns what stopped ``second``, if anything did.
-    """
-    stopped: list[str] = []
-
-    def run() -> None:
-        try:
-            second()
-        except Exception as error:
-            stopped.append(error.message if isinstance(error, Refused) else repr(error))
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    with transaction.atomic():
-        first()
-        thread.start()
-        limit = monotonic() + 20
-        with connection.cursor() as cursor:
-            waiting = 0
-            while thread.is_alive() and not waiting and monotonic() < limit:
-                cursor.execute(BLOCKED)
-                waiting = cursor.fetchone()[0]
-        assert waiting, "the second act waits for the first"
-        meanwhile()
-    thread.join(30)
-    assert not thread.is_alive()
-    return stopped
 
 
 def met() -> tuple[JuryWorld, object]:

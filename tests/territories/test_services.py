@@ -25,6 +25,7 @@ from territories.services import (
     validate_affiliation,
 )
 from territories.sirets import fictitious_siren, fictitious_siret
+from tests.concurrency import while_uncommitted
 from tests.factories.accounts import UserFactory
 from tests.factories.territories import (
     RENNES_METROPOLE,
@@ -379,3 +380,16 @@ def test_pending_request_is_validated_by_the_identity(db):
     assert attached is not None
     assert attached.pk == asked.pk
     assert attached.validated_at == AT
+
+
+def test_two_organisations_that_state_one_siren_at_once_are_not_both_believed(transactional_db):
+    first, second = (OrganisationFactory(siren="", siret="") for _ in range(2))
+    siren = fictitious_siren("partagé")
+    stopped = while_uncommitted(
+        lambda: state_siret(organisation=first, siret=fictitious_siret(siren, 1)),
+        lambda: state_siret(organisation=second, siret=fictitious_siret(siren, 2)),
+    )
+    assert len(stopped) == 1
+    assert f"Ce SIRET est celui de {first.name}" in stopped[0]
+    second.refresh_from_db()
+    assert second.siret == ""
