@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import User
+from calls.enums import CostCategory
 from calls.models import (
     Axis,
     AxisTerms,
@@ -24,7 +25,7 @@ from calls.models import (
     Theme,
 )
 from calls.scoped_admin import CallScopedAdmin, OwnChoices
-from calls.services import end_mandate, grant_mandate
+from calls.services import copy_questions, end_mandate, grant_mandate
 from core.errors import Refused
 from core.journaled_admin import JournaledAdmin
 
@@ -96,12 +97,18 @@ class AxisAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
     list_select_related = ["call"]
     inlines = [ThemeInline, SessionInline]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Axis | None = None) -> list[str]:
+        """Dossiers and addresses name the axis by them."""
+        return [] if obj is None else ["call", "code"]
+
     def journal_chain(self, obj: Axis) -> str:
         return f"call:{obj.call.code}"
 
 
-class TermsFormSet(BaseInlineFormSet):
-    """A version without the terms of an axis would close the pages of its dossiers the day it takes effect."""
+class EachAxisFormSet(BaseInlineFormSet):
+    """At least one line for each axis of the call; ``asked`` says of what."""
+
+    asked = ""
 
     def clean(self) -> None:
         super().clean()
@@ -110,22 +117,49 @@ class TermsFormSet(BaseInlineFormSet):
         given = {form.cleaned_data["axis"].pk for form in self.forms if form.cleaned_data.get("axis")}
         lacking = [axis.title for axis in self.instance.call.axes.order_by("position") if axis.pk not in given]
         if lacking:
-            raise forms.ValidationError(f"Ajoutez les conditions de chaque axe. Il manque\u00a0: {', '.join(lacking)}.")
+            raise forms.ValidationError(f"Ajoutez {self.asked} de chaque axe. Il manque\u00a0: {', '.join(lacking)}.")
+
+
+class TermsFormSet(EachAxisFormSet):
+    """A version without the terms of an axis would close the pages of its dossiers the day it takes effect."""
+
+    asked = "les conditions"
+
+
+class RulesFormSet(EachAxisFormSet):
+    """Without any rule nobody could be told whether they are eligible, nor be refused."""
+
+    asked = "les règles"
+
+
+class AxisTermsForm(ModelForm):
+    excluded_categories = forms.MultipleChoiceField(
+        label="Dépenses exclues", choices=CostCategory.choices, widget=forms.CheckboxSelectMultiple, required=False
+    )
 
 
 class AxisTermsInline(OwnChoices, admin.StackedInline):
     model = AxisTerms
+    form = AxisTermsForm
     formset = TermsFormSet
     extra = 0
 
 
 class EligibilityRuleInline(OwnChoices, admin.TabularInline):
     model = EligibilityRule
+    formset = RulesFormSet
     extra = 0
 
 
 class RulesVersionForm(ModelForm):
     """A version applies from an instant to come: no dossier already filed falls under it."""
+
+    keeps_questions = forms.BooleanField(
+        label="Reprendre les questions de la version précédente",
+        help_text="Sans cela, cette version n’a que les questions que vous lui ajoutez avant son entrée en vigueur.",
+        initial=True,
+        required=False,
+    )
 
     def clean_effective_at(self) -> datetime:
         effective_at: datetime = self.cleaned_data["effective_at"]
@@ -143,8 +177,32 @@ class RulesVersionAdmin(WrittenOnceAdmin):
     list_select_related = ["call", "vintage"]
     inlines = [AxisTermsInline, EligibilityRuleInline]
 
+    def get_fields(self, request: HttpRequest, obj: RulesVersion | None = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return fields if obj is None else [name for name in fields if name != "keeps_questions"]
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not form.cleaned_data["keeps_questions"]:
+            return
+        count = copy_questions(version=form.instance, at=timezone.now(), actor=request.user)  # type: ignore[arg-type]
+        if count:
+            plural = "s" if count > 1 else ""
+            self.message_user(request, f"{count} question{plural} reprise{plural} de la version précédente.")
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one per line."""
+
+    widget = forms.Textarea(attrs={"rows": 5})
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in str(super().clean(value)).splitlines() if line.strip()]
+
 
 class QuestionForm(ModelForm):
+    choices = LinesField(label="Choix", help_text="Un par ligne, pour un choix unique.", required=False)
+
     def clean_rules_version(self) -> RulesVersion:
         version: RulesVersion = self.cleaned_data["rules_version"]
         if version.effective_at <= timezone.now():

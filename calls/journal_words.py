@@ -6,10 +6,20 @@ from core import journal_words
 journal_words.register(
     acts={
         "call.installed": "Appel installé",
+        "call.questions_copied": "Questions reprises de la version précédente",
         "mandate.granted": "Mandat donné",
         "mandate.ended": "Mandat terminé",
         "mandate.cancelled": "Mandat à venir annulé",
     },
-    data={"call": "appel", "axis": "axe", "mandate": "mandat", "departement": "département", "region": "région"},
+    data={
+        "from_version": "de la version",
+        "to_version": "à la version",
+        "count": "nombre",
+        "call": "appel",
+        "axis": "axe",
+        "mandate": "mandat",
+        "departement": "département",
+        "region": "région",
+    },
     values={"role": MandateRole},
 )

@@ -126,6 +126,18 @@ class Session(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def clean(self) -> None:
+        """Nobody files on an axis of which the rules say nothing yet."""
+        axis = getattr(self, "axis", None)
+        if axis is None or self.opens_at is None or axis.call_id is None:
+            return
+        version = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
+        current = version.order_by("-effective_at").first()
+        if current is not None and not current.terms.filter(axis=axis.pk).exists():
+            raise ValidationError(
+                {"opens_at": "Le règlement en vigueur ce jour-là ne dit rien de cet axe : ajoutez d’abord une version."}
+            )
+
 
 class RulesVersion(models.Model):
     """The rules of a call from an instant on. A dossier keeps the version under which it was filed."""
@@ -156,6 +168,10 @@ def same_call(row: "AxisTerms | EligibilityRule | Question") -> None:
         raise ValidationError({"axis": "Cet axe n’est pas celui de l’appel dont cette version est le règlement."})
 
 
+# Names that the form of the answers keeps for itself.
+RESERVED_CODES = frozenset({"version", "stay", "csrfmiddlewaretoken"})
+
+
 class AxisTerms(models.Model):
     """The money terms of an axis in one version of the rules."""
 
@@ -183,14 +199,31 @@ class AxisTerms(models.Model):
             models.CheckConstraint(
                 condition=Q(aid_rate__gte=0) & Q(aid_rate__lte=1), name="calls_axisterms_rate_between_0_and_1"
             ),
+            models.CheckConstraint(
+                condition=(Q(amount_min__isnull=True) | Q(amount_min__gt=0))
+                & (Q(amount_max__isnull=True) | Q(amount_max__gt=0))
+                & (Q(flat_amount__isnull=True) | Q(flat_amount__gt=0)),
+                name="calls_axisterms_amounts_positive",
+                violation_error_message="Un montant est supérieur à zéro, ou absent.",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_min__isnull=True) | Q(amount_max__isnull=True) | Q(amount_min__lte=F("amount_max")),
+                name="calls_axisterms_amounts_in_order",
+                violation_error_message="L’aide minimale ne dépasse pas l’aide maximale.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.axis_id} v{self.rules_version_id}"
 
     def clean(self) -> None:
-        """The axis and the version are of one call."""
+        """The axis and the version are of one call; what is excluded are categories of cost, each once. These terms are
+        written once: what is not understood would stay."""
         same_call(self)
+        codes = self.excluded_categories
+        known = isinstance(codes, list) and all(isinstance(code, str) and code in CostCategory.values for code in codes)
+        if not known or len(set(codes)) < len(codes):
+            raise ValidationError({"excluded_categories": "Choisissez parmi les catégories de dépenses."})
 
     def excluded_labels(self) -> list[str]:
         """French labels of the cost categories that the axis does not pay."""
@@ -257,8 +290,16 @@ class Question(models.Model):
         return self.label
 
     def clean(self) -> None:
-        """The axis and the version are of one call."""
+        """The axis and the version are of one call; choices where there are some to make, and there only."""
         same_call(self)
+        if self.code in RESERVED_CODES:
+            raise ValidationError({"code": "Ce code sert déjà à la page des questions : choisissez-en un autre."})
+        choices = self.choices
+        texts = isinstance(choices, list) and all(isinstance(choice, str) and choice.strip() for choice in choices)
+        if not texts or len(set(choices)) < len(choices):
+            raise ValidationError({"choices": "Écrivez un choix par ligne, chacun une fois."})
+        if (self.kind == QuestionKind.CHOICE) != bool(choices):
+            raise ValidationError({"choices": "Écrivez les réponses possibles d’un choix unique, et de lui seul."})
 
 
 class ScoringGrid(models.Model):

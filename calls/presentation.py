@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
 from calls.eligibility.rules import NBSP, build
 from calls.models import Axis, AxisTerms, Call, EligibilityRule, RulesVersion, Session, Theme
+from calls.offers import has_terms
 
 
 @dataclass
@@ -57,9 +60,13 @@ def millions(amount: Decimal | None) -> str:
 
 
 def call_cards(calls: Iterable[Call], at: datetime) -> list[CallCard]:
-    """The calls with their sessions open at ``at`` and the next to open, in two queries whatever their number."""
+    """The calls with their sessions open at ``at`` and the next to open, in two queries whatever their number.
+
+    A session whose axis has no terms in the rules in force is not open: nobody could file in it.
+    """
     cards = {call.pk: CallCard(call, millions(call.announced_amount)) for call in calls}
     coming = Session.objects.filter(axis__call__in=cards, closes_at__gt=at).select_related("axis")
+    coming = coming.filter(Q(opens_at__gt=at) | has_terms(at))
     for session in coming.order_by("opens_at", "axis__position", "id"):
         card = cards[session.axis.call_id]
         if session.opens_at <= at:
@@ -91,6 +98,9 @@ def axis_sheets(call: Call, at: datetime) -> tuple[list[AxisSheet], list[Version
         if current is not None:
             sheet.terms = terms.get((current.pk, sheet.axis.pk))
             sheet.conditions = conditions.get((current.pk, sheet.axis.pk), [])
+        if sheet.terms is None:
+            # Nobody could file in them: the rules in force do not say what the axis pays.
+            sheet.open_sessions = []
     history = [
         VersionSheet(
             version,

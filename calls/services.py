@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import User
 from calls.enums import MandateRole
-from calls.models import Axis, Call, Mandate, Session
+from calls.models import Axis, AxisTerms, Call, Mandate, Question, RulesVersion, Session
 from core.errors import Refused
 from core.journal import record
 
@@ -17,13 +17,50 @@ def published_calls(at: datetime) -> QuerySet[Call]:
     return Call.objects.filter(published_at__lte=at).order_by("-opens_at", "id")
 
 
+def current_call(at: datetime, code: str = "") -> Call | None:
+    """The call named ``code``; else the latest in which one may file at ``at``, else the latest whose rules are in force,
+    else the latest published: a call to come never hides the one that runs."""
+    calls = published_calls(at)
+    named = calls.filter(code=code).first() if code and "\x00" not in code else None
+    if named is not None:
+        return named
+    filed = Exists(Session.objects.filter(axis__call=OuterRef("pk"), opens_at__lte=at, closes_at__gt=at))
+    ruled = Exists(RulesVersion.objects.filter(call=OuterRef("pk"), effective_at__lte=at))
+    return calls.annotate(filed=filed, ruled=ruled).order_by("-filed", "-ruled", "-opens_at", "id").first()
+
+
 def open_sessions(call: Call, at: datetime) -> QuerySet[Session]:
-    """The sessions of a call in which one may file at ``at``, by axis then closing."""
+    """The sessions of a call in which one may file at ``at``, by axis then closing; of axes whose terms are in force."""
+    current = RulesVersion.objects.filter(call=call, effective_at__lte=at).order_by("-effective_at")
+    terms = AxisTerms.objects.filter(axis=OuterRef("axis"), rules_version=Subquery(current.values("pk")[:1]))
     return (
-        Session.objects.filter(axis__call=call, opens_at__lte=at, closes_at__gt=at)
+        Session.objects.filter(Exists(terms), axis__call=call, opens_at__lte=at, closes_at__gt=at)
         .select_related("axis")
         .order_by("axis__position", "closes_at", "id")
     )
+
+
+@transaction.atomic
+def copy_questions(*, version: RulesVersion, at: datetime, actor: User | None) -> int:
+    """Gives a new version the questions of the one before it, for the axes that it has terms for. Returns how many."""
+    before = RulesVersion.objects.filter(call=version.call_id, effective_at__lt=version.effective_at)
+    previous = before.order_by("-effective_at").first()
+    if previous is None:
+        return 0
+    kept = previous.questions.filter(axis__in=version.terms.values("axis")).order_by("axis", "position", "pk")
+    rows = list(kept)
+    for row in rows:
+        row.pk, row.rules_version = None, version
+        row._state.adding = True
+    Question.objects.bulk_create(rows)
+    record(
+        chain=f"call:{version.call.code}",
+        action="call.questions_copied",
+        at=at,
+        actor=actor,
+        data={"from_version": previous.number, "to_version": version.number, "count": len(rows)},
+    )
+    return len(rows)
 
 
 def grant_mandate(

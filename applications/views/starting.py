@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,7 +21,7 @@ from applications.services import form_grouping, start_application
 from calls.eligibility import AxisVerdict, candidate_of, evaluate_axes
 from calls.eligibility.wording import figures_in_words
 from calls.models import Axis, Call, Session
-from calls.services import open_sessions, published_calls
+from calls.services import current_call, open_sessions
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
 from territories.models import Affiliation, Organisation, Territory, Vintage
@@ -95,7 +94,7 @@ def application_start(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Votre brouillon est enregistré. Vous pouvez le fermer et revenir plus tard.")
             return redirect("application_section", application.pk, "collectivite")
-    call = _call_of(source.get("appel", ""), at)
+    call = current_call(at, source.get("appel", ""))
     context = {"form": form, "choice": choice, "call": call, "axes": [], "wanted": request.GET.get("axe", "")}
     if choice.lead is not None and call is not None:
         try:
@@ -103,14 +102,6 @@ def application_start(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             context["not_yet"] = refusal.message
     return render(request, "applications/application_start.html", context)
-
-
-def _call_of(code: str, at: datetime) -> Call | None:
-    """The call asked for; else the latest in which one may file today, else the latest published."""
-    calls = published_calls(at)
-    is_open = Exists(Session.objects.filter(axis__call=OuterRef("pk"), opens_at__lte=at, closes_at__gt=at))
-    named = calls.filter(code=code).first() if code and "\x00" not in code else None
-    return named or calls.filter(is_open).first() or calls.first()
 
 
 def _start(user: Any, choice: Choice, session_id: int, at: datetime) -> Application:

@@ -88,14 +88,14 @@ def affiliation_list(request: HttpRequest) -> HttpResponse:
     """Who acts for the authorities of the territory, by authority and name; searched by either, or by address."""
     now = timezone.now()
     rows = answerable_by(request.user, now).current(now)
-    text = request.GET.get("q", "").strip()[:100]
+    # PostgreSQL holds no NUL.
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     if text:
-        rows = rows.filter(
-            Q(organisation__search_name__contains=normalise(text))
-            | Q(user__last_name__icontains=text)
-            | Q(user__first_name__icontains=text)
-            | Q(user__email__icontains=text)
-        )
+        person_named = Q(user__last_name__icontains=text) | Q(user__first_name__icontains=text)
+        found = person_named | Q(user__email__icontains=text)
+        if name := normalise(text):
+            found |= Q(organisation__search_name__contains=name)
+        rows = rows.filter(found)
     page = Paginator(rows.order_by("organisation__search_name", "user__last_name", "id"), PAGE_SIZE).get_page(
         request.GET.get("page")
     )

@@ -19,7 +19,7 @@ from calls.eligibility.wording import figures_in_words
 from calls.enums import RuleKind, Verdict
 from calls.links import application_start_url
 from calls.models import Call, RulesVersion
-from calls.services import published_calls
+from calls.services import current_call, published_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
 from territories.search import SHOWN, Hit, nothing_found, search_territories
@@ -33,6 +33,7 @@ _ANSWERS = {"oui": True, "non": False}
 class Question:
     """What the address asks: who, on which day, with which facts."""
 
+    call: str
     references: list[str]
     day: str
     on: datetime
@@ -43,7 +44,8 @@ class Question:
 
     def query(self, **changes: Any) -> str:
         """The address of the same question with changes; « qui » is a list."""
-        pairs: list[tuple[str, str]] = [("qui", item) for item in changes.get("qui", self.references)]
+        pairs: list[tuple[str, str]] = [("appel", self.call)]
+        pairs += [("qui", item) for item in changes.get("qui", self.references)]
         answers = {True: "oui", False: "non", None: ""}
         pairs += [("le", self.day), ("habilitation", answers[self.authorised]), ("deja", answers[self.already])]
         return urlencode([(name, value) for name, value in pairs if value])
@@ -68,6 +70,7 @@ def read_question(query: QueryDict) -> Question:
             on = timezone.make_aware(datetime(parsed.year, parsed.month, parsed.day))  # noqa: DTZ001
     references = list(dict.fromkeys(item for item in query.getlist("qui") if item))[:MAXIMUM_MEMBERS]
     return Question(
+        call=query.get("appel", "")[:40],
         references=references,
         day=day,
         on=on,
@@ -83,8 +86,10 @@ def read_question(query: QueryDict) -> Question:
 def eligibility(request: HttpRequest) -> HttpResponse:
     """The simulator: an authority or a grouping, and the verdict of each axis on a day. One hit is taken as chosen."""
     question = read_question(request.GET)
-    call = published_calls(timezone.now()).first()
+    now = timezone.now()
+    call = current_call(now, question.call)
     context: dict[str, Any] = {"question": question, "call": call, "error": question.error, "nothing": ""}
+    context["calls"] = list(published_calls(now))
     if call is not None:
         try:
             version = rules_version_at(call, question.on)
@@ -104,7 +109,7 @@ def eligibility(request: HttpRequest) -> HttpResponse:
 def eligibility_search(request: HttpRequest) -> HttpResponse:
     """The list under the search field, as one types."""
     question = read_question(request.GET)
-    call = published_calls(timezone.now()).first()
+    call = current_call(timezone.now(), question.call)
     hits: list[tuple[Hit, str]] = []
     if call is not None:
         try:
@@ -125,7 +130,7 @@ def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, 
         verdicts = _verdicts(call, authorities, question)
         population = verdicts[0].population
         answer |= {
-            "verdicts": [_shown(verdict, question) for verdict in verdicts],
+            "verdicts": [_shown(call, verdict, question) for verdict in verdicts],
             "population": population,
             "population_text": population_in_words(population.total, population.known_total),
             "asks_facts": any(
@@ -142,11 +147,11 @@ def _verdicts(call: Call, authorities: list[Authority], question: Question) -> l
     return evaluate_axes(call=call, axes=axes, on=question.on, candidate=candidate)
 
 
-def _shown(verdict: AxisVerdict, question: Question) -> dict[str, Any]:
+def _shown(call: Call, verdict: AxisVerdict, question: Question) -> dict[str, Any]:
     start = (
         ""
         if verdict.verdict == Verdict.NOT_ELIGIBLE
-        else application_start_url(axis=verdict.axis, authorities=question.references)
+        else application_start_url(call=call.code, axis=verdict.axis, authorities=question.references)
     )
     return {
         "axis": verdict.axis,

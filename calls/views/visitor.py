@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from calls.links import application_start_url, verification_url
 from calls.presentation import axis_sheets, call_cards, millions
-from calls.services import open_sessions, published_calls
+from calls.services import current_call, open_sessions, published_calls
 from core.navigation import waiting_for
 
 
@@ -17,7 +17,7 @@ from core.navigation import waiting_for
 def home(request: HttpRequest) -> HttpResponse:
     """What the service is for, and three ways in: am I eligible, file, verify a document."""
     now = timezone.now()
-    call = published_calls(now).first()
+    call = current_call(now)
     context = {
         "call": call,
         "amount": millions(call.announced_amount) if call else "",

@@ -14,7 +14,16 @@ from django.utils import timezone
 from accounts.hooks import may_approve_recovery
 from accounts.models import User
 from calls.enums import MandateRole
-from calls.models import Axis, AxisTerms, Criterion, EligibilityRule, Mandate, Question, RulesVersion, ScoringGrid
+from calls.models import (
+    Axis,
+    AxisTerms,
+    Criterion,
+    EligibilityRule,
+    Mandate,
+    Question,
+    RulesVersion,
+    ScoringGrid,
+)
 from calls.services import end_mandate, grant_mandate
 from core.models import JournalEntry
 from territories.models import Organisation, StructureMember
@@ -370,7 +379,7 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
         "code": "de-plus",
         "label": "Une question de plus ?",
         "kind": "text",
-        "choices": "[]",
+        "choices": "",
         "max_length": 500,
     }
     answer = client.post(reverse("admin:calls_question_add"), question)
@@ -391,10 +400,25 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     axes = list(call.axes.order_by("position"))
     terms = {"terms-TOTAL_FORMS": len(axes)}
     for index, each in enumerate(axes):
-        row = {"axis": each.pk, "aid_rate": "0.5", "excluded_categories": "[]", "source": "Règlement"}
+        row = {"axis": each.pk, "aid_rate": "0.5", "excluded_categories": ["staff"], "source": "Règlement"}
         terms |= {f"terms-{index}-{name}": value for name, value in row.items()}
+    without = client.post(url, {**new, **terms, "effective_at_0": later})
+    assert "Ajoutez les règles de chaque axe" in without.content.decode()
+    assert not RulesVersion.objects.filter(number=9).exists()
+    terms["eligibility_rules-TOTAL_FORMS"] = len(axes)
+    for index, each in enumerate(axes):
+        row = {
+            "axis": each.pk,
+            "position": 1,
+            "kind": "one_per_organisation",
+            "parameters": "{}",
+            "source": "Règlement",
+        }
+        terms |= {f"eligibility_rules-{index}-{name}": value for name, value in row.items()}
     assert client.post(url, {**new, **terms, "effective_at_0": later}).status_code == 302
     coming = RulesVersion.objects.get(number=9)
+    assert [row.excluded_categories for row in coming.terms.all()] == [["staff"]] * len(axes)
+    assert not coming.questions.exists()
     other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
     wrong = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk, "axis": other.pk})
     assert wrong.status_code == 200
@@ -409,3 +433,14 @@ def test_axis_of_another_call_is_refused_by_the_rows_of_a_version(call):
     for model in (AxisTerms, Question):
         with pytest.raises(ValidationError, match="Cet axe n’est pas celui"):
             model(rules_version=version, axis=other).clean()
+
+
+def test_axis_keeps_its_code_and_its_call(client, call, administrator):
+    axis = call.axes.first()
+    url = reverse("admin:calls_axis_change", args=[axis.pk])
+    sent = fields_shown(client.get(url))
+    assert not {"code", "call"} & sent.keys()
+    assert client.post(url, {**sent, "code": "renomme", "title": "Nouveau titre"}).status_code == 302
+    axis.refresh_from_db()
+    assert (axis.title, axis.code) == ("Nouveau titre", call.axes.first().code)
+    assert axis.code != "renomme"

@@ -235,6 +235,16 @@ def test_affiliations_in_force_are_those_of_the_territory_and_are_searched(clien
     assert "Personne ne correspond" in client.get(reverse("affiliation_list"), {"q": "introuvable"}).content.decode()
 
 
+@pytest.mark.parametrize("text", ["\x00", "--", "zz\x00zz", "'" * 300])
+def test_search_that_names_nobody_finds_nobody(client, call, text):
+    agent(client, call, departement_code="35")
+    acting()
+    page = client.get(reverse("affiliation_list"), {"q": text})
+    assert page.status_code == 200
+    everybody = not text.replace("\x00", "").strip()
+    assert len(page.context["page"]) == (1 if everybody else 0)
+
+
 def test_affiliations_in_force_take_the_same_number_of_queries_and_are_paginated(client, call):
     agent(client, call)
     counts = []

@@ -153,8 +153,8 @@ def test_simulator_says_what_it_does_not_understand(client, call, query, message
 def test_simulator_offers_to_file_where_it_is_not_refused(client, call):
     text = page(client, "eligibility", qui=f"epci:{RENNES_METROPOLE}")
     start = reverse("application_start")
-    assert f"{start}?axe=axe-2&amp;qui=epci%3A{RENNES_METROPOLE}" in text
-    assert f"{start}?axe=axe-3" not in text
+    assert f"{start}?appel={call.code}&amp;axe=axe-2&amp;qui=epci%3A{RENNES_METROPOLE}" in text
+    assert f"{start}?appel={call.code}&amp;axe=axe-3" not in text
 
 
 def test_simulator_never_writes(client, call):
@@ -172,7 +172,7 @@ def test_simulator_takes_the_same_number_of_queries_whatever_the_members(client,
     page(client, "eligibility")
     with CaptureQueriesContext(connection) as queries:
         page(client, "eligibility", qui=references)
-    assert len(queries) == 8
+    assert len(queries) == 9
 
 
 def test_list_of_calls_says_what_is_open_or_coming_or_that_nothing_is(client, call, time_machine):

@@ -1,0 +1,148 @@
+"""What enters the rules of a call is understood by every page: once written, it never changes."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from calls.enums import MandateRole
+from calls.models import Axis, AxisTerms, Question, Session
+from calls.services import copy_questions, current_call, grant_mandate, open_sessions
+from core.models import JournalEntry
+from tests.factories.accounts import AgentFactory, sign_in
+from tests.factories.budget import make_axis, make_call
+from tests.factories.calls import the_call
+
+
+@pytest.fixture
+def call(db):
+    return the_call(timezone.now())
+
+
+@pytest.fixture
+def administrator(client, call):
+    user = AgentFactory()
+    grant_mandate(
+        user=user, call=call, role=MandateRole.ADMINISTRATOR, at=timezone.now() - timedelta(days=1), appointed_by=None
+    )
+    sign_in(client, user)
+    return user
+
+
+@pytest.mark.parametrize("codes", [["staffs"], "staff", {"staff": 1}, ["staff", "staff"], [["staff"]], [1]])
+def test_excluded_categories_that_no_page_could_name_are_refused(call, codes):
+    terms = AxisTerms.objects.first()
+    with pytest.raises(ValidationError, match="Choisissez parmi les catégories"):
+        AxisTerms(rules_version=terms.rules_version, axis=terms.axis, excluded_categories=codes).clean()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"kind": "choice", "choices": []}, "choices"),
+        ({"kind": "choice", "choices": 5}, "choices"),
+        ({"kind": "choice", "choices": ["oui", "oui"]}, "choices"),
+        ({"kind": "choice", "choices": ["oui", " "]}, "choices"),
+        ({"kind": "choice", "choices": [["oui"]]}, "choices"),
+        ({"kind": "text", "choices": ["oui"]}, "choices"),
+        ({"code": "version"}, "code"),
+        ({"code": "stay"}, "code"),
+    ],
+)
+def test_question_that_no_page_could_ask_is_refused(call, fields, field):
+    known = Question.objects.first()
+    common = {"rules_version": known.rules_version, "axis": known.axis, "code": "neuve", "position": 9}
+    Question(**common, kind="choice", choices=["oui", "non"]).clean()
+    with pytest.raises(ValidationError) as refused:
+        Question(**{**common, **fields}).clean()
+    assert list(refused.value.message_dict) == [field]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "constraint"),
+    [
+        ({"amount_min": 0}, "calls_axisterms_amounts_positive"),
+        ({"amount_max": -1}, "calls_axisterms_amounts_positive"),
+        ({"flat_amount": 0}, "calls_axisterms_amounts_positive"),
+        ({"amount_min": 20, "amount_max": 10}, "calls_axisterms_amounts_in_order"),
+    ],
+)
+def test_terms_with_impossible_amounts_are_refused_by_the_database(call, amounts, constraint):
+    axis = call.axes.first()
+    version = call.rules_versions.create(
+        number=99, effective_at=timezone.now() + timedelta(days=9), vintage=call.rules_versions.first().vintage
+    )
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        AxisTerms.objects.create(rules_version=version, axis=axis, aid_rate="0.5", source="X", **amounts)
+    AxisTerms.objects.create(rules_version=version, axis=axis, aid_rate="0.5", source="X", amount_min=10, amount_max=10)
+
+
+def test_new_version_takes_up_the_questions_of_the_one_before(call, administrator):
+    before = call.rules_versions.order_by("-effective_at").first()
+    kept, dropped = list(call.axes.order_by("position"))[:2]
+    version = call.rules_versions.create(
+        number=99, effective_at=before.effective_at + timedelta(days=9000), vintage=before.vintage
+    )
+    AxisTerms.objects.create(rules_version=version, axis=kept, aid_rate="0.5", source="X")
+    asked = list(before.questions.filter(axis=kept).values_list("code", "label", "position", "choices"))
+    assert asked and before.questions.filter(axis=dropped).exists()
+    assert copy_questions(version=version, at=timezone.now(), actor=administrator) == len(asked)
+    assert list(version.questions.values_list("code", "label", "position", "choices")) == asked
+    assert before.questions.filter(axis=kept).count() == len(asked)
+    assert JournalEntry.objects.get(action="call.questions_copied").data["count"] == len(asked)
+
+
+def test_version_added_in_the_administration_keeps_the_questions_unless_told_otherwise(client, call, administrator):
+    page = client.get(reverse("admin:calls_rulesversion_add"))
+    assert page.context["adminform"].form["keeps_questions"].value() is True
+    seen = client.get(reverse("admin:calls_rulesversion_change", args=[call.rules_versions.first().pk]))
+    assert seen.status_code == 200
+    assert "Reprendre les questions" not in seen.content.decode()
+
+
+def test_session_of_an_axis_on_which_the_rules_are_silent_is_refused_and_never_offered(call):
+    now = timezone.now()
+    bare = Axis.objects.create(call=call, code="neuf", position=9, title="Neuf", rhythm="sessions", steward="X")
+    session = Session(
+        axis=bare, code="r", title="R", opens_at=now - timedelta(days=1), closes_at=now + timedelta(days=9)
+    )
+    with pytest.raises(ValidationError, match="ne dit rien de cet axe"):
+        session.clean()
+    session.save()
+    offered = list(open_sessions(call, now))
+    assert offered and session not in offered
+    Session(axis=call.axes.first(), code="s", title="S", opens_at=now, closes_at=now + timedelta(days=9)).clean()
+
+
+def test_call_to_come_never_hides_the_one_that_runs(call):
+    now = timezone.now()
+    later = make_call(opens_at=now + timedelta(days=90), published_at=now - timedelta(days=1))
+    assert current_call(now) == call
+    assert current_call(now, later.code) == later
+    assert current_call(now, "inconnu") == current_call(now, "\x00") == call
+    Session.objects.filter(axis__call=call).update(opens_at=now - timedelta(days=9), closes_at=now - timedelta(days=8))
+    assert current_call(now) == call, "its rules are in force"
+    opened = Session(axis=make_axis(later), code="r", title="R")
+    opened.opens_at, opened.closes_at = now - timedelta(days=1), now + timedelta(days=1)
+    opened.save()
+    assert current_call(now) == later
+
+
+def test_home_and_simulator_show_the_call_that_runs_and_let_one_choose_the_other(client, call):
+    now = timezone.now()
+    page = client.get(reverse("eligibility"))
+    assert "Choisir cet appel" not in page.content.decode()
+    later = make_call(opens_at=now + timedelta(days=90), published_at=now - timedelta(days=1), title="L’appel suivant")
+    assert call.title in client.get(reverse("home")).content.decode()
+    page = client.get(reverse("eligibility"), {"qui": "commune:35238", "le": "2021-06-01"})
+    text = page.content.decode()
+    assert page.context["call"] == call and "Choisir cet appel" in text
+    assert f"/dossiers/nouveau/?appel={call.code}" in text
+    assert '<input type="hidden" name="qui" value="commune:35238">' in text.partition("Choisir cet appel")[0]
+    other = client.get(reverse("eligibility"), {"qui": "commune:35238", "appel": later.code})
+    assert other.context["call"] == later
+    assert "Aucune règle n’est en vigueur" in other.content.decode()
+    assert f'<input type="hidden" name="appel" value="{later.code}">' in other.content.decode()
