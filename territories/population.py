@@ -20,7 +20,11 @@ _UNION = """
            count(*) FILTER (WHERE covered.times > 1),
            coalesce(sum(commune.population), 0),
            coalesce(array_agg(commune.name ORDER BY commune.search_name)
-                    FILTER (WHERE commune.population IS NULL), '{}')
+                    FILTER (WHERE commune.population IS NULL), '{}'),
+           ARRAY(SELECT name FROM territories_territory AS empty
+                 WHERE id = ANY(%(groups)s)
+                   AND NOT EXISTS (SELECT 1 FROM territories_membership WHERE group_id = empty.id)
+                 ORDER BY search_name)
     FROM covered JOIN territories_territory AS commune ON commune.id = covered.commune_id
 """
 
@@ -94,8 +98,8 @@ def _perimeter(item: Territory | Organisation | Part | Perimeter, described: dic
 def covered_population(*, vintage: Vintage | int, parts: Iterable[Candidate]) -> CoveredPopulation:
     """The population covered by ``parts`` in ``vintage``: territories, organisations or groupings.
 
-    A commune without a figure, a territory that the vintage does not have, or a structure whose perimeter nobody
-    described leaves ``total`` at None: missing is not zero. Zero stays zero.
+    A commune without a figure, a territory that the vintage does not have or whose communes it does not say, or a
+    structure whose perimeter nobody described leaves ``total`` at None: missing is not zero. Zero stays zero.
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
     perimeters = perimeters_of(parts)
@@ -107,7 +111,8 @@ def covered_population(*, vintage: Vintage | int, parts: Iterable[Candidate]) ->
             missing.append(f"« {part.name or part.code} » ne figure pas dans le millésime {year}")
     communes = [item.pk for item in found.values() if item.kind == TerritoryKind.COMMUNE]
     groups = [item.pk for item in found.values() if item.kind != TerritoryKind.COMMUNE]
-    count, shared, known, unknown = _union(groups, communes)
+    count, shared, known, unknown, empty = _union(groups, communes)
+    missing += [f"les communes de « {name} » ne figurent pas dans le millésime {year}" for name in empty]
     missing += [f"la population de {name} n’est pas connue" for name in unknown]
     return CoveredPopulation(
         vintage=year,
@@ -133,8 +138,8 @@ def territories_by_key(year: int, keys: Iterable[tuple[str, str]]) -> dict[tuple
     return {(row.kind, row.code): row for row in rows}
 
 
-def _union(groups: list[int], communes: list[int]) -> tuple[int, int, int, list[str]]:
+def _union(groups: list[int], communes: list[int]) -> tuple[int, int, int, list[str], list[str]]:
     with connection.cursor() as cursor:
         cursor.execute(_UNION, {"groups": groups, "communes": communes})
-        count, shared, known, unknown = cursor.fetchone()
-    return count, shared, int(known), list(unknown)
+        count, shared, known, unknown, empty = cursor.fetchone()
+    return count, shared, int(known), list(unknown), list(empty)

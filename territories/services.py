@@ -1,6 +1,6 @@
 """Organisations that apply, and the people attached to them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -257,10 +257,18 @@ def refuse_affiliation(*, affiliation_id: int, by: User, reason: str, at: dateti
     return affiliation
 
 
-def end_affiliation(*, affiliation_id: int, by: User, at: datetime, reason: str = "") -> Affiliation:
+def end_affiliation(
+    *,
+    affiliation_id: int,
+    by: User,
+    at: datetime,
+    reason: str = "",
+    among: Callable[[], AffiliationQuerySet] | None = None,
+) -> Affiliation:
     """End an affiliation, or withdraw a request: it gives no right from ``at`` on.
 
-    By somebody else than its holder, a reason is required, and mailed to the holder.
+    By somebody else than its holder, a reason is required, and mailed to the holder. ``among`` gives those that ``by``
+    may end: asked once the row is locked, for the right may have been lost while it was waited for.
     """
     with transaction.atomic():
         affiliation = (
@@ -270,6 +278,8 @@ def end_affiliation(*, affiliation_id: int, by: User, at: datetime, reason: str 
         )
         if affiliation.ends_at is not None and affiliation.ends_at <= at:
             raise Refused("Ce rattachement est déjà terminé.")
+        if among is not None and not among().filter(pk=affiliation.pk).exists():
+            raise Refused("Vous ne pouvez plus mettre fin à ce rattachement\u00a0: vos droits viennent de changer.")
         is_holder = by.pk == affiliation.user_id
         affiliation.end_reason = reason.strip() if is_holder else _readable(reason)
         affiliation.ends_at = at

@@ -14,7 +14,7 @@ from core.idempotency import idempotent
 from territories.enums import AffiliationRole
 from territories.forms import AffiliationRequestForm
 from territories.lookup import Authority, find_by_references
-from territories.models import Affiliation, Organisation, Territory, Vintage
+from territories.models import Affiliation, AffiliationQuerySet, Organisation, Territory, Vintage
 from territories.people import person
 from territories.reasoned import Wording, reasoned_act
 from territories.search import SHOWN, Hit, nothing_found, search_territories
@@ -130,10 +130,14 @@ def affiliation_end(request: HttpRequest, affiliation_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def affiliation_remove(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """As legal representative, end the affiliation of a contributor of my authority, with a reason."""
-    now = timezone.now()
-    affiliation = get_object_or_404(colleagues_of(person(request), now), pk=affiliation_id)
+
+    def colleagues() -> AffiliationQuerySet:
+        return colleagues_of(person(request), timezone.now())
+
+    affiliation = get_object_or_404(colleagues(), pk=affiliation_id)
 
     def end(reason: str) -> None:
-        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=now, reason=reason)
+        by, at = person(request), timezone.now()
+        end_affiliation(affiliation_id=affiliation.pk, by=by, at=at, reason=reason, among=colleagues)
 
     return reasoned_act(request, affiliation, wording=_REMOVAL, act=end, back="affiliation_home")

@@ -12,7 +12,7 @@ from territories.enums import TerritoryKind
 from territories.models import Membership, Territory, Vintage
 from territories.referential import archive
 from territories.referential.archive import Archive, CommuneRow, GroupRow
-from territories.referential.load import load_archive, load_missing, load_vintage
+from territories.referential.load import load_archive, load_missing, load_vintage, population_of
 from territories.search import search_territories
 from tests.factories.territories import WITHOUT_INHABITANTS, VintageFactory, load_sample
 
@@ -110,6 +110,11 @@ def test_group_of_a_commune_without_population_has_none_either(db):
     load_archive(_archive(communes=communes, groups=groups))
     assert Territory.objects.get(kind="epci").population is None
     assert Membership.objects.count() == 2
+
+
+def test_group_without_communes_has_no_population_rather_than_zero():
+    assert population_of([], {}) is None
+    assert population_of(["35001"], {"35001": 0}) == 0
 
 
 def test_command_refuses_an_unknown_vintage(db):

@@ -85,6 +85,13 @@ def test_nothing_covered_is_unknown(loaded):
     assert covered.missing
 
 
+def test_group_whose_communes_the_vintage_does_not_say_is_missing(loaded):
+    parts = [territory("epci", RENNES_METROPOLE), TerritoryFactory(vintage_id=2021, kind="epci", name="CC sans liste")]
+    covered = covered_population(vintage=2021, parts=parts)
+    assert (covered.total, covered.known_total) == (None, 451_762)
+    assert covered.missing == ["les communes de «\u00a0CC sans liste\u00a0» ne figurent pas dans le millésime 2021"]
+
+
 def test_syndicat_covers_what_it_declares_and_is_unknown_until_then(loaded):
     parts = [Part("epci", RENNES_METROPOLE), Part("commune", RENNES)]
     syndicat = create_structure(kind="syndicat", name="Syndicat", parts=parts)

@@ -1,8 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.hooks import announce_identity
 from core.errors import Refused
@@ -153,6 +157,13 @@ def test_structure_is_created_with_its_perimeter(db):
 def test_database_refuses_a_siret_of_the_wrong_form(db):
     with pytest.raises(IntegrityError), transaction.atomic():
         OrganisationFactory(siret="12345678901")
+
+
+def test_database_refuses_a_siren_of_the_wrong_form(db):
+    with pytest.raises(ValidationError, match="Un SIREN compte 9 chiffres"):
+        OrganisationFactory.build(siren="12345678", siret="").validate_constraints()
+    with pytest.raises(IntegrityError, match="siren_is_9_digits"), transaction.atomic():
+        OrganisationFactory(siren="12345678", siret="")
 
 
 # ---------------------------------------------------------------- affiliations
@@ -393,3 +404,25 @@ def test_two_organisations_that_state_one_siren_at_once_are_not_both_believed(tr
     assert f"Ce SIRET est celui de {first.name}" in stopped[0]
     second.refresh_from_db()
     assert second.siret == ""
+
+
+def test_representative_removed_meanwhile_ends_nobody_s_affiliation(transactional_db):
+    mine = AffiliationFactory(legal=True)
+    colleague = AffiliationFactory(organisation=mine.organisation)
+    client = Client()
+    client.force_login(mine.user)
+    answers = []
+
+    def removed():
+        Affiliation.objects.select_for_update().get(pk=colleague.pk)
+        Affiliation.objects.filter(pk=mine.pk).update(ends_at=timezone.now())
+
+    def ends():
+        answers.append(client.post(reverse("affiliation_remove", args=[colleague.pk]), {"reason": "Parti"}))
+
+    assert while_uncommitted(removed, ends) == []
+    assert answers[0].status_code == 422
+    assert "vos droits viennent de changer" in answers[0].content.decode()
+    colleague.refresh_from_db()
+    assert (colleague.ends_at, colleague.end_reason) == (None, "")
+    assert not OutboxMessage.objects.exists()
