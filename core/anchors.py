@@ -224,7 +224,8 @@ def _walk_chains(
     report: JournalReport, wanted: set[tuple[str, int]], found: dict[tuple[str, int], str]
 ) -> dict[str, tuple[int, str]]:
     heads: dict[str, tuple[int, str]] = {}
-    with connection.cursor() as cursor:
+    # Of the server: another cursor would bring the whole journal here at once.
+    with connection.chunked_cursor() as cursor:
         cursor.execute(_ROWS)
         while rows := cursor.fetchmany(5000):
             for *parts, digest in rows:

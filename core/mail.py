@@ -45,7 +45,8 @@ def send_mail(payload: dict[str, Any]) -> None:
     context = {**payload["context"], "site_url": settings.SITE_URL}
     body = render_to_string(payload["template"], context)
     message = EmailMessage(
-        subject=" ".join(payload["subject"].split()),
+        # A header of one line, whose non-breaking spaces stay.
+        subject=" ".join(filter(None, map(str.strip, payload["subject"].splitlines()))),
         body=body,
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=payload["to"],

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
 
 
 class AppendOnlyQuerySet(models.QuerySet):
@@ -54,6 +55,14 @@ class JournalEntry(models.Model):
         ordering = ["chain", "number"]
         constraints = [
             models.UniqueConstraint(fields=["chain", "number"], name="core_journalentry_number_unique"),
+        ]
+        indexes = [
+            # The journal is searched by the number that people know of a dossier or a convention.
+            models.Index(
+                KeyTextTransform("number", "data"),
+                name="core_journalentry_said_number",
+                condition=Q(data__has_key="number"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from botocore.exceptions import BotoCoreError, ClientError
 from celery import shared_task
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from core import anchors, outbox, uploads
@@ -26,7 +26,15 @@ def sweep_outbox_task() -> int:
 
 
 @shared_task(
-    autoretry_for=(anchors.AnchoringBusy, TimestampError, OSError, OperationalError, BotoCoreError, ClientError),
+    autoretry_for=(
+        anchors.AnchoringBusy,
+        TimestampError,
+        OSError,
+        OperationalError,
+        InterfaceError,
+        BotoCoreError,
+        ClientError,
+    ),
     retry_backoff=30,
     retry_backoff_max=600,
     max_retries=20,

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_safe
 from core.forms import JournalFilters
 from core.journal import hidden_chains
 from core.journal_words import act_in_words, data_in_words, state_in_words
-from core.models import JournalAnchor, JournalEntry
+from core.models import Chain, JournalAnchor, JournalEntry
 
 PER_PAGE = 50
 NUMBER = re.compile(r"[A-Za-z]{1,10}-[0-9]{4}-[0-9]{1,8}")
@@ -47,11 +48,7 @@ def _rows(filters: JournalFilters) -> QuerySet[JournalEntry]:
         return rows.none()
     asked = filters.cleaned_data
     if chain := asked["chaine"]:
-        named = Q(chain=chain) | Q(chain__endswith=f":{chain}")
-        if NUMBER.fullmatch(chain):
-            # A dossier or a convention has its chain under its key; one of its acts says the number people know.
-            named |= Q(chain__in=JournalEntry.objects.filter(data__number=chain.upper()).values("chain"))
-        rows = rows.filter(named)
+        rows = rows.filter(chain__in=_chains_named(chain))
     if asked["acte"]:
         rows = rows.filter(action=asked["acte"])
     if asked["du"]:
@@ -59,6 +56,16 @@ def _rows(filters: JournalFilters) -> QuerySet[JournalEntry]:
     if asked["au"]:
         rows = rows.filter(at__date__lte=asked["au"])
     return rows
+
+
+def _chains_named(text: str) -> set[str]:
+    """Chains by name, whole or after its colon. Found before their entries are, which are far more and indexed by chain."""
+    names = {text, *Chain.objects.filter(name__endswith=f":{text}").values_list("name", flat=True)}
+    if NUMBER.fullmatch(text):
+        # A dossier or a convention has its chain under its key; one of its acts says the number people know.
+        said = JournalEntry.objects.filter(data__has_key="number").alias(said=KeyTextTransform("number", "data"))
+        names.update(said.filter(said=text.upper()).values_list("chain", flat=True))
+    return names
 
 
 def _line(row: JournalEntry, actor: Any) -> dict[str, Any]:

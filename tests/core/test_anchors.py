@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -303,8 +304,15 @@ STORE_AWAY = ClientError({"Error": {"Code": "503"}}, "PutObject")
 
 @pytest.mark.parametrize(
     "trouble",
-    [AnchoringBusy("occupé"), TimestampError("away"), OSError("disk"), OperationalError("database"), STORE_AWAY],
-    ids=["busy", "authority", "disk", "database", "store"],
+    [
+        AnchoringBusy("occupé"),
+        TimestampError("away"),
+        OSError("disk"),
+        OperationalError("x"),
+        InterfaceError("x"),
+        STORE_AWAY,
+    ],
+    ids=["busy", "authority", "disk", "database", "lost connection", "store"],
 )
 def test_anchor_task_tries_again_when_busy_or_without_authority(sealed_journal, monkeypatch, trouble):
     answers = [trouble, trouble, None]
@@ -316,3 +324,22 @@ def test_anchor_task_tries_again_when_busy_or_without_authority(sealed_journal, 
     monkeypatch.setattr(anchors, "anchor_journal", answer)
     assert anchor_journal_task.apply().successful()
     assert answers == []
+
+
+def test_verification_holds_one_anchor_at_a_time(sealed_journal, superuser_connection):
+    size = 1_000_000
+    for number in range(2, 42):
+        unlocked(
+            superuser_connection,
+            "INSERT INTO core_journalanchor (number, sealed_at, heads, previous_sha256, sha256, token, storage_key)"
+            " VALUES (%s, now(), 'a' || chr(9) || '1' || chr(9) || repeat('0', %s), '', %s, '', '')",
+            (number, size, f"{number:064x}"),
+        )
+    tracemalloc.start()
+    try:
+        report = verify_journal()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert report.anchors == 41
+    assert peak < 12 * size

@@ -160,6 +160,15 @@ def test_journal_costs_the_same_with_1_3_and_30_rows(client, auditor):
     assert len(set(costs)) == 1, costs
 
 
+def test_journal_page_reads_no_anchor_whole(client, auditor):
+    """Its heads hold a line for each chain of the site."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(reverse("journal")).status_code == 200
+    (asked,) = [row["sql"] for row in queries if "core_journalanchor" in row["sql"]]
+    assert "heads" not in asked
+    assert "token" not in asked
+
+
 def test_journal_is_searched_by_the_number_that_people_know(client, auditor):
     for number, chain in (("TN-2021-00008", "application:abc"), ("TN-2021-00009", "application:def")):
         record(chain=chain, action="application.submit", at=timezone.now(), actor=None, data={"number": number})
@@ -168,6 +177,23 @@ def test_journal_is_searched_by_the_number_that_people_know(client, auditor):
     assert page.count('<th scope="row">') == 2
     assert "application:def" not in page
     assert '<th scope="row">' not in client.get(reverse("journal"), {"chaine": "TN-2021-00010"}).content.decode()
+
+
+def test_search_by_number_reads_by_indexes_and_not_the_whole_journal(client, auditor):
+    record(
+        chain="application:abc", action="application.submit", at=timezone.now(), actor=None, data={"number": "A-1-1"}
+    )
+    with CaptureQueriesContext(connection) as queries:
+        client.get(reverse("journal"), {"chaine": "TN-2021-00008"})
+    asked = [row["sql"] for row in queries if "core_journalentry" in row["sql"]]
+    (by_number,) = [sql for sql in asked if "->>" in sql]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {by_number}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "core_journalentry_said_number" in plan
+    assert "Index Cond: ((data ->> 'number'" in plan
+    assert not [sql for sql in asked if "LIKE" in sql]
 
 
 def test_journal_is_searched_by_days_of_paris_both_included(client, auditor):

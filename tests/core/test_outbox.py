@@ -223,5 +223,5 @@ def test_deliver_a_mail_sends_it_and_forgets_its_text(transactional_db, mailoutb
 def test_subject_of_a_mail_stays_on_one_line(transactional_db, mailoutbox):
     template = {"template": "emails/accounts/message.txt", "context": {"body": "Bonjour."}}
     payload = {"to": ["a@example.fr"], **template, "attachments": []}
-    send_mail({**payload, "subject": "Appel\r\nBcc: b@example.fr\r suite\u2028fin"})
-    assert mailoutbox[0].subject == "Appel Bcc: b@example.fr suite fin"
+    send_mail({**payload, "subject": "Appel\u00a0:\r\nBcc: b@example.fr\r suite\u2028fin"})
+    assert mailoutbox[0].subject == "Appel\u00a0: Bcc: b@example.fr suite fin"
