@@ -25,12 +25,27 @@ from calls.models import (
     Theme,
 )
 from calls.scoped_admin import CallScopedAdmin, OwnChoices
-from calls.services import copy_questions, end_mandate, grant_mandate
+from calls.services import copy_questions, copy_rules, end_mandate, grant_mandate, previous_version
 from core.errors import Refused
 from core.journaled_admin import JournaledAdmin
 
 OWN_CALLS = ("call", admin.RelatedOnlyFieldListFilter)
 IN_FORCE = "Cette version est déjà en vigueur : ses questions ne changent plus. Ajoutez une version à venir."
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one per line."""
+
+    widget = forms.Textarea(attrs={"rows": 5})
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in str(super().clean(value)).splitlines() if line.strip()]
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
 
 
 class NeverDeleted:
@@ -52,8 +67,17 @@ class WrittenOnceAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
         return f"call:{call.code}"
 
 
+class NamedAxisForm(ModelForm):
+    """An axis already there keeps its code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].disabled = self.instance.pk is not None
+
+
 class AxisInline(NeverDeleted, admin.TabularInline):
     model = Axis
+    form = NamedAxisForm
     fields = ["position", "code", "title", "rhythm", "announced_amount"]
     extra = 0
     show_change_link = True
@@ -114,10 +138,14 @@ class EachAxisFormSet(BaseInlineFormSet):
         super().clean()
         if self.instance.call_id is None:
             return
-        given = {form.cleaned_data["axis"].pk for form in self.forms if form.cleaned_data.get("axis")}
+        given = {form.cleaned_data["axis"].pk for form in self.forms if form.cleaned_data.get("axis")} | self.taken_up()
         lacking = [axis.title for axis in self.instance.call.axes.order_by("position") if axis.pk not in given]
         if lacking:
             raise forms.ValidationError(f"Ajoutez {self.asked} de chaque axe. Il manque\u00a0: {', '.join(lacking)}.")
+
+    def taken_up(self) -> set[int]:
+        """The axes whose lines the version before gives."""
+        return set()
 
 
 class TermsFormSet(EachAxisFormSet):
@@ -127,9 +155,14 @@ class TermsFormSet(EachAxisFormSet):
 
 
 class RulesFormSet(EachAxisFormSet):
-    """Without any rule nobody could be told whether they are eligible, nor be refused."""
+    """Without any rule nobody could be told whether they are eligible, nor be refused. An axis for which none is given
+    keeps those of the version before."""
 
     asked = "les règles"
+
+    def taken_up(self) -> set[int]:
+        previous = previous_version(self.instance) if self.instance.effective_at else None
+        return set(previous.eligibility_rules.values_list("axis", flat=True)) if previous else set()
 
 
 class AxisTermsForm(ModelForm):
@@ -182,22 +215,21 @@ class RulesVersionAdmin(WrittenOnceAdmin):
         return fields if obj is None else [name for name in fields if name != "keeps_questions"]
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        """What was not given again is taken up from the version before, and said."""
         super().save_related(request, form, formsets, change)
-        if not form.cleaned_data["keeps_questions"]:
-            return
-        count = copy_questions(version=form.instance, at=timezone.now(), actor=request.user)  # type: ignore[arg-type]
-        if count:
-            plural = "s" if count > 1 else ""
-            self.message_user(request, f"{count} question{plural} reprise{plural} de la version précédente.")
-
-
-class LinesField(forms.CharField):
-    """A list of texts, one per line."""
-
-    widget = forms.Textarea(attrs={"rows": 5})
-
-    def clean(self, value: Any) -> list[str]:
-        return [line.strip() for line in str(super().clean(value)).splitlines() if line.strip()]
+        taken: dict[str, Any] = {"version": form.instance, "at": timezone.now(), "actor": request.user}
+        rules = copy_rules(**taken)
+        questions = copy_questions(**taken) if form.cleaned_data["keeps_questions"] else 0
+        counted = [
+            f"{count} {one}" if count == 1 else f"{count} {many}"
+            for count, one, many in (
+                (rules, "règle d’éligibilité", "règles d’éligibilité"),
+                (questions, "question", "questions"),
+            )
+            if count
+        ]
+        if counted:
+            self.message_user(request, f"Repris de la version précédente\u00a0: {' et '.join(counted)}.")
 
 
 class QuestionForm(ModelForm):
@@ -220,8 +252,15 @@ class QuestionAdmin(WrittenOnceAdmin):
     search_fields = ["label", "code"]
 
 
+class CriterionForm(ModelForm):
+    descriptors = LinesField(
+        label="Description de chaque note", help_text="Une par ligne, de la note 0 à la note maximale."
+    )
+
+
 class CriterionInline(admin.StackedInline):
     model = Criterion
+    form = CriterionForm
     extra = 0
 
 

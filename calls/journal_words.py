@@ -7,6 +7,7 @@ journal_words.register(
     acts={
         "call.installed": "Appel installé",
         "call.questions_copied": "Questions reprises de la version précédente",
+        "call.rules_copied": "Règles d’éligibilité reprises de la version précédente",
         "mandate.granted": "Mandat donné",
         "mandate.ended": "Mandat terminé",
         "mandate.cancelled": "Mandat à venir annulé",

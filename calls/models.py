@@ -1,10 +1,13 @@
 """Calls, versions of their rules, axes, sessions, questions, grids, mandates. Knows nothing of dossiers."""
 
+import json
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.lookups import Exact
 
 from calls.enums import CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
 from territories.models import Vintage
@@ -127,16 +130,20 @@ class Session(models.Model):
         return self.title
 
     def clean(self) -> None:
-        """Nobody files on an axis of which the rules say nothing yet."""
+        """Nobody files on an axis of which the rules say nothing yet; a session already there keeps its opening."""
         axis = getattr(self, "axis", None)
-        if axis is None or self.opens_at is None or axis.call_id is None:
+        if axis is None or self.opens_at is None or axis.call_id is None or self._keeps_opening():
             return
-        version = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
-        current = version.order_by("-effective_at").first()
-        if current is not None and not current.terms.filter(axis=axis.pk).exists():
-            raise ValidationError(
-                {"opens_at": "Le règlement en vigueur ce jour-là ne dit rien de cet axe : ajoutez d’abord une version."}
-            )
+        versions = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
+        current = versions.order_by("-effective_at").first()
+        if current is None or not current.terms.filter(axis=axis.pk).exists():
+            told = "Le règlement en vigueur ce jour-là ne dit rien de cet axe\u00a0: ajoutez d’abord une version."
+            raise ValidationError({"opens_at": told})
+
+    def _keeps_opening(self) -> bool:
+        stored = Session.objects.filter(pk=self.pk).values_list("opens_at", flat=True).first() if self.pk else None
+        # A form gives back an instant without its microseconds.
+        return stored is not None and stored.replace(microsecond=0) == self.opens_at.replace(microsecond=0)
 
 
 class RulesVersion(models.Model):
@@ -166,6 +173,18 @@ def same_call(row: "AxisTerms | EligibilityRule | Question") -> None:
     axis, version = getattr(row, "axis", None), getattr(row, "rules_version", None)
     if axis is not None and version is not None and axis.call_id != version.call_id:
         raise ValidationError({"axis": "Cet axe n’est pas celui de l’appel dont cette version est le règlement."})
+
+
+def are_texts(values: object) -> bool:
+    """Whether this is a list of texts as a form gives them back: no space around, no NUL, which no column holds."""
+    return isinstance(values, list) and all(
+        isinstance(value, str) and value == value.strip() and "\x00" not in value for value in values
+    )
+
+
+def is_list(field: str) -> Exact:
+    """Condition on a JSON column: it holds a list."""
+    return Exact(Func(F(field), function="jsonb_typeof", output_field=models.TextField()), Value("array"))
 
 
 # Names that the form of the answers keeps for itself.
@@ -210,6 +229,11 @@ class AxisTerms(models.Model):
                 condition=Q(amount_min__isnull=True) | Q(amount_max__isnull=True) | Q(amount_min__lte=F("amount_max")),
                 name="calls_axisterms_amounts_in_order",
                 violation_error_message="L’aide minimale ne dépasse pas l’aide maximale.",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_list("excluded_categories")) & Q(excluded_categories__contained_by=CostCategory.values),
+                name="calls_axisterms_exclusions_known",
+                violation_error_message="Les dépenses exclues sont des catégories de dépenses connues.",
             ),
         ]
 
@@ -257,6 +281,8 @@ class EligibilityRule(models.Model):
         """Parameters that the rule's class refuses are refused here, in French; so is the axis of another call."""
         from calls.eligibility.rules import InvalidParameters, build
 
+        if "\\u0000" in json.dumps(self.parameters):
+            raise ValidationError({"parameters": "Un paramètre contient un caractère interdit."})
         try:
             build(self.kind, self.parameters)
         except InvalidParameters as error:
@@ -283,7 +309,18 @@ class Question(models.Model):
         verbose_name_plural = "questions"
         ordering = ["rules_version", "axis", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["rules_version", "axis", "code"], name="calls_question_code_unique")
+            models.UniqueConstraint(fields=["rules_version", "axis", "code"], name="calls_question_code_unique"),
+            models.CheckConstraint(
+                condition=Q(is_list("choices"))
+                & (Q(kind=QuestionKind.CHOICE) & ~Q(choices=[]) | ~Q(kind=QuestionKind.CHOICE) & Q(choices=[])),
+                name="calls_question_choices_of_a_choice",
+                violation_error_message="Un choix unique a des réponses possibles, et lui seul.",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_length__gt=0),
+                name="calls_question_max_length_positive",
+                violation_error_message="La longueur maximale est d’au moins un caractère.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -295,8 +332,7 @@ class Question(models.Model):
         if self.code in RESERVED_CODES:
             raise ValidationError({"code": "Ce code sert déjà à la page des questions : choisissez-en un autre."})
         choices = self.choices
-        texts = isinstance(choices, list) and all(isinstance(choice, str) and choice.strip() for choice in choices)
-        if not texts or len(set(choices)) < len(choices):
+        if not are_texts(choices) or not all(choices) or len(set(choices)) < len(choices):
             raise ValidationError({"choices": "Écrivez un choix par ligne, chacun une fois."})
         if (self.kind == QuestionKind.CHOICE) != bool(choices):
             raise ValidationError({"choices": "Écrivez les réponses possibles d’un choix unique, et de lui seul."})
@@ -318,7 +354,19 @@ class ScoringGrid(models.Model):
     class Meta:
         verbose_name = "grille de notation"
         verbose_name_plural = "grilles de notation"
-        constraints = [models.UniqueConstraint(fields=["axis", "version"], name="calls_scoringgrid_version_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["axis", "version"], name="calls_scoringgrid_version_unique"),
+            models.CheckConstraint(
+                condition=Q(maximum__gt=0) & Q(jurors_per_dossier__gt=0),
+                name="calls_scoringgrid_figures_positive",
+                violation_error_message="La note maximale et le nombre de jurés sont d’au moins 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(quorum_share__range=(0, 1)) & Q(third_juror_gap__range=(0, 20)),
+                name="calls_scoringgrid_figures_in_range",
+                violation_error_message="Le quorum est une part entre 0 et 1, l’écart est entre 0 et 20 points.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"grille v{self.version}"
@@ -340,10 +388,24 @@ class Criterion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["grid", "code"], name="calls_criterion_code_unique"),
             models.CheckConstraint(condition=Q(weight__gt=0), name="calls_criterion_weight_positive"),
+            models.CheckConstraint(
+                condition=Q(is_list("descriptors")),
+                name="calls_criterion_descriptors_list",
+                violation_error_message="Les descriptions des notes sont une liste de textes.",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.label
+
+    def clean(self) -> None:
+        """A text for each mark at most, and no threshold above the marks: a grid is written once."""
+        maximum = getattr(getattr(self, "grid", None), "maximum", None)
+        if not are_texts(self.descriptors) or (maximum is not None and len(self.descriptors) > maximum + 1):
+            told = "Écrivez une description par note, de 0 à la note maximale, une par ligne."
+            raise ValidationError({"descriptors": told})
+        if maximum is not None and self.eliminatory_below is not None and self.eliminatory_below > maximum:
+            raise ValidationError({"eliminatory_below": "Ce seuil dépasse la note maximale de la grille."})
 
 
 class MandateQuerySet(models.QuerySet["Mandate"]):

@@ -1,13 +1,15 @@
-"""Mandates, and the choice of the call that the site shows."""
+"""Mandates, the choice of the call that the site shows, and what a version of its rules takes up from the one before."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from calls.enums import MandateRole
-from calls.models import Axis, AxisTerms, Call, Mandate, Question, RulesVersion, Session
+from calls.models import Axis, Call, EligibilityRule, Mandate, Question, RulesVersion, Session
+from calls.offers import offered_sessions
 from core.errors import Refused
 from core.journal import record
 
@@ -24,38 +26,63 @@ def current_call(at: datetime, code: str = "") -> Call | None:
     named = calls.filter(code=code).first() if code and "\x00" not in code else None
     if named is not None:
         return named
-    filed = Exists(Session.objects.filter(axis__call=OuterRef("pk"), opens_at__lte=at, closes_at__gt=at))
+    filed = Exists(offered_sessions(at).filter(axis__call=OuterRef("pk")))
     ruled = Exists(RulesVersion.objects.filter(call=OuterRef("pk"), effective_at__lte=at))
     return calls.annotate(filed=filed, ruled=ruled).order_by("-filed", "-ruled", "-opens_at", "id").first()
 
 
+def running_calls(at: datetime) -> QuerySet[Call]:
+    """The published calls in which one may still file, today or later, the latest first."""
+    coming = Session.objects.filter(axis__call=OuterRef("pk"), closes_at__gt=at)
+    return published_calls(at).filter(Q(opens_at__gt=at) | Exists(coming))
+
+
 def open_sessions(call: Call, at: datetime) -> QuerySet[Session]:
     """The sessions of a call in which one may file at ``at``, by axis then closing; of axes whose terms are in force."""
-    current = RulesVersion.objects.filter(call=call, effective_at__lte=at).order_by("-effective_at")
-    terms = AxisTerms.objects.filter(axis=OuterRef("axis"), rules_version=Subquery(current.values("pk")[:1]))
-    return (
-        Session.objects.filter(Exists(terms), axis__call=call, opens_at__lte=at, closes_at__gt=at)
-        .select_related("axis")
-        .order_by("axis__position", "closes_at", "id")
-    )
+    rows = offered_sessions(at).filter(axis__call=call).select_related("axis")
+    return rows.order_by("axis__position", "closes_at", "id")
+
+
+def previous_version(version: RulesVersion) -> RulesVersion | None:
+    """The version that ``version``, written or about to be, takes over from; None when it is the first of its call."""
+    before = RulesVersion.objects.filter(call=version.call_id, effective_at__lt=version.effective_at)
+    return before.order_by("-effective_at").first()
+
+
+def copy_questions(*, version: RulesVersion, at: datetime, actor: User | None) -> int:
+    """Gives a new version the questions of the one before it, for the axes that it has terms for. Returns how many."""
+    return _take_up(Question, version, version.terms.values("axis"), "call.questions_copied", at, actor)
+
+
+def copy_rules(*, version: RulesVersion, at: datetime, actor: User | None) -> int:
+    """Gives a new version the rules of the one before it, for the axes with terms and no rule yet. Returns how many."""
+    silent = version.terms.exclude(axis__in=version.eligibility_rules.values("axis"))
+    return _take_up(EligibilityRule, version, silent.values("axis"), "call.rules_copied", at, actor)
 
 
 @transaction.atomic
-def copy_questions(*, version: RulesVersion, at: datetime, actor: User | None) -> int:
-    """Gives a new version the questions of the one before it, for the axes that it has terms for. Returns how many."""
-    before = RulesVersion.objects.filter(call=version.call_id, effective_at__lt=version.effective_at)
-    previous = before.order_by("-effective_at").first()
-    if previous is None:
+def _take_up(
+    model: type[Question] | type[EligibilityRule],
+    version: RulesVersion,
+    axes: Any,
+    action: str,
+    at: datetime,
+    actor: User | None,
+) -> int:
+    previous = previous_version(version)
+    kept: QuerySet[Any] = model._default_manager.filter(rules_version=previous, axis__in=axes).order_by(
+        "axis", "position", "pk"
+    )
+    rows = list(kept) if previous is not None else []
+    if previous is None or not rows:
         return 0
-    kept = previous.questions.filter(axis__in=version.terms.values("axis")).order_by("axis", "position", "pk")
-    rows = list(kept)
     for row in rows:
         row.pk, row.rules_version = None, version
         row._state.adding = True
-    Question.objects.bulk_create(rows)
+    model._default_manager.bulk_create(rows)
     record(
         chain=f"call:{version.call.code}",
-        action="call.questions_copied",
+        action=action,
         at=at,
         actor=actor,
         data={"from_version": previous.number, "to_version": version.number, "count": len(rows)},

@@ -19,7 +19,7 @@ from calls.eligibility.wording import figures_in_words
 from calls.enums import RuleKind, Verdict
 from calls.links import application_start_url
 from calls.models import Call, RulesVersion
-from calls.services import current_call, published_calls
+from calls.services import current_call, running_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
 from territories.search import SHOWN, Hit, nothing_found, search_territories
@@ -85,11 +85,9 @@ def read_question(query: QueryDict) -> Question:
 @require_safe
 def eligibility(request: HttpRequest) -> HttpResponse:
     """The simulator: an authority or a grouping, and the verdict of each axis on a day. One hit is taken as chosen."""
-    question = read_question(request.GET)
-    now = timezone.now()
-    call = current_call(now, question.call)
+    question, call, now = _asked(request)
     context: dict[str, Any] = {"question": question, "call": call, "error": question.error, "nothing": ""}
-    context["calls"] = list(published_calls(now))
+    context["calls"] = _choice(call, now)
     if call is not None:
         try:
             version = rules_version_at(call, question.on)
@@ -108,8 +106,7 @@ def eligibility(request: HttpRequest) -> HttpResponse:
 @require_safe
 def eligibility_search(request: HttpRequest) -> HttpResponse:
     """The list under the search field, as one types."""
-    question = read_question(request.GET)
-    call = current_call(timezone.now(), question.call)
+    question, call, _ = _asked(request)
     hits: list[tuple[Hit, str]] = []
     if call is not None:
         try:
@@ -117,6 +114,21 @@ def eligibility_search(request: HttpRequest) -> HttpResponse:
         except Refused:
             hits = []
     return render(request, "territories/search_options.html", {"hits": hits, "text": question.text})
+
+
+def _asked(request: HttpRequest) -> tuple[Question, Call | None, datetime]:
+    """The question, the call that answers it and the instant; the name of no call is forgotten."""
+    question, now = read_question(request.GET), timezone.now()
+    call = current_call(now, question.call)
+    if call is None or call.code != question.call:
+        question.call = ""
+    return question, call, now
+
+
+def _choice(shown: Call | None, at: datetime) -> list[Call]:
+    """The calls between which one chooses: those that run or are to come, and the one shown."""
+    calls = list(running_calls(at))
+    return calls if shown is None or shown in calls else [*calls, shown]
 
 
 def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, Any]:

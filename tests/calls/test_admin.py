@@ -402,29 +402,34 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     for index, each in enumerate(axes):
         row = {"axis": each.pk, "aid_rate": "0.5", "excluded_categories": ["staff"], "source": "Règlement"}
         terms |= {f"terms-{index}-{name}": value for name, value in row.items()}
+    added = Axis.objects.create(call=call, code="neuf", position=9, title="Axe neuf", rhythm="sessions", steward="X")
+    terms["terms-TOTAL_FORMS"] += 1
+    terms |= {f"terms-{len(axes)}-{name}": value for name, value in {**row, "axis": added.pk}.items()}
     without = client.post(url, {**new, **terms, "effective_at_0": later})
-    assert "Ajoutez les règles de chaque axe" in without.content.decode()
+    assert "Ajoutez les règles de chaque axe. Il manque\u00a0: Axe neuf." in without.content.decode()
     assert not RulesVersion.objects.filter(number=9).exists()
-    terms["eligibility_rules-TOTAL_FORMS"] = len(axes)
-    for index, each in enumerate(axes):
-        row = {
-            "axis": each.pk,
-            "position": 1,
-            "kind": "one_per_organisation",
-            "parameters": "{}",
-            "source": "Règlement",
-        }
-        terms |= {f"eligibility_rules-{index}-{name}": value for name, value in row.items()}
-    assert client.post(url, {**new, **terms, "effective_at_0": later}).status_code == 302
-    coming = RulesVersion.objects.get(number=9)
-    assert [row.excluded_categories for row in coming.terms.all()] == [["staff"]] * len(axes)
+    rule = {"axis": added.pk, "position": 1, "kind": "one_per_organisation", "parameters": "{}", "source": "Règlement"}
+    terms["eligibility_rules-TOTAL_FORMS"] = 1
+    terms |= {f"eligibility_rules-0-{name}": value for name, value in rule.items()}
+    kept = {**new, **terms, "effective_at_0": later}
+    last = call.rules_versions.order_by("-effective_at").first()
+    answer = client.post(url, {**kept, "keeps_questions": "on"}, follow=True)
+    rules, questions = last.eligibility_rules.count(), last.questions.count()
+    told = f"Repris de la version précédente\u00a0: {rules} règles d’éligibilité et {questions} questions."
+    assert told in [str(message) for message in answer.context["messages"]]
+    whole = RulesVersion.objects.get(number=9)
+    assert (whole.eligibility_rules.count(), whole.questions.count()) == (rules + 1, questions)
+    later = (timezone.localdate() + timedelta(days=60)).isoformat()
+    assert client.post(url, {**kept, "number": 10, "effective_at_0": later}).status_code == 302
+    coming = RulesVersion.objects.get(number=10)
+    assert [row.excluded_categories for row in coming.terms.all()] == [["staff"]] * (len(axes) + 1)
     assert not coming.questions.exists()
     other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
     wrong = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk, "axis": other.pk})
     assert wrong.status_code == 200
     right = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk})
     assert right.status_code == 302
-    assert JournalEntry.objects.filter(action__in=["rulesversion.added", "question.added"]).count() == 2
+    assert JournalEntry.objects.filter(action__in=["rulesversion.added", "question.added"]).count() == 3
 
 
 def test_axis_of_another_call_is_refused_by_the_rows_of_a_version(call):

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from calls.models import Axis, AxisTerms, Session
 from calls.offers import offered_sessions
-from calls.services import current_call, open_sessions
-from tests.factories.budget import make_axis, make_call
+from calls.services import open_sessions
 from tests.factories.calls import the_call
 
 
