@@ -138,8 +138,9 @@ def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, 
         "unknown": unknown,
         "members": [(item, reference_of(item), _without(question, reference_of(item))) for item in authorities],
     }
-    if authorities:
-        verdicts = _verdicts(call, authorities, question)
+    verdicts = _verdicts(call, authorities, question) if authorities else []
+    # A call to come may have no axis yet.
+    if verdicts:
         population = verdicts[0].population
         answer |= {
             "verdicts": [_shown(call, verdict, question) for verdict in verdicts],

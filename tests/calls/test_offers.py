@@ -9,6 +9,7 @@ from django.utils import timezone
 from calls.models import Axis, AxisTerms, Session
 from calls.offers import offered_sessions
 from calls.services import open_sessions
+from tests.factories.budget import make_call
 from tests.factories.calls import the_call
 
 
@@ -50,3 +51,19 @@ def test_session_of_an_axis_without_terms_is_not_offered_until_a_version_has_the
     sheet = client.get(reverse("call_detail", args=[call.code])).content.decode()
     assert "Relève neuve" in sheet
     assert "axe=neuf" in sheet
+
+
+def test_call_without_any_axis_yet_says_so_in_the_simulator(client, call):
+    now = timezone.now()
+    coming = make_call(opens_at=now + timedelta(days=90), published_at=now - timedelta(days=1))
+    coming.rules_versions.create(number=1, effective_at=now, vintage=call.rules_versions.first().vintage)
+    page = client.get(reverse("eligibility"), {"qui": "commune:35238", "appel": coming.code})
+    assert "Les axes de cet appel ne sont pas encore publiés" in page.content.decode()
+
+
+def test_choice_of_the_simulator_leaves_out_the_calls_that_are_over(client, call):
+    now = timezone.now()
+    over = make_call(opens_at=now - timedelta(days=900), published_at=now - timedelta(days=900))
+    assert list(client.get(reverse("eligibility")).context["calls"]) == [call]
+    shown = client.get(reverse("eligibility"), {"appel": over.code}).context
+    assert (shown["call"], shown["calls"]) == (over, [call, over])

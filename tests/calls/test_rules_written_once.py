@@ -12,6 +12,7 @@ from calls.enums import MandateRole
 from calls.models import Axis, AxisTerms, Criterion, EligibilityRule, Question, ScoringGrid, Session
 from calls.services import copy_questions, copy_rules, current_call, grant_mandate, open_sessions
 from core.models import JournalEntry
+from tests.calls.test_admin import fields_shown
 from tests.factories.accounts import AgentFactory, sign_in
 from tests.factories.budget import make_axis, make_call
 from tests.factories.calls import the_call
@@ -243,3 +244,17 @@ def test_home_and_simulator_show_the_call_that_runs_and_let_one_choose_the_other
     assert other.context["call"] == later
     assert "Aucune règle n’est en vigueur" in other.content.decode()
     assert f'<input type="hidden" name="appel" value="{later.code}">' in other.content.decode()
+
+
+def test_axis_keeps_its_code_on_the_page_of_its_call(client, call, administrator):
+    url = reverse("admin:calls_call_change", args=[call.pk])
+    sent = fields_shown(client.get(url))
+    name = next(key for key in sent if key.startswith("axes-0-code"))
+    assert client.post(url, {**sent, name: "renomme", "axes-0-title": "Nouveau titre"}).status_code == 302
+    axis = call.axes.get(pk=sent["axes-0-id"])
+    assert (axis.title, axis.code) == ("Nouveau titre", sent[name])
+    added = {"position": 9, "code": "neuf", "title": "Neuf", "rhythm": "sessions", "id": "", "call": call.pk}
+    count = int(sent["axes-TOTAL_FORMS"])
+    more = {f"axes-{count}-{field}": value for field, value in added.items()}
+    assert client.post(url, {**fields_shown(client.get(url)), **more, "axes-TOTAL_FORMS": count + 1}).status_code == 302
+    assert call.axes.filter(code="neuf").exists()
