@@ -362,6 +362,12 @@ def _why(dossier: DossierSpec, juror: JurorSpec, seat: Seat, loads: Counter[int]
     return tuple(reasons)
 
 
+ALONE = {
+    "à leur charge maximale": "à sa charge maximale",
+    "moins disponibles ou moins indiqués": "moins disponible ou moins indiqué",
+}
+
+
 def _others(
     dossier: DossierSpec,
     panel: list[int],
@@ -372,7 +378,8 @@ def _others(
     houses = {jurors[juror].house for juror in panel}
     counts: Counter[str] = Counter()
     for juror in jurors.values():
-        if juror.id in panel:
+        # Whoever presides reads everything and has no seat.
+        if juror.id in panel or not juror.load_max:
             continue
         if (juror.id, dossier.id) in problem.recusals:
             counts["en conflit d’intérêts"] += 1
@@ -382,4 +389,6 @@ def _others(
             counts["à leur charge maximale"] += 1
         else:
             counts["moins disponibles ou moins indiqués"] += 1
-    return tuple(f"{count} {label}" for label, count in sorted(counts.items()))
+    return tuple(
+        f"{count} {label if count > 1 else ALONE.get(label, label)}" for label, count in sorted(counts.items())
+    )

@@ -12,6 +12,7 @@ journal_words.register(
         "jury.no_conflict": "Absence de conflit déclarée",
         "jury.recused": "Déport",
         "jury.evaluation_submitted": "Évaluation remise",
+        "jury.postponed": "Séance déplacée",
         "jury.summoned": "Jury convoqué",
         "jury.attendance": "Présences enregistrées",
         "jury.opinion": "Avis du jury",

@@ -3,6 +3,8 @@
 A mail to a juror names no dossier: the list stays behind the sign-in, with the juror's rights of that moment.
 """
 
+from datetime import datetime
+
 from django.urls import reverse
 
 from applications.notifications import applicant_addresses, common_context
@@ -21,21 +23,26 @@ SUBJECTS = {
 }
 
 
-def summoned(deliberation: Deliberation) -> None:
-    """One mail to each member of the jury."""
+def summoned(deliberation: Deliberation, moved_from: datetime | None = None) -> None:
+    """One mail to each member of the jury; ``moved_from``, the date that a new one replaces."""
     jury = deliberation.jury
+    call = jury.session.axis.call
     for juror in jury.jurors.select_related("user"):
         queue_mail(
             to=[juror.user.email],
-            subject=f"Convocation : {jury.name}",
+            subject=f"{'Séance déplacée' if moved_from else 'Convocation'} : {jury.name}",
             template="emails/jury/summons.txt",
             context={
                 "jury": jury.name,
                 "held_at": paris_datetime(deliberation.held_at),
                 "place": deliberation.place,
+                "moved_from": paris_datetime(moved_from) if moved_from else "",
+                "contact_name": call.contact_name,
+                "contact_email": call.contact_email,
+                "contact_phone": call.contact_phone,
                 "path": reverse("jury_desk"),
             },
-            dedupe_key=f"jury:summons:{deliberation.pk}:{juror.pk}",
+            dedupe_key=f"jury:summons:{deliberation.pk}:{juror.pk}:{deliberation.summoned_at.isoformat()}",
         )
 
 

@@ -15,7 +15,7 @@ from budget.models import AwardBalance, Balance, LedgerEntry
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
-from jury.models import Decision, Evaluation, Jury, Opinion, Recusal
+from jury.models import Decision, DecisionList, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
 from jury.selection import SKIP, Item, Selection, two_passes
@@ -335,6 +335,21 @@ def departs_from_merit(merit: Merit, key: str, outcome: str, amount: Decimal | N
     if outcome != Outcome.AWARDED:
         return proposed
     return not proposed or row is None or amount != row.candidate.amount
+
+
+def departures(decision_list: DecisionList, decisions: Iterable[Decision]) -> dict[int, Opinion]:
+    """For each decision (by its id) that is not what the jury said in the meeting of the list, what it said. One query."""
+    rows = list(decisions)
+    opinions = Opinion.objects.filter(
+        deliberation=decision_list.deliberation_id, application__in=[row.application_id for row in rows]
+    )
+    said = {opinion.application_id: opinion for opinion in opinions}
+    return {
+        row.pk: opinion
+        for row in rows
+        if (opinion := said.get(row.application_id)) is not None
+        and (row.outcome, row.amount_granted) != (opinion.outcome, opinion.amount_proposed)
+    }
 
 
 def latest_opinions(applications: Iterable[Any]) -> dict[Any, Opinion]:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("jury/<int:pk>/classement.csv", ranking.ranking_export, name="ranking_export"),
     path("jury/<int:pk>/convocation/", deliberation.deliberation_summon, name="deliberation_summon"),
     path("jury/deliberations/<int:pk>/", deliberation.deliberation_detail, name="deliberation_detail"),
+    path("jury/deliberations/<int:pk>/report/", deliberation.deliberation_postpone, name="deliberation_postpone"),
     path(
         "jury/deliberations/<int:pk>/presences/",
         deliberation.deliberation_attendance,

@@ -82,7 +82,16 @@ def proposals(juries: list[int]) -> dict[int, int]:
 
 def awaiting_lists(user: Any) -> QuerySet[Deliberation]:
     """Closed deliberations with, as ``count``, the dossiers that the reader sees and that no list holds yet."""
-    seen = judgeable(user).filter(state=ApplicationState.ADMISSIBLE)
+    return _with_dossiers(user, ApplicationState.ADMISSIBLE)
+
+
+def waiting_lists(user: Any) -> QuerySet[Deliberation]:
+    """Closed deliberations with, as ``count``, the dossiers of their waiting list that no list of decisions holds."""
+    return _with_dossiers(user, ApplicationState.WAITLISTED)
+
+
+def _with_dossiers(user: Any, state: ApplicationState) -> QuerySet[Deliberation]:
+    seen = judgeable(user).filter(state=state)
     opinions = Opinion.objects.filter(application__in=seen).exclude(is_superseded())
     opinions = opinions.exclude(application__in=pending_decisions().values("application"))
     # One filter, hence one join: what is counted is what is asked.

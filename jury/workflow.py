@@ -255,9 +255,7 @@ DECISION_LIST = register(
                 "service": "Une autre personne, ordonnateur, relit la liste et la libère avec son code.",
                 "releaser": "Relisez la liste, puis libérez-la avec votre code.",
             },
-            _LIST.RELEASED.value: {
-                "service": "Les crédits sont réservés et les collectivités prévenues. Les conventions se préparent."
-            },
+            _LIST.RELEASED.value: {"service": "Les crédits ont été réservés, et les collectivités prévenues."},
             _LIST.CANCELLED.value: {"service": "Cette liste n’a produit aucun effet."},
         },
     )

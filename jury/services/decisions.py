@@ -173,6 +173,7 @@ def edit_decision(
     current.decision_list = locked
     refuse_if_tied(actor, current.application, at)
     _refuse_content(current, outcome, amount, motive, redirected_to)
+    _refuse_same_motive(current, outcome, amount, motive)
     before = {"outcome": current.outcome, "amount": str(current.amount_granted or "")}
     current.outcome = outcome
     current.amount_granted = amount if outcome == Outcome.AWARDED else None
@@ -218,6 +219,16 @@ def _refuse_content(
     differs = opinion is None or (opinion.outcome, opinion.amount_proposed) != (outcome, amount)
     if not motive.strip() and (outcome != Outcome.AWARDED or differs):
         raise Refused("Motivez cette décision : elle est défavorable, ou s’écarte de l’avis du jury.", field="motive")
+
+
+def _refuse_same_motive(decision: Decision, outcome: str, amount: Decimal | None, motive: str) -> None:
+    """The motive that was there explained the decision that was there: the collectivité reads it as the reason."""
+    changes = (decision.outcome, decision.amount_granted) != (outcome, amount if outcome == Outcome.AWARDED else None)
+    if changes and motive.strip() and motive.strip() == decision.motive:
+        raise Refused(
+            "Ce motif expliquait la décision d’avant : dites pourquoi elle change, la collectivité le lira.",
+            field="motive",
+        )
 
 
 @transaction.atomic

@@ -28,6 +28,8 @@ from jury.services.base import NOT_YOURS, authorise, grant_chair, lock_deliberat
 from jury.workflow import DELIBERATION, is_chair, is_officer
 
 NOTICE = timedelta(days=5)
+# A date further away is a slip: a jury has one meeting open at a time.
+FURTHEST = timedelta(days=183)
 VOTES_CHANGED = (
     "Au moins un avis a été voté par d’autres que les membres présents ou représentés : vérifiez les présences et les "
     "pouvoirs, ou enregistrez de nouveau l’avis."
@@ -64,10 +66,7 @@ def summon(*, jury: Jury, held_at: datetime, place: str, at: datetime, actor: Us
     """Calls the members to a meeting, five days ahead at least (décret 2006-672, art. 9). Raises Refused."""
     locked = Jury.objects.select_for_update(of=("self",)).select_related("session__axis__call").get(pk=jury.pk)
     _authorise_secretary(locked, actor, at)
-    if held_at < at + NOTICE:
-        raise Refused("La convocation part cinq jours au moins avant la séance.", field="held_at")
-    if not place.strip():
-        raise Refused("Indiquez le lieu, ou l’adresse de la visioconférence.", field="place")
+    _refuse_meeting(held_at, place, at)
     if locked.deliberations.filter(state=DeliberationState.OPEN).exists():
         raise Refused("Une délibération de ce jury est déjà ouverte : closez-la d’abord.")
     # The chair meets about every dossier, those opened to nobody yet included: without them ranks would be kept from them.
@@ -79,6 +78,37 @@ def summon(*, jury: Jury, held_at: datetime, place: str, at: datetime, actor: Us
     note(locked, "summoned", at=at, actor=actor, data={"deliberation": deliberation.pk, "held_at": held_at.isoformat()})
     notifications.summoned(deliberation)
     return deliberation
+
+
+def _refuse_meeting(held_at: datetime, place: str, at: datetime) -> None:
+    if held_at < at + NOTICE:
+        raise Refused("La convocation part cinq jours au moins avant la séance.", field="held_at")
+    if held_at > at + FURTHEST:
+        raise Refused("Une séance se convoque six mois à l’avance au plus : vérifiez la date.", field="held_at")
+    if not place.strip():
+        raise Refused("Indiquez le lieu, ou l’adresse de la visioconférence.", field="place")
+
+
+@transaction.atomic
+def postpone(*, deliberation: Deliberation, held_at: datetime, place: str, at: datetime, actor: User) -> Deliberation:
+    """Moves a meeting not yet held to another date or place, and summons the members again. Raises Refused."""
+    locked = lock_deliberation(deliberation)
+    _authorise_secretary(locked.jury, actor, at)
+    if locked.state != DeliberationState.OPEN or at >= locked.held_at:
+        raise Refused("La séance s’est tenue : elle ne se déplace plus.")
+    _refuse_meeting(held_at, place, at)
+    before = locked.held_at
+    locked.summoned_at, locked.held_at, locked.place = at, held_at, place.strip()
+    locked.save(update_fields=["summoned_at", "held_at", "place"])
+    note(
+        locked.jury,
+        "postponed",
+        at=at,
+        actor=actor,
+        data={"deliberation": locked.pk, "before": before.isoformat(), "held_at": held_at.isoformat()},
+    )
+    notifications.summoned(locked, moved_from=before)
+    return locked
 
 
 @transaction.atomic
@@ -210,7 +240,9 @@ def _refuse_without_motive(
     if not reads_every_mark(actor, jury):
         raise Refused("Motivez cet avis.", field="motive")
     if departs:
-        raise Refused("Motivez cet avis : il s’écarte de l’ordre du classement ou du montant demandé.", field="motive")
+        raise Refused(
+            "Motivez cet avis : il s’écarte de ce que la règle propose, ou du montant demandé.", field="motive"
+        )
 
 
 def _refuse_content(deliberation: Deliberation, application: Application, opinion: OpinionInput) -> None:

@@ -24,6 +24,7 @@ from jury.permissions import reader_scope, visible_lists, visible_opinions
 from jury.queries import (
     Spending,
     by_envelope,
+    departures,
     is_superseded,
     payers_of,
     spending_of,
@@ -32,7 +33,7 @@ from jury.queries import (
 )
 from jury.services.release import ACT, CHANGED, is_own_work
 from jury.views.found import followed_deliberation, person, visible_list
-from jury.waiting import awaiting_lists
+from jury.waiting import awaiting_lists, waiting_lists
 from jury.workflow import DECISION_LIST, needs_second_person
 
 HEADER = (
@@ -64,7 +65,8 @@ def decision_index(request: HttpRequest) -> HttpResponse:
         {"deliberation": row, "may_prepare": scope.covers(axis=row.jury.session.axis)}
         for row in awaiting_lists(request.user)
     ]
-    return render(request, "jury/decision_index.html", {"lists": lists, "awaiting": awaiting})
+    waiting = [row for row in waiting_lists(request.user) if scope.covers(axis=row.jury.session.axis)]
+    return render(request, "jury/decision_index.html", {"lists": lists, "awaiting": awaiting, "waiting": waiting})
 
 
 def _is_officer_of(request: HttpRequest, deliberation: Deliberation) -> bool:
@@ -136,11 +138,12 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
     rows = _rows(decision_list)
     spending = _spending(decision_list, rows)
     envelopes = by_envelope(spending)
+    apart = departures(decision_list, rows)
     actions = {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())}
     may_release = "release" in actions and not is_own_work(decision_list, rows, person(request))
     return {
         "list": decision_list,
-        "rows": [{"decision": row, "payer": spending.get(row.pk)} for row in rows],
+        "rows": [{"decision": row, "payer": spending.get(row.pk), "opinion": apart.get(row.pk)} for row in rows],
         "total": total_granted(rows),
         "awards": sum(row.amount_granted is not None for row in rows),
         "envelopes": envelopes,
@@ -164,7 +167,8 @@ def _spending(decision_list: DecisionList, rows: list[Decision]) -> dict[int, Sp
 def decision_list_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """The list as it stands."""
     decision_list = visible_list(request, pk)
-    return render(request, "jury/decision_list.html", _list_context(request, decision_list))
+    context = {**_list_context(request, decision_list), "batch_url": batch_url(decision_list)}
+    return render(request, "jury/decision_list.html", context)
 
 
 def _acting_list(request: HttpRequest, pk: Any, name: str) -> DecisionList:

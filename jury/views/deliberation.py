@@ -65,6 +65,24 @@ def deliberation_summon(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "jury/summon.html", {"jury": jury, "form": form})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def deliberation_postpone(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Another date or place for a meeting not yet held."""
+    deliberation = managed_deliberation(request, pk)
+    known = {"held_at": deliberation.held_at, "place": deliberation.place}
+    form = SummonForm(request.POST or None, initial=known)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.postpone(deliberation=deliberation, at=timezone.now(), actor=person(request), **form.cleaned_data)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "La séance est déplacée. Chaque membre en est prévenu par courriel.")
+            return redirect("deliberation_detail", pk=pk)
+    context = {"jury": deliberation.jury, "deliberation": deliberation, "form": form}
+    return render(request, "jury/summon.html", context)
+
+
 def _waiting(request: HttpRequest, deliberation: Deliberation) -> list[Application]:
     """Dossiers that the reader sees and that have no opinion in this meeting yet."""
     rows = dossiers_of(deliberation.jury, request.user).filter(pk__in=jury_dossiers(deliberation.jury).values("pk"))
@@ -102,6 +120,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """The record of the meeting as it stands."""
     deliberation = followed_deliberation(request, pk)
     is_open = deliberation.state == DeliberationState.OPEN
+    is_to_come = is_open and timezone.now() < deliberation.held_at
     manager = manages(request, deliberation.jury)
     shows_ranks = reads_ranks(request.user, deliberation.jury)
     opinions = (
@@ -109,7 +128,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         .select_related("application__organisation", "redirected_to")
         .order_by(*(("rank", "merit_rank") if shows_ranks else ("application__number",)), "pk")
     )
-    lines = _lines(request, deliberation) if is_open and manager else []
+    lines = _lines(request, deliberation) if is_open and manager and not is_to_come else []
     presences = [Presence(row.juror_id, row.attendance, row.proxy_id) for row in deliberation.attendance.all()]
     members = list(deliberation.jury.jurors.values_list("pk", flat=True))
     return render(
@@ -124,6 +143,7 @@ def deliberation_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             "quorum": quorum(members, presences, deliberation.jury.grid.quorum_share),
             "manages": manager,
             "is_open": is_open,
+            "is_to_come": is_to_come,
             "shows_ranks": shows_ranks,
             "may_block": bool(lines) and reads_every_mark(request.user, deliberation.jury),
             "may_close": is_open and is_chair(request.user, deliberation.jury, timezone.now()),

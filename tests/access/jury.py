@@ -103,6 +103,7 @@ ROUTES: dict[str, Route] = {
     "jury_ranking": Route(FOLLOWING | PRESIDING, _jury),
     "ranking_export": Route(FOLLOWING | PRESIDING, _jury),
     "deliberation_summon": Route(MANAGING, _jury),
+    "deliberation_postpone": Route(MANAGING, _deliberation),
     "deliberation_detail": Route(FOLLOWING | PRESIDING, _deliberation),
     "deliberation_attendance": Route(MANAGING, _deliberation),
     "deliberation_opinion": Route(MANAGING, _item),

@@ -85,7 +85,7 @@ def test_chair_ranks_meets_and_closes(stage, arrive):
     page = arrive(chair)
     take_menu(page, "Suivi des jurys")
     follow(page, jury.name)
-    reads(page, "Dossiers à examiner", "Évaluations remises", "Ancien agent de la collectivité.")
+    reads(page, "Dossiers restant à examiner", "Évaluations remises", "Ancien agent de la collectivité.")
     check_page(page, "presidence-suivi")
     follow(page, "Voir le classement")
     reads(page, "Reste dans l’enveloppe", "Rennes Métropole", "Cumul")

@@ -145,6 +145,47 @@ def test_list_as_a_table_names_the_envelope_of_each_award(client, db):
     assert [row["Enveloppe"] for row in rows] == [world.tree.leaf.name, ""]
 
 
+def test_waiting_list_is_reached_from_the_lists_while_it_holds_somebody(client, waiting):
+    sign_in(client, waiting.officer)
+    index, url = reverse("decision_index"), reverse("decision_list_waiting", kwargs={"pk": waiting.deliberation.pk})
+    page = client.get(index).content.decode()
+    assert url in page and "3 dossiers en liste d’attente" in page
+    award(waiting, 1)
+    assert "2 dossiers en liste d’attente" in client.get(index).content.decode()
+    award(waiting, 2, 3)
+    assert url not in client.get(index).content.decode()
+
+
+def test_changed_decision_wants_its_own_motive_and_the_releaser_reads_what_the_jury_said(client, waiting):
+    created = award(waiting, 1)
+    row = created.decisions.get()
+    assert row.motive == IN_ORDER
+    common = {"decision": row, "at": DECIDED, "actor": waiting.officer, "version": created.version}
+    changed = {**common, "outcome": Outcome.AWARDED, "amount": Decimal("9000.00")}
+    before = facts()
+    with pytest.raises(Refused, match="dites pourquoi elle change") as refusal, transaction.atomic():
+        services.edit_decision(**changed, motive=f" {IN_ORDER} ")
+    assert refusal.value.field == "motive"
+    assert facts() == before
+    services.edit_decision(**changed, motive="Une dépense est écartée.")
+    created.refresh_from_db()
+    services.mark_prepared(decision_list=created, version=created.version, at=DECIDED, actor=waiting.officer)
+    for user, name in ((waiting.officer, "decision_list_detail"), (waiting.releaser, "decision_list_release")):
+        sign_in(client, user)
+        page = client.get(reverse(name, kwargs={"pk": created.pk})).content.decode()
+        assert f"avis du jury&nbsp;: {Outcome.WAITLISTED.label}" in page
+
+
+def test_list_taken_back_says_nothing_of_its_proposal(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    prepared = world.prepared()
+    sign_in(client, world.officer)
+    url = reverse("decision_list_detail", kwargs={"pk": prepared.pk})
+    assert "Proposée par" in client.get(url).content.decode()
+    services.reopen_list(decision_list=prepared, at=DECIDED, actor=world.officer)
+    assert "Proposée par" not in client.get(url).content.decode()
+
+
 def preparing(world):
     return services.prepare_list(deliberation=world.deliberated(), title="Liste", at=DECIDED, actor=world.officer)
 
