@@ -21,6 +21,13 @@ class ApplicationState(models.TextChoices):
 UNDECIDED = (ApplicationState.SUBMITTED, ApplicationState.COMPLETION_REQUESTED, ApplicationState.ADMISSIBLE)
 
 
+class SwornAs(models.TextChoices):
+    """In what capacity the sworn statement is made."""
+
+    REPRESENTATIVE = "representative", "représentant légal"
+    MANDATED = "mandated", "personne mandatée"
+
+
 class TaxBasis(models.TextChoices):
     EXCLUDING_TAX = "ht", "hors taxes (HT)"
     INCLUDING_TAX = "ttc", "toutes taxes comprises (TTC)"

@@ -1,6 +1,6 @@
 """What the journal says of a dossier, in French."""
 
-from applications.enums import ApplicationState, AttachmentKind
+from applications.enums import ApplicationState, AttachmentKind, SwornAs
 from applications.presentation import ACTS
 from calls.enums import Verdict
 from core import journal_words
@@ -32,5 +32,5 @@ journal_words.register(
         "decision_due_at": "décision attendue le",
         "section": "rubrique",
     },
-    values={"verdict": Verdict, "kind": AttachmentKind},
+    values={"sworn_as": SwornAs, "verdict": Verdict, "kind": AttachmentKind},
 )

@@ -1,6 +1,7 @@
 """What the journal says of conventions, in French."""
 
 from conventions.enums import ConventionState, RevisionKind
+from conventions.models import Repayment
 from conventions.presentation import ACTS
 from core import journal_words
 
@@ -32,5 +33,5 @@ journal_words.register(
         "spent": "dépensé (€)",
         "missing": "manque (€)",
     },
-    values={"kind": RevisionKind},
+    values={"kind": RevisionKind, "ground": Repayment.Ground},
 )

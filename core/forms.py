@@ -47,7 +47,7 @@ class JournalFilters(forms.Form):
     """What the journal is searched by, in the address of its page; a NUL or an endless text is refused at its field."""
 
     chaine = forms.CharField(
-        label="Dossier, convention (numéro) ou chaîne", max_length=120, required=False, widget=ShownTextInput
+        label="Dossier, convention, liste (numéro) ou chaîne", max_length=120, required=False, widget=ShownTextInput
     )
     acte = forms.ChoiceField(
         label="Acte", required=False, error_messages={"invalid_choice": "Choisissez un acte de la liste."}
@@ -58,3 +58,9 @@ class JournalFilters(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["acte"].choices = [("", "Tous les actes"), *known_acts().items()]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("du") and cleaned.get("au") and cleaned["au"] < cleaned["du"]:
+            self.add_error("au", "Cette date précède celle du début.")
+        return cleaned

@@ -14,16 +14,26 @@ A room writes ``<room>/journal_words.py``, imported at the first reading::
 ``acts`` must name whatever the room records: the tests refuse an act without words.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.db import models
+from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import autodiscover_modules
 from django.utils.text import slugify
 
+from core.money import euros
+from core.templatetags.guichet import paris_datetime
+
 Codes = type[models.TextChoices]
+# Ends the name of a datum that is an amount.
+EUROS = "(€)"
+AMOUNT = re.compile(r"-?\d+(\.\d+)?")
+INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T")
 
 _acts: dict[str, str] = {}
 _states: dict[str, tuple[Codes, ...]] = {}
@@ -97,22 +107,31 @@ def data_in_words(data: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[
     for name, value in data.items():
         if value in (None, "", [], {}):
             continue
-        label = _data.get(name, name)
         pile = proofs if any(name.endswith(proof) for proof in PROOFS) else told
-        pile.append((label, _text(value, _values.get(name, ()))))
+        pile.append((_label(name), _text(name, value)))
     return told, proofs
 
 
-def _text(value: Any, codes: tuple[Codes, ...]) -> str:
+def _label(name: str) -> str:
+    """Without the unit, which the amount itself shows."""
+    return _data.get(name, name).removesuffix(EUROS).rstrip()
+
+
+def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "oui" if value else "non"
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{_data.get(name, name)}\u00a0: {_text(item, _values.get(name, ()))}" for name, item in value.items()
-        )
+        return ", ".join(f"{_label(key)}\u00a0: {_text(key, item)}" for key, item in value.items() if item != "")
     if isinstance(value, list | tuple):
-        return ", ".join(_text(item, codes) for item in value)
-    return "rien" if value is None else _word(str(value), codes)
+        return ", ".join(_text(name, item) for item in value)
+    if value is None:
+        return "rien"
+    text = str(value)
+    if _data.get(name, name).endswith(EUROS) and AMOUNT.fullmatch(text):
+        return euros(Decimal(text))
+    if INSTANT.match(text) and (instant := parse_datetime(text)) is not None:
+        return paris_datetime(instant)
+    return _word(text, _values.get(name, ()))
 
 
 def _word(code: str, enumerations: Iterable[Codes]) -> str:

@@ -13,7 +13,7 @@ from applications import notifications
 from applications.clocks import add_months
 from applications.completeness import assessment_of, missing_items
 from applications.content import content_sha256
-from applications.enums import ApplicationState
+from applications.enums import ApplicationState, SwornAs
 from applications.models import Acknowledgement, Answer, Application
 from applications.rules import evaluate_application, is_once_per_organisation, questions_of, rules_of
 from applications.services.base import authorise, keep_sole_beneficiary, keep_verdict, lock, move
@@ -28,7 +28,6 @@ from core.money import amount_text
 from core.series import take_number
 from core.templatetags.guichet import paris_datetime
 
-SWORN_AS = ("representative", "mandated")
 CHANGED = (
     "Le dossier a été modifié ailleurs (dans un autre onglet, ou par un collègue) depuis que vous avez ouvert cette page. "
     "Le voici tel qu’il est enregistré\u00a0: relisez-le, puis déposez-le."
@@ -54,7 +53,7 @@ def submit_application(
     (``data["shown"]``), while something is missing (``data["missing"]``), or when the organisation already has the
     only aid it may ask for.
     """
-    if sworn_as not in SWORN_AS:
+    if sworn_as not in SwornAs.values:
         raise Refused("Dites à quel titre vous attestez.", field="sworn_as")
     content = {"application": str(application.pk), "sworn_as": sworn_as}
     with idempotent(key=key, act="application.submit", actor=user, content=content) as command:

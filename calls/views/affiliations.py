@@ -105,11 +105,14 @@ def affiliation_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def affiliation_terminate(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """End the affiliation of somebody who left the authority, or never belonged to it, with a reason."""
-    now = timezone.now()
-    granted = answerable_by(request.user, now).filter(validated_at__isnull=False)
-    affiliation = get_object_or_404(granted, pk=affiliation_id)
+
+    def granted() -> AffiliationQuerySet:
+        return answerable_by(request.user, timezone.now()).filter(validated_at__isnull=False)
+
+    affiliation = get_object_or_404(granted(), pk=affiliation_id)
 
     def end(reason: str) -> None:
-        end_affiliation(affiliation_id=affiliation.pk, by=person(request), at=now, reason=reason)
+        by, at = person(request), timezone.now()
+        end_affiliation(affiliation_id=affiliation.pk, by=by, at=at, reason=reason, among=granted)
 
     return reasoned_act(request, affiliation, wording=END, act=end, back="affiliation_list")

@@ -146,7 +146,8 @@ def _create_list(
         )
         for position, opinion in enumerate(kept, start=1)
     )
-    note_list(decision_list, "created", at=at, actor=actor, data={"deliberation": deliberation.pk, "count": len(kept)})
+    data = {"number": decision_list.number, "deliberation": deliberation.pk, "count": len(kept)}
+    note_list(decision_list, "created", at=at, actor=actor, data=data)
     return decision_list
 
 

@@ -24,6 +24,7 @@ from core import keyring
 from core.anchors import ANCHORING, AnchoringBusy, anchor_journal
 from core.backup import MANIFEST, every_key, program, run_program, verify_archive
 from core.embedded import Servers
+from core.management.commands.backup import publish
 from core.management.commands.restore import read_manifest
 from core.models import JournalEntry, StoredFile
 from tests.factories.conventions import ConventionWorld, representative_of, sign_as
@@ -136,6 +137,23 @@ def test_backup_never_takes_the_place_of_one_made_meanwhile(place, tmp_path, mon
         call_command("backup", str(path))
     assert path.read_text() == "made by another run"
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_backup_on_a_disk_without_hard_links_overwrites_nothing_either(place, tmp_path, monkeypatch):
+    def unsupported(*arguments):
+        raise PermissionError("hard links are not supported here")
+
+    monkeypatch.setattr("core.management.commands.backup.os.link", unsupported)
+    path = tmp_path / "guichet.tar"
+    call_command("backup", str(path), stdout=io.StringIO())
+    with tarfile.open(path) as source:
+        verify_archive(source, read_manifest(source))
+    before = path.read_bytes()
+    draft = tmp_path / "draft"
+    draft.write_text("another run")
+    with pytest.raises(FileExistsError):
+        publish(draft, path)
+    assert path.read_bytes() == before
 
 
 def test_backup_waits_for_its_turn_before_it_writes_anything(place, tmp_path, superuser_connection):

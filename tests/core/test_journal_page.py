@@ -91,6 +91,13 @@ def test_filter_that_no_entry_can_match_is_refused_at_its_field(client, auditor,
     assert "\0" not in page
 
 
+def test_end_before_the_beginning_is_told_at_its_field(client, auditor):
+    write(1)
+    page = client.get(reverse("journal"), {"du": "2026-02-02", "au": "2026-02-01"}).content.decode()
+    assert re.search(r'id="au_error">\s*<p [^>]*>[^<]*précède celle du début', page)
+    assert '<th scope="row">' not in page
+
+
 def test_filter_ignores_blanks_around_and_keeps_what_was_asked(client, auditor):
     write(1)
     page = client.get(reverse("journal"), {"chaine": " abc ", "acte": ""}).content.decode()

@@ -1,5 +1,8 @@
 """The journal read in French: each act, state and datum has its words, and a code without any is shown as it is."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 from django.utils import timezone
 
@@ -8,6 +11,8 @@ from applications.workflow import WORKFLOW
 from budget.enums import Movement
 from core.journal import record
 from core.journal_words import act_in_words, data_in_words, known_acts, state_in_words
+from core.money import euros
+from core.templatetags.guichet import paris_datetime
 
 
 def test_every_movement_and_transition_has_words():
@@ -44,14 +49,22 @@ def test_data_are_told_apart_from_what_they_prove():
             "is_final": False,
             "region": "",
             "row_hash": "ab",
-            "before": {"outcome": "refused"},
+            "before": {"outcome": "refused", "amount": ""},
+            "decision_due_at": "2027-08-11T07:16:59.313015+00:00",
+            "sworn_as": "mandated",
+            "ground": "not_completed",
+            "forgotten": ["awarded"],
         }
     )
     assert told == [
         ("fonction", "instructeur"),
-        ("montant (€)", "10.00"),
+        ("montant", euros(Decimal(10))),
         ("définitif", "non"),
         ("avant", "issue\u00a0: non retenu"),
+        ("décision attendue le", paris_datetime(datetime(2027, 8, 11, 7, 16, tzinfo=UTC))),
+        ("en qualité de", "personne mandatée"),
+        ("motif", "projet non achevé ou non déclaré dans les délais"),
+        ("avis effacé", "retenu"),
     ]
     assert proofs == [("empreinte de l’écriture", "ab")]
 

@@ -59,7 +59,7 @@ class Command(PreparedCommand):
                     self.add_all(target, with_keys=with_keys)
                 handle.flush()
                 os.fsync(handle.fileno())
-            os.link(draft, archive)
+            publish(draft, archive)
         except FileExistsError as error:
             raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.") from error
         finally:
@@ -88,6 +88,19 @@ class Command(PreparedCommand):
         self.members[name] = digest_of(handle)
         handle.seek(0)
         target.addfile(entry(name, size), handle)
+
+
+def publish(draft: Path, archive: Path) -> None:
+    """Gives the archive its name, in one step and never over another. FileExistsError. Where the disk knows no hard links
+    (some shares), the name is looked at first."""
+    try:
+        os.link(draft, archive)
+    except FileExistsError:
+        raise
+    except OSError:
+        if archive.exists():
+            raise FileExistsError(archive) from None
+        draft.rename(archive)
 
 
 def entry(name: str, size: int) -> tarfile.TarInfo:
