@@ -138,7 +138,23 @@ def _problems_of_dates(application: Application, at: datetime) -> list[Missing]:
         gaps.append(
             Missing(label, "calendrier", application.pk, "first_commitment_on", "Premier acte juridique", is_wrong=True)
         )
-    return gaps
+    return [*gaps, *_milestones_apart(application)]
+
+
+def _milestones_apart(application: Application) -> list[Missing]:
+    start, end = application.starts_on, application.ends_on
+    return [
+        Missing(
+            f"L’étape «\u00a0{row.label}\u00a0», le {paris_date(row.due_on)}, tombe en dehors du projet",
+            "calendrier",
+            application.pk,
+            f"milestones-{position}-due_on",
+            "Étapes",
+            is_wrong=True,
+        )
+        for position, row in enumerate(application.milestones.all())
+        if (start and row.due_on < start) or (end and row.due_on > end)
+    ]
 
 
 def _missing_answers(application: Application, rules: RulesVersion) -> list[Missing]:

@@ -140,10 +140,11 @@ def largest_aid(eligible_cost: Decimal, terms: Terms) -> Decimal:
 
 
 def own_share_required(plan: Plan) -> Decimal:
-    """What the authority itself must bring, in euros (CGCT L1111-10 III).
+    """What the authority itself must bring beside the aids of the plan, in euros (CGCT L1111-10 III).
 
     20 % of the public financing (its own share included) of the investment part of the project: public financing is
-    spread over investment and operating in proportion to their costs, and operating costs ask for nothing.
+    spread over investment and operating in proportion to their costs, and operating costs ask for nothing. The amount
+    depends on the aids alone: whoever brings it has brought enough, since bringing more raises the whole as well.
     """
     if not plan.terms.requires_own_share or plan.is_overseas or plan.has_derogation:
         return ZERO
@@ -151,9 +152,9 @@ def own_share_required(plan: Plan) -> Decimal:
     investment = _sum(cost.amount for cost in plan.costs if cost.nature == CostNature.INVESTMENT)
     if not investment:
         return ZERO
-    public = _sum(row.amount for row in plan.resources if row.kind in PUBLIC_AID or row.kind == FundingKind.OWN)
-    public += plan.amount_requested or ZERO
-    return (public * OWN_SHARE * investment / total).quantize(CENT, ROUND_UP)
+    aids = _sum(row.amount for row in plan.resources if row.kind in PUBLIC_AID) + (plan.amount_requested or ZERO)
+    part = OWN_SHARE * investment
+    return (aids * part / (total - part)).quantize(CENT, ROUND_UP)
 
 
 def assess(plan: Plan) -> Assessment:
@@ -288,8 +289,9 @@ def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
             Finding(
                 "own_share_too_low",
                 f"Pour un investissement, votre collectivité apporte elle-même au moins 20{NBSP}% des financements "
-                f"publics, soit {euros(totals.own_share_required)}{NBSP}; votre autofinancement est de "
-                f"{euros(totals.own)}. Augmentez-le, ou indiquez la dérogation dont vous bénéficiez.",
+                f"publics. Avec {euros(totals.public_aid)} d’aides publiques, il faut "
+                f"{euros(totals.own_share_required)} d’autofinancement{NBSP}; le vôtre est de {euros(totals.own)}. "
+                "Augmentez-le, demandez moins d’aide, ou indiquez la dérogation dont vous bénéficiez.",
                 "financement",
                 "CGCT, art. L. 1111-10, III",
                 figures=_figures(own=totals.own, required=totals.own_share_required),

@@ -210,8 +210,7 @@ WORKFLOW = register(
                 "service": "Le dossier est écarté avant le jury. Aucune action n’est attendue.",
             },
             State.AWARDED.value: {
-                "applicant": "Votre projet est retenu. Sa convention de subvention se suit dans «\u00a0Conventions\u00a0»\u00a0: "
-                "un courriel vous prévient dès qu’elle est à signer.",
+                "applicant": "Votre projet est retenu. Sa convention de subvention se suit dans «\u00a0Conventions\u00a0».",
                 "service": "La convention de subvention suit son cours.",
             },
             State.REFUSED.value: {

@@ -106,12 +106,18 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
         "section": BY_SLUG[current],
         "entries": entries,
         "missing": missing,
-        "gaps": gaps.get(current, []),
+        "gaps": _told_once(gaps.get(current, [])),
         "closed": guard_session_open(application, at),
         "pending": application.open_completion_request(),
         "done": done,
         "total": len(SECTIONS) - 1,
     }
+
+
+def _told_once(gaps: list[Missing]) -> list[Missing]:
+    """What is wrong is told in full at its field: here, each field is named once."""
+    named = {(gap.field, gap.topic) if gap.is_wrong else (gap.field, gap.label): gap for gap in reversed(gaps)}
+    return list(reversed(named.values()))
 
 
 def render_documents(request: HttpRequest, application: Application, form: AttachmentForm) -> HttpResponse:

@@ -1,6 +1,6 @@
 """Am I eligible? Everything is in the address, nothing is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -41,6 +41,15 @@ class Question:
     authorised: bool | None
     already: bool | None
     error: str = ""
+
+    @property
+    def is_today(self) -> bool:
+        """Whether the answer holds for whoever files now."""
+        return timezone.localdate(self.on) == timezone.localdate()
+
+    def today(self) -> str:
+        """The address of the same question on the present day."""
+        return f"{reverse('eligibility')}?{replace(self, day='').query()}#resultat"
 
     def query(self, **changes: Any) -> str:
         """The address of the same question with changes; « qui » is a list."""
@@ -163,7 +172,7 @@ def _verdicts(call: Call, authorities: list[Authority], question: Question) -> l
 def _shown(call: Call, verdict: AxisVerdict, question: Question) -> dict[str, Any]:
     start = (
         ""
-        if verdict.verdict == Verdict.NOT_ELIGIBLE
+        if verdict.verdict == Verdict.NOT_ELIGIBLE or not question.is_today
         else application_start_url(call=call.code, axis=verdict.axis, authorities=question.references)
     )
     return {

@@ -11,7 +11,7 @@ from accounts.models import User
 from calls.enums import MandateRole
 from calls.models import Axis, Call, Mandate
 from calls.services import grant_mandate
-from demonstration.play.subjects import FIRST_NAMES, LAST_NAMES
+from demonstration.play.subjects import FEMININE, FIRST_NAMES, LAST_NAMES
 
 DOMAIN = "guichet.example"
 JURORS = 12
@@ -37,10 +37,15 @@ def invented_name(seed: str) -> tuple[str, str]:
     return FIRST_NAMES[digest[0] % len(FIRST_NAMES)], LAST_NAMES[digest[1] % len(LAST_NAMES)]
 
 
-def person(local: str, job_title: str, *, password: str | None, second_factor: bool) -> User:
-    """An invented person; without password nobody signs in as them, their acts are played by services only."""
+def person(local: str, job_title: str | tuple[str, str], *, password: str | None, second_factor: bool) -> User:
+    """An invented person; without password nobody signs in as them, their acts are played by services only.
+
+    ``job_title`` as it is, or in the feminine and the masculine.
+    """
     email = f"{local}@{DOMAIN}"
     first_name, last_name = invented_name(email)
+    if not isinstance(job_title, str):
+        job_title = job_title[0 if first_name in FEMININE else 1]
     return create_person(
         email=email,
         first_name=first_name,

@@ -24,10 +24,10 @@ from territories.models import Affiliation, Grouping, Organisation
 from territories.services import give_fictitious_siret, organisation_for, request_affiliation, validate_affiliation
 
 HEADS = {
-    OrganisationKind.COMMUNE: "maire",
-    OrganisationKind.EPCI: "présidente de l’intercommunalité",
-    OrganisationKind.DEPARTEMENT: "président du conseil départemental",
-    OrganisationKind.REGION: "présidente du conseil régional",
+    OrganisationKind.COMMUNE: ("maire", "maire"),
+    OrganisationKind.EPCI: ("présidente de l’intercommunalité", "président de l’intercommunalité"),
+    OrganisationKind.DEPARTEMENT: ("présidente du conseil départemental", "président du conseil départemental"),
+    OrganisationKind.REGION: ("présidente du conseil régional", "président du conseil régional"),
 }
 ANSWER = (
     "Le projet part des difficultés que les habitants et les agents rencontrent chaque jour ; il sera mesuré avec eux."
@@ -42,8 +42,9 @@ def local_part(organisation: Organisation) -> str:
 def people_of(organisation: Organisation, at: datetime, *, password: str | None = None) -> tuple[User, User]:
     """The secretary and the legal representative of an organisation, attached to it."""
     local = local_part(organisation)
-    secretary = person(f"secretariat.{local}", "secrétaire générale", password=password, second_factor=False)
-    title = HEADS.get(OrganisationKind(organisation.kind), "présidente")
+    clerk = ("secrétaire générale", "secrétaire général")
+    secretary = person(f"secretariat.{local}", clerk, password=password, second_factor=False)
+    title = HEADS.get(OrganisationKind(organisation.kind), ("présidente", "président"))
     head = person(f"representant.{local}", title, password=password, second_factor=True)
     for user, role in ((secretary, AffiliationRole.CONTRIBUTOR), (head, AffiliationRole.LEGAL_REPRESENTATIVE)):
         attach(user, organisation, role, at)

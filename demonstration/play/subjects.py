@@ -28,6 +28,25 @@ FIRST_NAMES = (
     "Yseult",
     "Zélie",
 )
+# Those whose titles are written in the feminine.
+FEMININE = frozenset(
+    {
+        "Alix",
+        "Camille",
+        "Élise",
+        "Gaëlle",
+        "Inès",
+        "Katell",
+        "Maëlys",
+        "Nolwenn",
+        "Perrine",
+        "Rosalie",
+        "Thaïs",
+        "Ursule",
+        "Yseult",
+        "Zélie",
+    }
+)
 LAST_NAMES = (
     "Abrivard",
     "Bellonneau",

@@ -81,9 +81,20 @@
     window.setTimeout(function () { delete form.dataset.guichetSent; }, 8000);
   }
 
+  // Typed and not saved: the browser asks before it leaves the page.
+  function keepTyped(form) {
+    var typed = false;
+    form.addEventListener("input", function () { typed = true; });
+    form.addEventListener("submit", function () { typed = false; });
+    window.addEventListener("beforeunload", function (event) {
+      if (typed) event.preventDefault();
+    });
+  }
+
   function ready() {
     focusOnErrors();
     document.querySelectorAll("[data-guichet-counter]").forEach(count);
+    document.querySelectorAll("[data-guichet-keep]").forEach(keepTyped);
     document.addEventListener("click", goTo);
     document.addEventListener("click", addRow);
     document.addEventListener("click", dismiss);

@@ -1,6 +1,7 @@
 """The financing plan: pure arithmetic on Decimal, and the rules of law written on it."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -109,10 +110,11 @@ def test_own_share_is_a_fifth_of_the_public_money_of_the_investment(case):
     if not case.terms.requires_own_share or case.is_overseas or case.has_derogation or not invested:
         assert required == 0
         return
-    public = sum(row.amount for row in case.resources if row.kind in PUBLIC_AID or row.kind == FundingKind.OWN)
-    public += case.amount_requested or 0
-    exact = public * invested / sum(cost.amount for cost in case.costs) / 5
-    assert exact <= required < exact + Decimal("0.011")
+    aids = sum(row.amount for row in case.resources if row.kind in PUBLIC_AID) + (case.amount_requested or 0)
+    share = Fraction(invested) / Fraction(sum(cost.amount for cost in case.costs)) / 5
+    for own_share, is_enough in ((required, True), (required - Decimal("0.01"), False)):
+        if own_share >= 0:
+            assert (Fraction(own_share) >= share * (Fraction(aids) + Fraction(own_share))) is is_enough
 
 
 def test_balanced_plan_at_the_rate_has_nothing_to_say():
@@ -165,6 +167,16 @@ def test_running_costs_may_be_paid_wholly_by_aid():
 def test_rule_of_the_own_share_is_switched_off_by_the_terms_of_the_axis():
     terms = Terms(aid_rate=Decimal("1.00"), requires_own_share=False)
     assert codes(plan(investment("100.00"), requested="100.00", terms=terms)) == set()
+
+
+def test_minimum_that_is_told_suffices_once_it_is_typed():
+    short = plan(investment("12000.50"), requested="9600.50", resources=[own("2400.00")], terms=FULL)
+    told = assess(short).own_share_required
+    assert told == Decimal("2400.13")
+    assert codes(short) == {"own_share_too_low"}
+    enough = plan(investment("12000.63"), requested="9600.50", resources=[own(str(told))], terms=FULL)
+    assert assess(enough).own_share_required == told
+    assert codes(enough) == set()
 
 
 def test_mixed_project_asks_the_own_share_of_its_investment_only():

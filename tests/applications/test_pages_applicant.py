@@ -21,6 +21,7 @@ from tests.factories.applications import (
     IBAN,
     ApplicationFactory,
     applicant_of,
+    fill,
     pdf,
     start,
     the_only_call,
@@ -409,3 +410,37 @@ def test_plan_and_dates_that_cannot_be_filed_are_told_at_their_fields(client, db
     own = {"kind": "own", "label": "", "status": "granted", "amount": "500"}
     text = client.post(section_url(application, "financement"), {**data, **rows("funding_lines", own)}, follow=True)
     assert "fr-message--error" not in text.content.decode()
+
+
+def test_milestone_outside_the_project_is_told_and_stops_the_filing(client, db, travel):
+    draft = fill(start())
+    sign_in(client, applicant_of(draft.organisation))
+    draft.refresh_from_db()
+    url = section_url(draft, "calendrier")
+    before, inside, after = draft.starts_on - timedelta(days=1), draft.ends_on, draft.ends_on + timedelta(days=1)
+    for days, wrong in (([inside], 0), ([before, inside, after], 2)):
+        draft.refresh_from_db()
+        lines = [{"label": f"Étape {number}", "due_on": day.isoformat()} for number, day in enumerate(days)]
+        sent = {
+            "version": draft.version,
+            "starts_on": draft.starts_on.isoformat(),
+            "ends_on": draft.ends_on.isoformat(),
+            **rows("milestones", *lines),
+            **rows("indicators"),
+        }
+        client.post(url, sent)
+        found = [gap for gap in missing_items(draft, FIRST_RELEVE) if gap.section == "calendrier" and gap.is_wrong]
+        assert len(found) == wrong
+    assert "en dehors du projet" in found[0].label
+    page = client.get(url).content.decode()
+    assert page.count("Étapes&nbsp;: à corriger") == 2
+
+
+def test_plan_wrong_twice_at_one_field_names_the_field_once(client, db, travel):
+    draft = fill(start())
+    sign_in(client, applicant_of(draft.organisation))
+    Application.objects.filter(pk=draft.pk).update(amount_requested=Decimal("150000.00"))
+    wrong = [gap for gap in missing_items(Application.objects.get(pk=draft.pk), FIRST_RELEVE) if gap.is_wrong]
+    assert [gap.topic for gap in wrong].count("Aide demandée") == 2
+    page = client.get(section_url(draft, "financement")).content.decode()
+    assert page.count("Aide demandée&nbsp;: à corriger") == 1

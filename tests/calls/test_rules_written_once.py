@@ -235,7 +235,7 @@ def test_home_and_simulator_show_the_call_that_runs_and_let_one_choose_the_other
     assert "Choisir cet appel" not in page.content.decode()
     later = make_call(opens_at=now + timedelta(days=90), published_at=now - timedelta(days=1), title="L’appel suivant")
     assert call.title in client.get(reverse("home")).content.decode()
-    page = client.get(reverse("eligibility"), {"qui": "commune:35238", "le": "2021-06-01"})
+    page = client.get(reverse("eligibility"), {"qui": "commune:35238"})
     text = page.content.decode()
     assert page.context["call"] == call and "Choisir cet appel" in text
     assert f"/dossiers/nouveau/?appel={call.code}" in text

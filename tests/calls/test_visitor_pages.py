@@ -5,6 +5,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from calls.models import Call, Session
 from tests.factories.calls import the_call
@@ -155,6 +156,16 @@ def test_simulator_offers_to_file_where_it_is_not_refused(client, call):
     start = reverse("application_start")
     assert f"{start}?appel={call.code}&amp;axe=axe-2&amp;qui=epci%3A{RENNES_METROPOLE}" in text
     assert f"{start}?appel={call.code}&amp;axe=axe-3" not in text
+
+
+def test_simulator_offers_no_filing_for_another_day_and_leads_to_the_answer_of_today(client, call):
+    qui, start = f"epci:{RENNES_METROPOLE}", reverse("application_start")
+    today = timezone.localdate().isoformat()
+    for day, offered in (("", True), (today, True), ("2021-06-01", False), ("2035-01-01", False)):
+        text = page(client, "eligibility", qui=qui, le=day)
+        assert (start in text) is offered, day
+        assert ("Voir la réponse d’aujourd’hui" in text) is not offered, day
+    assert f"{reverse('eligibility')}?qui=epci%3A{RENNES_METROPOLE}#resultat" in text
 
 
 def test_simulator_never_writes(client, call):
