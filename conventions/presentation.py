@@ -270,16 +270,18 @@ def _signature(item: SignatureReport) -> dict[str, Any]:
     who = ", ".join(dict.fromkeys(filter(None, [item.signer_name, item.unit or item.organisation])))
     if item.signed_at is None:
         when = "Date non indiquée"
+    elif not item.is_intact:
+        when = f"{paris_datetime(item.signed_at)}, ce qui ne prouve rien d’un contenu modifié"
     elif item.is_time_proved:
         when = f"{paris_datetime(item.signed_at)}, date prouvée par l’horodatage de {item.time_authority}"
     else:
         when = f"{paris_datetime(item.signed_at)}, date seulement déclarée par le signataire"
-    level = LEVELS.get(item.level, "Aucun niveau établi")
+    level = LEVELS.get(item.level if item.is_intact else "", "Aucun niveau établi")
     rows = [
         ("Par" if item.kind != SignatureKind.SEAL else "Au nom de", who or "Inconnu"),
         ("Le", when),
-        ("Niveau", f"{level}. {item.level_evidence}".strip() if item.level else level),
-        ("Contenu", f"{'inchangé' if item.is_intact else 'modifié'} depuis cette date"),
+        ("Niveau", f"{level}. {item.level_evidence}".strip() if item.level and item.is_intact else level),
+        ("Contenu", _content(item)),
         (
             "Certificat",
             f"délivré par {item.issuer or 'une autorité inconnue'}, {'reconnu' if item.is_trusted else 'non reconnu'}",
@@ -292,6 +294,14 @@ def _signature(item: SignatureReport) -> dict[str, Any]:
         "sentences": [found.sentence for found in item.findings],
         "rows": [{"term": term, "description": description} for term, description in rows],
     }
+
+
+def _content(item: SignatureReport) -> str:
+    if not item.is_intact:
+        return "modifié depuis la signature"
+    if {found.code for found in item.findings} & {"partial_coverage", "changed_after"}:
+        return "ce qui a été signé est intact, mais le fichier a été changé autour"
+    return "inchangé depuis cette date"
 
 
 def document_url(convention: Convention) -> str:

@@ -79,7 +79,9 @@ def affiliation_request(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, f"Votre demande pour {authority.name} est transmise. Vous aurez une réponse ici.")
+            messages.success(
+                request, f"Votre demande pour {authority.name} est transmise. La réponse vous arrivera par courriel."
+            )
             return redirect("affiliation_home")
     context = {"form": form, "authority": authority}
     return render(request, "territories/affiliation_request.html", context, status=422 if form.errors else 200)

@@ -161,6 +161,21 @@ def test_every_tampering_is_refused_by_the_page(client, signed, documents, monke
             assert signed.data["beneficiary"]["name"] not in text.split("Ce que porte le fichier")[0], name
 
 
+def test_lines_of_a_signature_agree_with_its_verdict(client, signed, documents):
+    """Bytes added behind the last signature, then a byte changed under the first: neither is told as unchanged."""
+    added = text_of(upload(client, documents.state + b"\n% rien\n"))
+    assert added.count("ce qui a été signé est intact, mais le fichier a été changé autour") == 1
+    assert added.count("inchangé depuis cette date") == 2
+    middle = len(documents.state) // 3
+    changed = bytearray(documents.state)
+    changed[changed.index(b"stream", middle) + 40] ^= 1
+    text = text_of(upload(client, bytes(changed)))
+    assert "Document refusé" in text
+    assert text.count("Contenu modifié depuis la signature") == 3
+    assert text.count("ce qui ne prouve rien d’un contenu modifié") == 3
+    assert "inchangé depuis cette date" not in text
+
+
 def test_signature_of_a_namesake_under_unknown_authorities_is_refused(client, signed, documents):
     forged = tampering.sign_with_unknown_authority(
         documents.state, field_name="state", common_name="Claude Lefèvre", organisation="Ministère"
