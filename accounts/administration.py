@@ -18,8 +18,8 @@ from accounts.second_factor import showed_second_factor
 LIBRARIES = frozenset({"auth", "account", "mfa", "usersessions", "socialaccount", "dsfr", "sites"})
 
 LONGER = (
-    f"L’administration demande un mot de passe d’au moins {ADMINISTRATOR_MINIMUM_LENGTH} caractères, et le vôtre a été "
-    "choisi plus court. Choisissez-en un autre, puis revenez."
+    f"L’administration demande un mot de passe d’au moins {ADMINISTRATOR_MINIMUM_LENGTH} caractères. Le vôtre est plus "
+    "court, ou trop ancien pour que le site le sache : choisissez-en un autre, puis revenez."
 )
 
 

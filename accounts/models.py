@@ -45,7 +45,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     requires_second_factor = models.BooleanField("second facteur exigé", default=False)
     is_demonstration = models.BooleanField("personne fictive", default=False)
     # Told when the password is chosen, as nothing tells it afterwards: power may come later than the password.
-    is_password_long = models.BooleanField("mot de passe d’au moins seize caractères", default=False, editable=False)
+    is_password_long = models.BooleanField(
+        "mot de passe d’au moins seize caractères", default=False, db_default=False, editable=False
+    )
     date_joined = models.DateTimeField("créé le", default=timezone.now)
 
     objects = UserManager()

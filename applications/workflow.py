@@ -47,6 +47,16 @@ def guard_not_complete(application: "Application", at: datetime) -> str:
     return ""
 
 
+def guard_not_overdue(application: "Application", at: datetime) -> str:
+    """An implicit rejection already born is not undone by asking for more (décret 2018-514, art. 7)."""
+    if application.is_overdue(at):
+        return (
+            "Le délai de décision est dépassé\u00a0: la demande est réputée rejetée, et une demande de compléments ne "
+            "le rouvre pas. Prenez une décision expresse, ou écrivez au porteur dans les échanges."
+        )
+    return ""
+
+
 def guard_not_ineligible(application: "Application", at: datetime) -> str:
     """A dossier that fails a rule of the call cannot be declared admissible."""
     record = application.eligibility_records.order_by("evaluated_at", "id").last()
@@ -99,7 +109,7 @@ WORKFLOW = register(
                 (SCREENER,),
                 "Demander des compléments",
                 "Compléments demandés",
-                guards=(guard_not_complete,),
+                guards=(guard_not_complete, guard_not_overdue),
             ),
             Transition(
                 "answer_completion",

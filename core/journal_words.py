@@ -16,6 +16,7 @@ A room writes ``<room>/journal_words.py``, imported at the first reading::
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -129,9 +130,18 @@ def _text(name: str, value: Any) -> str:
     text = str(value)
     if _data.get(name, name).endswith(EUROS) and AMOUNT.fullmatch(text):
         return euros(Decimal(text))
-    if INSTANT.match(text) and (instant := parse_datetime(text)) is not None:
+    if (instant := _instant(text)) is not None:
         return paris_datetime(instant)
     return _word(text, _values.get(name, ()))
+
+
+def _instant(text: str) -> datetime | None:
+    """An instant as the journal writes them, with its offset; a reference that resembles one is none."""
+    try:
+        instant = parse_datetime(text) if INSTANT.match(text) else None
+    except ValueError:
+        return None
+    return instant if instant is not None and instant.tzinfo is not None else None
 
 
 def _word(code: str, enumerations: Iterable[Codes]) -> str:

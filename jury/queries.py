@@ -15,7 +15,7 @@ from budget.models import AwardBalance, Balance, LedgerEntry
 from calls.models import ScoringGrid
 from core.errors import Refused
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
-from jury.models import Decision, DecisionList, Evaluation, Jury, Opinion, Recusal
+from jury.models import Decision, DecisionList, Deliberation, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
 from jury.selection import SKIP, Item, Selection, two_passes
@@ -214,7 +214,18 @@ class Merit:
 
     def moved_by(self, opinions: Iterable[Opinion]) -> set[str]:
         """Dossiers that cross the line once these opinions are followed: an award against the order takes money that
-        others were to have, a refusal leaves some. People discuss them."""
+        others were to have, a refusal leaves some."""
+        opinions = list(opinions)
+        spoken = {str(opinion.application_id) for opinion in opinions}
+        return (set(self.selection.chosen) ^ set(self.after(opinions).selection.chosen)) - spoken
+
+    def to_discuss(self, opinions: Iterable[Opinion]) -> set[str]:
+        """The agenda, as drawn by the marks and as drawn again once these opinions are followed."""
+        opinions = list(opinions)
+        return self.agenda() | self.moved_by(opinions) | self.after(opinions).agenda()
+
+    def after(self, opinions: Iterable[Opinion]) -> "Merit":
+        """The same for the dossiers of which these opinions do not speak, with the money that they leave."""
         left = {place: purse.left for place, purse in self.purses.items()}
         places = {row.key: _place_of(row, self.purses) for row in self.ranked}
         spoken = set()
@@ -224,8 +235,8 @@ class Merit:
             if key in places and places[key] in left:
                 left[places[key]] -= opinion.amount_proposed or Decimal(0)
         others = [row for row in self.ranked if row.key not in spoken]
-        after = two_passes(items_of(others, self.purses), left, policy=self.policy)
-        return (set(self.selection.chosen) ^ set(after.chosen)) - spoken
+        selection = two_passes(items_of(others, self.purses), left, policy=self.policy)
+        return replace(self, ranked=others, selection=selection)
 
     def position(self, key: str) -> Ranked | None:
         return next((row for row in self.ranked if row.key == key), None)
@@ -357,6 +368,14 @@ def latest_opinions(applications: Iterable[Any]) -> dict[Any, Opinion]:
     rows = Opinion.objects.filter(application__in=list(applications), deliberation__state=DeliberationState.CLOSED)
     found = rows.select_related("deliberation", "redirected_to").order_by("deliberation__number", "pk")
     return {opinion.application_id: opinion for opinion in found}
+
+
+def voiced(deliberation: Deliberation, applications: Iterable[Any]) -> list[Opinion]:
+    """What the jury says of each of these dossiers (ids): in this meeting, else in the last one closed. Two queries."""
+    keys = list(applications)
+    said = latest_opinions(keys)
+    said.update({row.application_id: row for row in deliberation.opinions.filter(application__in=keys)})
+    return list(said.values())
 
 
 def is_superseded(deliberation: str = "deliberation") -> Exists:

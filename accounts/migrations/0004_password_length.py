@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             model_name="user",
             name="is_password_long",
             field=models.BooleanField(
-                default=False, editable=False, verbose_name="mot de passe d’au moins seize caractères"
+                db_default=False, default=False, editable=False, verbose_name="mot de passe d’au moins seize caractères"
             ),
         ),
         migrations.RunPython(demonstration_passwords_are_long, migrations.RunPython.noop),

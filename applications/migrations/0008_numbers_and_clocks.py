@@ -1,6 +1,7 @@
 import re
 
 from django.db import migrations
+from django.db.models import F
 
 ONLY_DIGITS = re.compile(r"\d+")
 
@@ -27,10 +28,20 @@ def count_the_time_given(apps, schema_editor):
         request.application.save(update_fields=["decision_due_at"])
 
 
+def count_late_answers_no_longer(apps, schema_editor):
+    """An answer that came after the time given had stopped the clock for too long, where nobody has decided yet."""
+    requests = apps.get_model("applications", "CompletionRequest").objects.using(schema_editor.connection.alias)
+    rows = requests.filter(answered_at__gt=F("due_at"), application__state__in=("submitted", "admissible"))
+    for request in rows.select_related("application"):
+        request.application.decision_due_at -= request.answered_at - request.due_at
+        request.application.save(update_fields=["decision_due_at"])
+
+
 class Migration(migrations.Migration):
     dependencies = [("applications", "0007_staff_in_plain_words"), ("core", "0006_abandoned_messages")]
 
     operations = [
         migrations.RunPython(number_series_by_prefix, migrations.RunPython.noop),
         migrations.RunPython(count_the_time_given, migrations.RunPython.noop),
+        migrations.RunPython(count_late_answers_no_longer, migrations.RunPython.noop),
     ]

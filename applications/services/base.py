@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import User
 from applications.content import amount_filed
 from applications.models import Application, Beneficiary, EligibilityRecord
@@ -81,6 +83,16 @@ def keep_verdict(application: Application, rules: RulesVersion, verdict: AxisVer
         population=verdict.population.total,
         evaluated_at=at,
     )
+
+
+def one_filing_at_a_time(application: Application) -> None:
+    """Locks the axis for each organisation that asks, always in the same order."""
+    asking = {application.organisation_id}
+    if application.grouping is not None:
+        asking |= set(application.grouping.members.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        for pk in sorted(asking):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application.axis_id, pk])
 
 
 def keep_sole_beneficiary(application: Application, requested: Decimal) -> None:

@@ -16,7 +16,7 @@ from applications.hooks import announce_admissible
 from applications.models import Application, CompletionRequest, Exchange
 from applications.permissions import is_denied
 from applications.roles import is_applicant, is_screener
-from applications.rules import evaluate_application, rules_of
+from applications.rules import evaluate_application, is_once_per_organisation, rules_of
 from applications.services.base import (
     NOT_YOURS,
     authorise,
@@ -24,6 +24,7 @@ from applications.services.base import (
     keep_verdict,
     lock,
     move,
+    one_filing_at_a_time,
     refuse_more_than_filed,
 )
 from applications.workflow import WORKFLOW
@@ -118,10 +119,13 @@ def answer_completion(*, application: Application, user: User, at: datetime, mes
 
 def _judge_again(application: Application, at: datetime) -> dict[str, Any]:
     """What was completed, judged as at filing: under the same rules, on the day of filing. Facts for the journal."""
+    rules = rules_of(application, at)
+    if is_once_per_organisation(application.axis, rules):
+        one_filing_at_a_time(application)
     plan = assessment_of(application, at)
     keep_sole_beneficiary(application, plan.requested or Decimal(0))
     verdict = evaluate_application(application, application.submitted_at or at)
-    keep_verdict(application, rules_of(application, at), verdict, at)
+    keep_verdict(application, rules, verdict, at)
     return {
         "amount_requested": amount_text(plan.requested or Decimal(0)),
         "total_cost": amount_text(plan.total_cost),

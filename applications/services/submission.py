@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,7 +16,7 @@ from applications.content import content_sha256
 from applications.enums import ApplicationState, SwornAs
 from applications.models import Acknowledgement, Answer, Application
 from applications.rules import evaluate_application, is_once_per_organisation, questions_of, rules_of
-from applications.services.base import authorise, keep_sole_beneficiary, keep_verdict, lock, move
+from applications.services.base import authorise, keep_sole_beneficiary, keep_verdict, lock, move, one_filing_at_a_time
 from applications.workflow import WORKFLOW
 from calls.eligibility import AxisVerdict
 from calls.enums import RuleKind, RuleVerdict
@@ -101,7 +101,7 @@ def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> Ax
     """The verdict at the instant of filing; one aid per organisation is settled here, one filing at a time."""
     once = is_once_per_organisation(application.axis, rules)
     if once:
-        _one_filing_at_a_time(application)
+        one_filing_at_a_time(application)
     verdict = evaluate_application(application, at)
     already = [
         rule
@@ -111,16 +111,6 @@ def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> Ax
     if already:
         raise Refused(already[0].message)
     return verdict
-
-
-def _one_filing_at_a_time(application: Application) -> None:
-    """Locks the axis for each organisation that asks, always in the same order."""
-    asking = {application.organisation_id}
-    if application.grouping is not None:
-        asking |= set(application.grouping.members.values_list("pk", flat=True))
-    with connection.cursor() as cursor:
-        for pk in sorted(asking):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application.axis_id, pk])
 
 
 def _file(

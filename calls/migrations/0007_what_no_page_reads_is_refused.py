@@ -1,6 +1,7 @@
 """The database itself refuses, in rules written once, what no page could read."""
 
 import django.db.models.lookups
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 
@@ -10,7 +11,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="axisterms",
             constraint=models.CheckConstraint(
                 condition=models.Q(
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
                 violation_error_message="Les dépenses exclues sont des catégories de dépenses connues.",
             ),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="criterion",
             constraint=models.CheckConstraint(
                 condition=models.Q(
@@ -42,7 +43,7 @@ class Migration(migrations.Migration):
                 violation_error_message="Les descriptions des notes sont une liste de textes.",
             ),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="question",
             constraint=models.CheckConstraint(
                 condition=models.Q(
@@ -60,7 +61,7 @@ class Migration(migrations.Migration):
                 violation_error_message="Un choix unique a des réponses possibles, et lui seul.",
             ),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="question",
             constraint=models.CheckConstraint(
                 condition=models.Q(("max_length__gt", 0)),
@@ -68,7 +69,7 @@ class Migration(migrations.Migration):
                 violation_error_message="La longueur maximale est d’au moins un caractère.",
             ),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="scoringgrid",
             constraint=models.CheckConstraint(
                 condition=models.Q(("maximum__gt", 0), ("jurors_per_dossier__gt", 0)),
@@ -76,7 +77,7 @@ class Migration(migrations.Migration):
                 violation_error_message="La note maximale et le nombre de jurés sont d’au moins 1.",
             ),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name="scoringgrid",
             constraint=models.CheckConstraint(
                 condition=models.Q(("quorum_share__range", (0, 1)), ("third_juror_gap__range", (0, 20))),

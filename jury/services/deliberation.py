@@ -22,7 +22,15 @@ from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
 from jury.permissions import reads_every_mark
-from jury.queries import Merit, departs_from_merit, full_merit, jury_dossiers, latest_opinions, paris_year
+from jury.queries import (
+    Merit,
+    departs_from_merit,
+    full_merit,
+    jury_dossiers,
+    latest_opinions,
+    paris_year,
+    voiced,
+)
 from jury.ranking import Ranked
 from jury.services.base import NOT_YOURS, authorise, grant_chair, lock_deliberation, note, refuse_if_tied
 from jury.workflow import DELIBERATION, is_chair, is_officer
@@ -339,10 +347,11 @@ def confirm_block(
 
 
 def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[Ranked, Application, bool]]:
-    """Dossiers whose place neither a single mark nor what this meeting has said can change, with whether they stand above
+    """Dossiers whose place neither a single mark nor what the jury has said can change, with whether they stand above
     the line."""
     merit = full_merit(deliberation.jury)
-    apart = merit.agenda() | merit.moved_by(deliberation.opinions.all()) | {str(key) for key in called_up}
+    said = voiced(deliberation, [row.key for row in merit.ranked])
+    apart = merit.to_discuss(said) | {str(key) for key in called_up}
     unspoken = jury_dossiers(deliberation.jury).exclude(opinions__deliberation=deliberation)
     # A dossier already spoken of is reopened by itself, with a motive.
     unspoken = unspoken.exclude(opinions__deliberation__state=DeliberationState.CLOSED)

@@ -28,7 +28,7 @@ from jury.permissions import (
     reads_ranks,
     visible_opinions,
 )
-from jury.queries import Merit, jury_dossiers, latest_opinions, merit_of
+from jury.queries import Merit, jury_dossiers, latest_opinions, merit_of, voiced
 from jury.ranking import Ranked
 from jury.services.deliberation import quorums
 from jury.views.found import (
@@ -104,7 +104,8 @@ def _lines(request: HttpRequest, deliberation: Deliberation) -> list[dict[str, A
     if not waiting:
         return []
     merit = _merit(request, deliberation)
-    agenda = merit.agenda()
+    # Of the dossiers that the reader sees: an award on another one tells them nothing.
+    agenda = merit.to_discuss(voiced(deliberation, [row.key for row in merit.ranked]))
     ranked = {row.key: row for row in merit.ranked}
     said = latest_opinions([row.pk for row in waiting])
     lines = [
@@ -231,7 +232,7 @@ def _firm(request: HttpRequest, deliberation: Deliberation) -> list[FirmLine]:
     said = latest_opinions([row.pk for row in waiting])
     waiting = [row for row in waiting if row.pk not in said]
     merit = _merit(request, deliberation)
-    agenda = merit.agenda() | merit.moved_by(deliberation.opinions.all())
+    agenda = merit.to_discuss(voiced(deliberation, [row.key for row in merit.ranked]))
     chosen = set(merit.selection.chosen)
     ranks = {row.key: row for row in merit.ranked}
     firm = [row for row in waiting if str(row.pk) in ranks.keys() - agenda]

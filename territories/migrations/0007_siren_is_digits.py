@@ -5,6 +5,11 @@ class Migration(migrations.Migration):
     dependencies = [("territories", "0006_forget_stated_sirens")]
 
     operations = [
+        # What is no SIREN vouches for nothing.
+        migrations.RunSQL(
+            "UPDATE territories_organisation SET siren = '' WHERE siren !~ '^[0-9]{9}$' AND siren <> ''",
+            migrations.RunSQL.noop,
+        ),
         migrations.AddConstraint(
             model_name="organisation",
             constraint=models.CheckConstraint(

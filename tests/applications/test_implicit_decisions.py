@@ -1,17 +1,22 @@
 """What silence decides: complete after two months, rejected after eight, and what stops the clock meanwhile."""
 
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 import time_machine
+from django.apps import apps
+from django.db import connection, connections, transaction
 from django.urls import reverse
 
 from applications import services
 from applications.clocks import add_months
-from applications.models import Acknowledgement, Application
+from applications.models import Acknowledgement, Application, CompletionRequest
 from applications.search import filtered
 from applications.tasks import acknowledge
-from core.models import OutboxMessage
+from core.errors import Refused
+from core.models import NumberSeries, OutboxMessage
 from core.templatetags.guichet import paris_date
 from tests.factories.accounts import sign_in
 from tests.factories.applications import (
@@ -67,6 +72,70 @@ def test_request_that_nobody_answers_ends_in_implicit_rejection(db):
     rows = Application.objects.all()
     assert list(filtered(rows, {"retard": "decision"}, late)) == [filed]
     assert not filtered(rows, {"retard": "decision"}, due_at)
+
+
+def test_request_made_too_late_does_not_undo_an_implicit_rejection(db):
+    filed = submitted_application()
+    screener = screener_of(filed.call)
+    asked_at = FIRST_RELEVE + timedelta(days=1)
+    asked = {"user": screener, "items": ["La délibération"]}
+    services.request_completion(application=filed, at=asked_at, due_at=asked_at + timedelta(days=30), **asked)
+    answered_at = add_months(FIRST_RELEVE, 10)
+    user = applicant_of(filed.organisation)
+    filed = services.answer_completion(application=filed, user=user, at=answered_at, message="Voilà.")
+    lapsed = filed.decision_due_at
+    late = answered_at + timedelta(days=1)
+    assert lapsed < late < filed.completeness_due_at
+    with pytest.raises(Refused, match="réputée rejetée"), transaction.atomic():
+        services.request_completion(application=filed, at=late, due_at=late + timedelta(days=90), **asked)
+    filed.refresh_from_db()
+    assert (filed.decision_due_at, filed.state) == (lapsed, "submitted")
+
+
+def test_migration_counts_the_time_given_once(db):
+    """Rows as the version before left them: not yet moved while items are awaited, too late where they came late."""
+    migration = import_module("applications.migrations.0008_numbers_and_clocks")
+    editor = SimpleNamespace(connection=connection)
+    awaiting, late, decided = (completion_requested_application() for _ in range(3))
+    due = {row.pk: row.decision_due_at for row in (awaiting, late, decided)}
+    request = {row.pk: row.completion_requests.get() for row in (awaiting, late, decided)}
+    given = request[awaiting.pk].due_at - request[awaiting.pk].requested_at
+    Application.objects.filter(pk=awaiting.pk).update(decision_due_at=due[awaiting.pk] - given)
+    for row, state in ((late, "submitted"), (decided, "refused")):
+        answered = request[row.pk].due_at + timedelta(days=9)
+        CompletionRequest.objects.filter(pk=request[row.pk].pk).update(answered_at=answered, answered_by=row.created_by)
+        Application.objects.filter(pk=row.pk).update(
+            state=state, decision_due_at=due[row.pk] + timedelta(days=9), decided_at=answered
+        )
+    migration.count_the_time_given(apps, editor)
+    migration.count_late_answers_no_longer(apps, editor)
+    found = dict(Application.objects.values_list("pk", "decision_due_at"))
+    assert found == {
+        awaiting.pk: due[awaiting.pk],
+        late.pk: due[late.pk],
+        decided.pk: due[decided.pk] + timedelta(days=9),
+    }
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_migration_merges_the_series_of_the_same_initials():
+    migration = import_module("applications.migrations.0008_numbers_and_clocks")
+    NumberSeries.objects.using("owner").bulk_create(
+        NumberSeries(code=code, last=last)
+        for code, last in (
+            ("application:transformation-numerique:2021", 80),
+            ("application:transition-numerique-2021:2021", 3),
+            ("application:2024:2024", 5),
+            ("decisions:2021", 7),
+        )
+    )
+    for _ in range(2):
+        migration.number_series_by_prefix(apps, SimpleNamespace(connection=connections["owner"]))
+    assert dict(NumberSeries.objects.values_list("code", "last")) == {
+        "application:TN-2021": 80,
+        "application:DOS-2024": 5,
+        "decisions:2021": 7,
+    }
 
 
 def test_dossier_complete_by_silence_is_complete_since_then(db):

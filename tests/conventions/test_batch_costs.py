@@ -24,3 +24,11 @@ def test_batch_costs_the_same_with_1_3_and_30_conventions(db):
             if name == "batch_detail":
                 assert all(row.number in content for row in conventions)
     assert {name for name, found in costs.items() if len(set(found)) > 1} == set(), costs
+
+
+def test_released_list_leads_to_its_conventions(client, db):
+    world = ConventionWorld(1)
+    world.release()
+    sign_in(client, world.officer)
+    page = client.get(reverse("decision_list_detail", args=[world.batch.decision_list_id]))
+    assert reverse("batch_detail", args=[world.batch.pk]) in page.content.decode()

@@ -66,12 +66,6 @@ def test_list_shows_each_person_their_own(world):
         assert "1 convention" in text
 
 
-def test_released_list_leads_to_its_conventions(world):
-    world.release()
-    page = client_of(world.officer).get(reverse("decision_list_detail", args=[world.batch.decision_list_id]))
-    assert reverse("batch_detail", args=[world.batch.pk]) in page.content.decode()
-
-
 @pytest.mark.parametrize("role", [MandateRole.JUROR, MandateRole.CHAIR])
 def test_members_of_the_jury_see_no_convention(world, role):
     convention = world.release()[0]

@@ -69,6 +69,11 @@ def test_data_are_told_apart_from_what_they_prove():
     assert proofs == [("empreinte de l’écriture", "ab")]
 
 
+@pytest.mark.parametrize("text", ["2026-11-23T10", "2026-11-23T25:00:00+00:00", "2026-11-23T10:00:00", "1234-56-78T"])
+def test_reference_that_resembles_an_instant_is_shown_as_it_is(text):
+    assert data_in_words({"reference": text}) == ([("référence", text)], [])
+
+
 def test_act_without_words_fails_the_test_that_writes_it(db):
     with pytest.raises(AssertionError, match=r"« convention\.forgotten » has no French words"):
         record(chain="convention:1", action="convention.forgotten", at=timezone.now(), actor=None)

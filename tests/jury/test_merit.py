@@ -299,6 +299,44 @@ def test_block_leaves_to_the_discussion_what_a_refusal_against_the_order_lets_in
     ]
 
 
+def test_block_of_a_second_meeting_counts_what_the_first_one_awarded(db):
+    world = JuryWorld(dossiers=4, amount="20000.00")
+    world.assign()
+    world.submit_all()
+    first, _second, third, last = world.applications
+    before = world.meet()
+    world.opine(before, last)
+    world.close(before)
+    again = services.summon(jury=world.jury, held_at=LATER, place="Paris", at=HELD, actor=world.chair_user)
+    rows = [AttendanceInput(juror, Attendance.PRESENT) for juror in world.jury.jurors.all()]
+    services.record_attendance(deliberation=again, rows=rows, at=LATER, actor=world.chair_user)
+    written = services.confirm_block(deliberation=again, at=LATER, actor=world.chair_user, motive="Faute de crédits.")
+    assert [(row.application_id, row.outcome) for row in written] == [
+        (first.pk, Outcome.AWARDED),
+        (third.pk, Outcome.REFUSED),
+    ]
+
+
+def test_line_moved_by_an_opinion_is_tried_against_one_mark_as_well(client, db):
+    """Once the first is refused the third enters, one mark from the fourth: neither is firm, and the page says so."""
+    world = JuryWorld(dossiers=4, amount="20000.00")
+    world.assign()
+    first, second, third, last = world.applications
+    for application, values in ((first, (5, 5)), (second, (4, 4)), (third, (3, 2)), (last, (3, 2))):
+        for user, value in zip(world.readers(application), values, strict=True):
+            world.submit(world.evaluation(application, user), value)
+    deliberation = world.meet()
+    assert not {str(third.pk), str(last.pk)} & full_merit(world.jury).agenda()
+    world.opine(deliberation, first, Outcome.REFUSED)
+    sign_in(client, world.chair_user)
+    lines = client.get(reverse("deliberation_detail", kwargs={"pk": deliberation.pk})).context["lines"]
+    assert {line["dossier"].pk for line in lines if line["agenda"]} == {third.pk, last.pk}
+    written = services.confirm_block(
+        deliberation=deliberation, at=HELD, actor=world.chair_user, motive="Faute de crédits."
+    )
+    assert [(row.application_id, row.outcome) for row in written] == [(second.pk, Outcome.AWARDED)]
+
+
 def test_readers_who_differ_beyond_the_gap_are_discussed_whatever_the_rank(client, db):
     """Everything fits in the envelope: no mark changes a fate, yet two readers who differ by 16 points are heard."""
     world = JuryWorld(dossiers=2, jurors=2, amount="1000000.00")

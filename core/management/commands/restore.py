@@ -66,10 +66,16 @@ def refuse_other_keys(source: tarfile.TarFile, manifest: dict[str, Any]) -> None
     """CommandError where the place holds another installation's keys: seals and timestamps of the archive would no
     longer be trusted, nor its second factors read."""
     for name in manifest["members"]:
-        if not name.startswith(SECRETS) or is_replaced(path := path_of_secret(name)) or not path.exists():
+        if not name.startswith(SECRETS) or is_replaced(path := path_of_secret(name)):
+            continue
+        here = os.environ["GUICHET_SECRET_KEY"].encode() if path.name == SITE_KEY else None
+        if here is None and not path.exists():
             continue
         with member(source, name) as handle:
-            if path.read_bytes() != handle.read():
+            content = handle.read().strip() if here is not None else handle.read()
+            if here is not None and content != here.strip():
+                raise CommandError("GUICHET_SECRET_KEY diffère de la clé de la sauvegarde. Rien n'a été restauré.")
+            if here is None and path.read_bytes() != content:
                 raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n'a été restauré.")
 
 
