@@ -201,13 +201,14 @@ class Merit:
         Every dossier of an envelope down to rank ``first_cut`` fits; none below ``cut`` does.
         """
         chosen = set(self.selection.chosen)
+        last = max((row.rank for row in self.ranked), default=0)
         found = {row.key for row in self.ranked if row.spread is not None and row.spread > self.gap}
         by_place: dict[str, list[Ranked]] = defaultdict(list)
         for row in self.ranked:
             by_place[_place_of(row, self.purses)].append(row)
         for rows in by_place.values():
             cut = max((row.rank for row in rows if row.key in chosen), default=0)
-            first_cut = min((row.rank for row in rows if row.key not in chosen), default=len(self.ranked) + 1) - 1
+            first_cut = min((row.rank for row in rows if row.key not in chosen), default=last + 1) - 1
             found |= {row.key for row in rows if first_cut < row.rank <= cut}
             found |= uncertain(rows, first_cut) | uncertain(rows, cut)
         return found
