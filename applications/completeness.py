@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.urls import reverse
@@ -12,6 +13,7 @@ from applications.models import Application
 from applications.rules import answers_by_code, asks_prior_authorisation, questions_of, rules_of, terms_of
 from calls.models import RulesVersion
 from core.models import FileScan
+from core.money import euros
 from core.templatetags.guichet import paris_date
 
 # Columns that must be filled, with the section that holds them (décret 2018-514, art. 3; arrêté du 21 août 2018).
@@ -106,7 +108,11 @@ def _missing_rows(application: Application) -> list[Missing]:
         gaps.append(Missing("Ajoutez au moins une dépense", "depenses", application.pk, "cost_lines-0-label"))
     shares = list(application.beneficiaries.all())
     if application.grouping_id and sum(row.share for row in shares) != application.amount_requested:
-        label = "Répartissez l’aide demandée entre les membres du groupement, au centime près"
+        shared = sum((row.share for row in shares), Decimal(0))
+        label = (
+            "Répartissez l’aide demandée entre les membres du groupement, au centime près\u00a0: "
+            f"{euros(shared)} répartis sur {euros(application.amount_requested or 0)}"
+        )
         gaps.append(Missing(label, "financement", application.pk, "beneficiaries-0-share"))
     return gaps
 

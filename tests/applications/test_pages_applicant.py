@@ -14,6 +14,7 @@ from django.utils.html import escape
 from applications.completeness import missing_items
 from applications.models import Answer, Application, CostLine
 from core import outbox
+from core.money import euros
 from tests.applications.pages import filing_of, rows, section_url
 from tests.factories.accounts import UserFactory, sign_in
 from tests.factories.applications import (
@@ -166,6 +167,11 @@ def test_application_start_for_a_grouping_splits_the_aid_between_members(client,
     assert {row.organisation for row in application.beneficiaries.all()} == {lead, member}
     page = client.get(section_url(application, "financement")).content.decode()
     assert escape(f"Part de l’aide pour {member.name}") in page
+    # Members are those of the grouping: lines are added to the resources alone.
+    assert page.count("data-guichet-add-row") == 1
+    Application.objects.filter(pk=application.pk).update(amount_requested=Decimal("1000.00"))
+    page = client.get(section_url(application, "financement")).content.decode()
+    assert f"{euros(Decimal(0))} répartis sur {euros(Decimal(1000))}" in page
 
 
 BAD_FIELDS = [
