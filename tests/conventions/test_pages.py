@@ -393,14 +393,11 @@ def test_repayment_runs_through_the_pages(world):
         f"{path}observations/", {"answer": "Nous demandons un délai.", "key": hidden(page, "key")}, follow=True
     )
     assert "Elles seront lues" in text_of(answer)
-    query = "?amount=3000&reason=Motif"
-    page = officer.get(f"{path}decision/{query}")
+    facts = {"amount": "3000", "reason": "Motif"}
+    page = officer.post(f"{path}decision/", facts)
     assert "Nous demandons un délai." in text_of(page)
-    answer = officer.post(
-        f"{path}decision/{query}",
-        {"key": hidden(page, "key"), "confirmation_code": fresh(world.officer)},
-        follow=True,
-    )
+    code = {"key": hidden(page, "key"), "confirmation_code": fresh(world.officer)}
+    answer = officer.post(f"{path}decision/", facts | code, follow=True)
     assert "La décision est enregistrée" in text_of(answer)
     received = {"received_on": timezone.localdate().isoformat(), "reference": "TP-1", "key": hidden(answer, "key")}
     assert "Le reversement est encaissé" in text_of(officer.post(f"{path}encaissement/", received, follow=True))
