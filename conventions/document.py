@@ -1,12 +1,13 @@
 """From a convention's frozen facts and its template's articles to the HTML that is laid out."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from conventions.data.transformation_numerique import ANNEXES
@@ -18,6 +19,9 @@ from core.pdf.qr import qr_data_uri
 FIELD_SEAL = "seal"
 FIELD_BENEFICIARY = "beneficiary"
 FIELD_STATE = "state"
+A_MONTH = timedelta(days=31)
+# Règlement (UE) n° 260/2012, art. 5: the IBAN suffices for a credit transfer in euros.
+NO_BIC = "non nécessaire pour ce virement"
 
 
 def verification_address(convention: Convention) -> str:
@@ -27,7 +31,7 @@ def verification_address(convention: Convention) -> str:
 
 
 def convention_html(convention: Convention) -> str:
-    """The whole document. Reads the frozen facts only: the same convention gives the same text for ever."""
+    """The whole document, from the frozen facts alone (a demonstration also says that its call is played again)."""
     values = field_values(convention)
     template = convention.template
     return render_to_string(
@@ -47,8 +51,16 @@ def convention_html(convention: Convention) -> str:
             "address": verification_address(convention),
             "site": settings.SITE_URL,
             "demonstration": settings.DEMONSTRATION_PKI,
+            "replayed_year": replayed_year(convention),
         },
     )
+
+
+def replayed_year(convention: Convention) -> str:
+    """The year that the demonstration plays again, when the award is dated before the month that runs."""
+    released_on = date.fromisoformat(convention.data["decision"]["released_at"][:10])
+    is_past = timezone.localdate() - released_on > A_MONTH
+    return str(released_on.year) if settings.DEMONSTRATION and is_past else ""
 
 
 def _day(text: str | None) -> str:
@@ -155,7 +167,7 @@ def field_values(convention: Convention) -> dict[str, str]:
         "mode_de_calcul": _computation_sentences(data["aid"]),
         "titulaire": data["bank"]["holder"] or beneficiary["name"],
         "iban": _grouped(data["bank"]["iban"]),
-        "bic": data["bank"]["bic"] or "non communiqué",
+        "bic": data["bank"]["bic"] or NO_BIC,
         "centre_cout": call["cost_centre"] or "à préciser à l’engagement",
         "domaine_fonctionnel": call["functional_domain"] or "à préciser à l’engagement",
         "referentiel": call["programming_reference"] or "à préciser à l’engagement",

@@ -1,5 +1,6 @@
 """What people type about a convention."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,18 +18,28 @@ from core.signing.verify import MAX_SIZE
 from core.uploads import ACCEPT
 from core.widgets import DateInput
 
-NUMBER = RegexValidator(r"^[A-Za-z]+-\d{4}-\d+$", "Un numéro s’écrit par exemple CONV-2021-00042.")
+NUMBER = RegexValidator(r"^[A-Z]+-\d{4}-\d+$", "Un numéro s’écrit par exemple CONV-2021-00042.")
+# U+2011 is the dash that does not break, U+2012 to U+2015 the longer ones.
+SEPARATORS = re.compile(r"[\s\-\u2010-\u2015.,/_]+")
+
+
+class NumberField(forms.CharField):
+    """A convention's number as people copy it: in small letters, with spaces or another dash."""
+
+    default_validators = [NUMBER]
+
+    def to_python(self, value: Any) -> str:
+        return SEPARATORS.sub("-", str(super().to_python(value)).upper()).strip("-")
 
 
 class NumberForm(forms.Form):
     """The number and the code, as printed at the foot of each page."""
 
     keeps_nothing = True
-    numero = forms.CharField(
+    numero = NumberField(
         label="Numéro de la convention",
         max_length=40,
         help_text="Par exemple CONV-2021-00042.",
-        validators=[NUMBER],
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     code = forms.CharField(
@@ -37,9 +48,6 @@ class NumberForm(forms.Form):
         help_text="Douze lettres ou chiffres imprimés au bas de chaque page, par exemple ABCD-2345-WXYZ.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-
-    def clean_numero(self) -> str:
-        return str(self.cleaned_data["numero"]).upper()
 
 
 class CodeForm(forms.Form):

@@ -6,7 +6,7 @@ CRPA L312-1-1 and décret 2017-779: published within three months of the signatu
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -65,11 +65,12 @@ def rows() -> Iterator[dict[str, str]]:
     )
     for convention in conventions.iterator(chunk_size=500):
         shares = convention.data["beneficiaries"]
-        for share in shares:
-            yield _row(convention, share, is_only=len(shares) == 1)
+        parts = fractions([Decimal(share["amount"]) for share in shares])
+        for share, part in zip(shares, parts, strict=True):
+            yield _row(convention, share, part)
 
 
-def _row(convention: Convention, share: dict[str, Any], *, is_only: bool) -> dict[str, str]:
+def _row(convention: Convention, share: dict[str, Any], part: str) -> dict[str, str]:
     call, data = convention.application.call, convention.data
     assert convention.signed_at is not None
     return {
@@ -87,7 +88,7 @@ def _row(convention: Convention, share: dict[str, Any], *, is_only: bool) -> dic
         "datesPeriodeVersement": _period(convention),
         "idRAE": "",
         "notificationUE": "non",
-        "pourcentageSubvention": "1" if is_only else _fraction(Decimal(share["amount"]), convention.amount),
+        "pourcentageSubvention": part,
         "dispositifAide": _text(call.title),
     }
 
@@ -100,10 +101,21 @@ def _period(convention: Convention) -> str:
     return f"{project['starts_on']}/{project['ends_on']}"
 
 
-def _fraction(part: Decimal, whole: Decimal) -> str:
-    """Between 0.01 and 1, as the schema asks, with four decimals at most."""
-    value = min(ONE, max(SMALLEST_SHARE, (part / whole).quantize(FOUR_DECIMALS, ROUND_HALF_UP)))
-    return f"{value.normalize():f}"
+def fractions(amounts: list[Decimal]) -> list[str]:
+    """Each beneficiary's part, between 0.01 and 1 with four decimals at most, as the schema asks.
+
+    They add up to 1: what rounding leaves goes to the largest remainders. Only a part below the schema's least of 0.01
+    can make them exceed it.
+    """
+    whole = sum(amounts, Decimal(0))
+    if len(amounts) == 1 or not whole:
+        return ["1"] * len(amounts)
+    units = [amount / whole / FOUR_DECIMALS for amount in amounts]
+    found = [int(unit) for unit in units]
+    left = int(ONE / FOUR_DECIMALS) - sum(found)
+    for position in sorted(range(len(units)), key=lambda place: found[place] - units[place])[:left]:
+        found[position] += 1
+    return [f"{max(SMALLEST_SHARE, unit * FOUR_DECIMALS).normalize():f}" for unit in found]
 
 
 def _text(text: str) -> str:

@@ -9,6 +9,7 @@ from io import BytesIO
 import pikepdf
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from applications.models import CostLine
@@ -256,3 +257,24 @@ def test_facts_frozen_before_the_flat_rate_was_one_keep_their_text(db):
     html = convention_html(convention)
     del convention.data["aid"]["is_flat"]
     assert convention_html(convention) == html
+
+
+def test_document_without_bic_asks_for_none_and_shows_no_empty_row(db):
+    convention = ConventionWorld(1).release()[0]
+    convention.data["bank"]["bic"] = "BDFEFRPPCCT"
+    given = plain(convention_html(convention))
+    assert given.count("BDFEFRPPCCT") == 2
+    convention.data["bank"]["bic"] = ""
+    text = plain(convention_html(convention))
+    assert "BIC non nécessaire pour ce virement" in text
+    assert text.count("BIC") == 1 and given.count("BIC") == 2
+
+
+def test_replayed_acts_are_told_in_a_demonstration_only(db, settings):
+    convention = ConventionWorld(1).release()[0]
+    told = f"Les actes de {AT.year} y sont rejoués à leurs dates"
+    assert told not in plain(convention_html(convention))
+    settings.DEMONSTRATION = settings.DEMONSTRATION_PKI = True
+    assert told in plain(convention_html(convention))
+    convention.data["decision"]["released_at"] = timezone.now().isoformat()
+    assert "rejoués" not in plain(convention_html(convention))

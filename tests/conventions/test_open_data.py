@@ -7,9 +7,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conventions.models import Convention
-from conventions.open_data import COLUMNS, _fraction, _text
+from conventions.open_data import COLUMNS, _text, fractions
 from tests.factories.conventions import ConventionWorld, pay_as
 
 pytestmark = pytest.mark.usefixtures("ready_bytes")
@@ -134,11 +136,26 @@ def test_attributor_without_siret_is_left_out(client, db):
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "shown"),
-    [("1", "3", "0.3333"), ("1", "1000000", "0.01"), ("1", "1", "1"), ("999999", "1000000", "1")],
+    ("amounts", "shown"),
+    [
+        (["1", "1", "1"], ["0.3334", "0.3333", "0.3333"]),
+        (["1", "999999"], ["0.01", "1"]),
+        (["1"], ["1"]),
+        (["5000.10", "2500.05", "2499.85"], ["0.5", "0.25", "0.25"]),
+        (["1", "2", "3", "4", "5", "6"], ["0.0476", "0.0952", "0.1429", "0.1905", "0.2381", "0.2857"]),
+    ],
 )
-def test_fractions_stay_within_the_schema(part, whole, shown):
-    assert _fraction(Decimal(part), Decimal(whole)) == shown
+def test_fractions_add_up_within_the_schema(amounts, shown):
+    assert fractions([Decimal(amount) for amount in amounts]) == shown
+
+
+@given(st.lists(st.integers(min_value=2, max_value=90), min_size=2, max_size=20))
+def test_fractions_of_parts_above_the_least_add_up_to_one(weights):
+    found = [Decimal(text) for text in fractions([Decimal(weight) for weight in weights])]
+    if min(Decimal(weight) / sum(weights) for weight in weights) >= Decimal("0.01"):
+        assert sum(found) == 1
+    assert all(Decimal("0.01") <= part <= 1 for part in found)
+    assert all(-part.as_tuple().exponent <= 4 for part in found)
 
 
 def test_texts_are_cut_at_the_length_of_the_schema():

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.usefixtures("ready_bytes")
 
 URL = "/verifier/"
 TYPED = "/verifier/numero/"
+# The verdict as a page gives it; the form explains the words « Document authentique » to everyone.
+AUTHENTIC = "Résultat de la vérification Document authentique"
 
 
 def upload(client, content, name="convention.pdf"):
@@ -46,7 +48,7 @@ def test_signed_document_is_authentic_and_says_who_when_and_how(client, signed, 
     response = upload(client, documents.state)
     assert response.status_code == 200
     text = text_of(response)
-    assert "Document authentique" in text
+    assert AUTHENTIC in text
     assert "Version définitive, signée par les deux parties." in text
     assert "Cachet électronique" in text
     assert text.count("Signature électronique ") >= 2
@@ -62,7 +64,7 @@ def test_number_and_code_open_the_same_verdict(client, signed):
     url = reverse("document_verify_number", args=[signed.number])
     for code in (signed.verification_code, signed.verification_code.lower().replace("-", " ")):
         response = client.get(url, {"code": code})
-        assert "Document authentique" in text_of(response)
+        assert AUTHENTIC in text_of(response)
         assert signed.data["project"]["title"][:6] in text_of(response)
 
 
@@ -71,10 +73,12 @@ def test_typed_code_stays_in_no_address(client, signed):
     typed = {"numero": signed.number.lower(), "code": signed.verification_code}
     response = client.post(TYPED, typed)
     assert response.status_code == 200
-    assert "Document authentique" in text_of(response)
+    assert AUTHENTIC in text_of(response)
+    for copied in (signed.number.replace("-", " "), f" {signed.number.replace('-', ' – ')} "):
+        assert AUTHENTIC in text_of(client.post(TYPED, {**typed, "numero": copied}))
     assert "Un numéro s’écrit" in text_of(client.post(TYPED, {"numero": "12", "code": "x"}))
     by_number = f"/verifier/{signed.number}/"
-    assert "Document authentique" in text_of(client.post(f"{by_number}?code=AAAA", {"code": typed["code"]}))
+    assert AUTHENTIC in text_of(client.post(f"{by_number}?code=AAAA", {"code": typed["code"]}))
     assert client.get(TYPED, typed).url == URL
     for page in (client.get(URL), client.get(by_number), client.get(by_number, {"code": "AAAA-BBBB-CCCC"})):
         main = page.content.decode().split("<main")[1]
