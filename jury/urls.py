@@ -9,6 +9,7 @@ urlpatterns = [
     path("jury/evaluations/<uuid:pk>/sans-conflit/", juror.evaluation_declare, name="evaluation_declare"),
     path("jury/evaluations/<uuid:pk>/deport/", juror.evaluation_recuse, name="evaluation_recuse"),
     path("jury/evaluations/<uuid:pk>/enregistrer/", juror.evaluation_save, name="evaluation_save"),
+    path("jury/evaluations/<uuid:pk>/relire/", juror.evaluation_review, name="evaluation_review"),
     path("jury/evaluations/<uuid:pk>/remettre/", juror.evaluation_submit, name="evaluation_submit"),
     # The chair and the secretariat.
     path("jury/suivi/", panel.jury_index, name="jury_index"),

@@ -3,7 +3,7 @@
 from jury.forms.constitution import JuryForm, member_lines
 from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
-from jury.forms.evaluation import EvaluationForm, MemberRecusalForm, RecusalForm
+from jury.forms.evaluation import EvaluationForm, HandInForm, MemberRecusalForm, RecusalForm
 from jury.forms.panel import ChangeSeatForm, SeatForm
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ChangeSeatForm",
     "DecisionForm",
     "EvaluationForm",
+    "HandInForm",
     "JuryForm",
     "ListForm",
     "MemberRecusalForm",

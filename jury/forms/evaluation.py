@@ -65,6 +65,13 @@ class EvaluationForm(RefusableForm):
         return cleaned
 
 
+class HandInForm(forms.Form):
+    """What was read again is what is handed in: its version, and one key for one act."""
+
+    version = VersionField()
+    idempotency_key = IdempotencyField()
+
+
 def _levels(criterion: Criterion) -> list[tuple[str, str]]:
     maximum = criterion.grid.maximum
     texts = list(criterion.descriptors) + [""] * (maximum + 1)

@@ -30,7 +30,13 @@ from jury.services.deliberation import (
     record_opinion,
     summon,
 )
-from jury.services.evaluation import MarkInput, declare_no_conflict, save_evaluation, submit_evaluation
+from jury.services.evaluation import (
+    MarkInput,
+    declare_no_conflict,
+    save_complete_evaluation,
+    save_evaluation,
+    submit_evaluation,
+)
 from jury.services.panel import Member, constitute_jury, recuse
 from jury.services.release import after_release, list_content, list_digest, release_list
 
@@ -61,6 +67,7 @@ __all__ = [
     "release_list",
     "remove_decision",
     "reopen_list",
+    "save_complete_evaluation",
     "save_evaluation",
     "seat_juror",
     "submit_evaluation",

@@ -14,7 +14,7 @@ from applications.rules import rules_of, terms_of
 from core.errors import Refused
 from jury import services
 from jury.enums import DeliberationState, EvaluationState
-from jury.forms import EvaluationForm, RecusalForm
+from jury.forms import EvaluationForm, HandInForm, RecusalForm
 from jury.models import Deliberation, Evaluation
 from jury.permissions import (
     chaired,
@@ -31,6 +31,11 @@ from jury.views.found import own_evaluation, person
 from jury.workflow import EVALUATION
 
 ORDER = {EvaluationState.DRAFT: 0, EvaluationState.ASSIGNED: 1, EvaluationState.SUBMITTED: 2}
+
+CHANGED_SINCE = (
+    "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet\u00a0: rien n’est remis. Relisez "
+    "ci-dessous ce qui est enregistré maintenant, puis remettez-la."
+)
 
 
 def _next_of(user: Any, other_than: Any = None) -> Evaluation | None:
@@ -224,25 +229,64 @@ def evaluation_save(request: HttpRequest, pk: Any) -> HttpResponse:
     return _grid_page(request, evaluation, form)
 
 
-@require_POST
-def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
-    """« Remettre »: for good."""
+@require_http_methods(["GET", "HEAD", "POST"])
+def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Relire et remettre »: keeps what the grid says, then shows it whole before it is handed in."""
     evaluation = own_evaluation(request, pk)
+    if request.method != "POST":
+        return _review_page(request, evaluation)
     form = _form(evaluation, request.POST)
     if form.is_valid():
         try:
-            services.submit_evaluation(
+            services.save_complete_evaluation(
                 evaluation=evaluation,
                 marks=form.marks(),
                 comment=form.cleaned_data["comment"],
                 version=form.cleaned_data["version"],
                 at=timezone.now(),
                 actor=person(request),
-                key=form.cleaned_data["idempotency_key"],
             )
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, "Évaluation remise. Merci.")
-            return redirect("evaluation_page", pk=pk)
+            return redirect("evaluation_review", pk=pk)
     return _grid_page(request, evaluation, form)
+
+
+def _review_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
+    """The marks as saved and their total; back to the dossier when there is nothing whole to hand in."""
+    reading = _reading(evaluation, criteria_of(evaluation.juror.jury.grid))
+    whole = len(reading["scores"]) == evaluation.juror.jury.grid.criteria.count()
+    if EVALUATION.obstacle(evaluation, "submit", timezone.now()) or not whole or reading["total"] is None:
+        return redirect("evaluation_page", pk=evaluation.pk)
+    context = {
+        "evaluation": evaluation,
+        "dossier": evaluation.application,
+        "mine": reading,
+        "form": HandInForm(initial={"version": evaluation.version}),
+    }
+    return render(request, "jury/evaluation_review.html", context)
+
+
+@require_POST
+def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
+    """« Remettre mon évaluation »: for good, and exactly what was read again."""
+    evaluation = own_evaluation(request, pk)
+    form = HandInForm(request.POST)
+    if not form.is_valid():
+        return redirect("evaluation_review", pk=pk)
+    try:
+        services.submit_evaluation(
+            evaluation=evaluation,
+            marks={row.criterion.code: services.MarkInput(row.mark, row.comment) for row in evaluation.scores.all()},
+            comment=evaluation.comment,
+            version=form.cleaned_data["version"],
+            at=timezone.now(),
+            actor=person(request),
+            key=form.cleaned_data["idempotency_key"],
+        )
+    except Refused as refusal:
+        messages.error(request, CHANGED_SINCE if refusal.field == "version" else refusal.message)
+        return redirect("evaluation_review", pk=pk)
+    messages.success(request, "Évaluation remise. Merci.")
+    return redirect("evaluation_page", pk=pk)

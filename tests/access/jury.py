@@ -87,6 +87,7 @@ ROUTES: dict[str, Route] = {
     "evaluation_declare": Route(READING, _evaluation, method="post"),
     "evaluation_recuse": Route(READING, _evaluation),
     "evaluation_save": Route(READING, _evaluation, method="post"),
+    "evaluation_review": Route(READING, _evaluation),
     "evaluation_submit": Route(READING, _evaluation, method="post"),
     "jury_index": Route(FOLLOWING | PRESIDING),
     "jury_constitute": Route(frozenset({OFFICER, ADMINISTRATOR}), _unseated),

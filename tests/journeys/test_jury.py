@@ -48,22 +48,31 @@ def test_juror_declares_recuses_and_marks_with_the_keyboard(stage, arrive, watch
     press_button(page, "Rien ne me lie à ce dossier")
     reads(page, "Le dossier", "La grille")
     check_page(page, "jure-grille")
-    press_button(page, "Remettre l’évaluation")
+    press_button(page, "Relire et remettre")
     check_page(page, "jure-grille-erreurs")
     mark_with_the_keyboard(page)
     page.get_by_label("Avis d’ensemble").fill("Projet solide, bien mesuré, utile au-delà de la collectivité.")
     press_button(page, "Enregistrer")
     assert page.locator("main input[type=radio][value='4']:checked").count() == jury.grid.criteria.count()
     guide(page, "jure", at="main h1")
-    page.get_by_role("button", name="Remettre l’évaluation").focus()
-    with page.expect_navigation(wait_until="load"):
-        page.keyboard.press("Enter")
+    press_key_on(page, "Relire et remettre")
+    reads(page, "Votre note : 16,00 sur 20", "Projet solide, bien mesuré", "elle n’est pas encore remise")
+    assert not Evaluation.objects.filter(juror__user=user, state="submitted").exists()
+    check_page(page, "jure-relecture")
+    press_key_on(page, "Remettre mon évaluation")
     evaluation = Evaluation.objects.get(juror__user=user, state="submitted")
     assert evaluation.total is not None
     check_page(page, "jure-remise")
     take_menu(page, "Mes évaluations")
     reads(page, "Évaluations remises")
     check_page(page, "jure-bureau-suite")
+
+
+def press_key_on(page, button):
+    """The button by the keyboard alone, and the page that answers."""
+    page.get_by_role("button", name=button).focus()
+    with page.expect_navigation(wait_until="load"):
+        page.keyboard.press("Enter")
 
 
 def mark_with_the_keyboard(page):

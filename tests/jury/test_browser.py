@@ -48,12 +48,14 @@ def test_juror_declares_marks_and_hands_in(signed_in, transactional_db):
     check_page(page, "jury-declare")
     page.get_by_role("button", name="Rien ne me lie").click()
     check_page(page, "jury-evaluate")
-    page.get_by_role("button", name="Remettre l’évaluation").click()
+    page.get_by_role("button", name="Relire et remettre").click()
     check_page(page, "jury-evaluate-errors")
     for group in page.locator("fieldset").all():
         if group.locator("input[type=radio][value='4']").count():
             group.locator("input[type=radio][value='4']").check(force=True)
-    page.get_by_role("button", name="Remettre l’évaluation").click()
+    page.get_by_role("button", name="Relire et remettre").click()
+    check_page(page, "jury-evaluation-review")
+    page.get_by_role("button", name="Remettre mon évaluation").click()
     check_page(page, "jury-evaluation-submitted")
     page.get_by_role("link", name="Je découvre un lien").click()
     check_page(page, "jury-recuse")

@@ -79,32 +79,57 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert saved.status_code == 302
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.scores.count()) == ("draft", 5)
-    short = client.post(
-        reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), form_data(evaluation, mark_benefice="")
-    )
+    review = reverse("evaluation_review", kwargs={"pk": evaluation.pk})
+    short = client.post(review, form_data(evaluation, mark_benefice=""))
     assert "Donnez une note sur" in short.content.decode()
     evaluation.refresh_from_db()
     assert evaluation.state == "draft"
-    empty = client.post(
-        reverse("evaluation_submit", kwargs={"pk": evaluation.pk}),
-        form_data(evaluation, mark="", mark_benefice="3"),
-    )
+    empty = client.post(review, form_data(evaluation, mark="", mark_benefice="3"))
     codes = set(evaluation.juror.jury.grid.criteria.values_list("code", flat=True)) - {"benefice"}
     errors = empty.context["form"].errors
     assert set(errors) == {f"mark_{code}" for code in codes}
     assert all("Donnez une note sur" in errors[name][0] for name in errors)
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.scores.count()) == ("draft", 5)
-    done = client.post(
-        reverse("evaluation_submit", kwargs={"pk": evaluation.pk}),
-        form_data(evaluation, mark_benefice="sans-avis"),
-        follow=True,
-    )
+    assert client.get(review).url == reverse("evaluation_page", kwargs={"pk": evaluation.pk})
+    shown = client.post(review, form_data(evaluation, mark_benefice="sans-avis", comment="Bien mesuré."), follow=True)
+    content = shown.content.decode()
+    assert "12,00 sur 20" in content and "Bien mesuré." in content and "sans avis" in content
+    evaluation.refresh_from_db()
+    assert (evaluation.state, evaluation.total) == ("draft", None)
+    done = client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown), follow=True)
     assert "12,00 sur 20" in done.content.decode()
     # Weights 25 of 100 without opinion: renormalised, and said.
     assert "25\u00a0% du barème est sans avis" in done.content.decode()
     evaluation.refresh_from_db()
     assert evaluation.state == "submitted"
+    # A second press of the same button says the same, and changes nothing; the recap has nothing more to show.
+    again = client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown), follow=True)
+    assert "Évaluation remise" in again.content.decode()
+    assert client.get(review).status_code == 302
+    assert type(evaluation).objects.get(pk=evaluation.pk).version == evaluation.version
+
+
+def hidden(response):
+    """What the recap sends back."""
+    form = response.context["form"]
+    return {name: form[name].value() for name in ("version", "idempotency_key")}
+
+
+def test_recap_older_than_the_draft_hands_nothing_in_and_shows_the_draft(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    evaluation = world.evaluation(world.applications[0], world.users[0])
+    sign_in(client, world.users[0])
+    client.post(reverse("evaluation_declare", kwargs={"pk": evaluation.pk}))
+    shown = client.post(reverse("evaluation_review", kwargs={"pk": evaluation.pk}), form_data(evaluation), follow=True)
+    evaluation.refresh_from_db()
+    client.post(reverse("evaluation_save", kwargs={"pk": evaluation.pk}), form_data(evaluation, mark="5"))
+    refused = client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown), follow=True)
+    assert "rien n’est remis" in refused.content.decode()
+    assert "20,00 sur 20" in refused.content.decode()
+    evaluation.refresh_from_db()
+    assert (evaluation.state, evaluation.total) == ("draft", None)
 
 
 def test_stale_form_keeps_what_was_typed_and_changes_nothing(client, db):
