@@ -15,16 +15,26 @@ from django.db.models import F, Q
 from applications.models import Application
 from budget.enums import CreditKind, Movement
 from calls.models import Axis, Call
+from core.money import euros
 
 
 class Envelope(models.Model):
     """A part of the call's money. Awards touch leaves; a parent carries what it delegated."""
 
-    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="envelopes")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="envelopes", verbose_name="appel à projets")
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="children",
+        verbose_name="enveloppe parente",
+    )
     code = models.CharField("code", max_length=40)
     name = models.CharField("nom", max_length=200)
-    axis = models.ForeignKey(Axis, null=True, blank=True, on_delete=models.PROTECT, related_name="envelopes")
+    axis = models.ForeignKey(
+        Axis, null=True, blank=True, on_delete=models.PROTECT, related_name="envelopes", verbose_name="axe"
+    )
     departement_code = models.CharField("département", max_length=3, blank=True)
     region_code = models.CharField("région", max_length=2, blank=True)
     position = models.PositiveSmallIntegerField("ordre", default=0)
@@ -53,31 +63,39 @@ class LedgerEntry(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sequence = models.BigIntegerField("numéro d’ordre dans l’enveloppe", default=0)
-    envelope = models.ForeignKey(Envelope, on_delete=models.PROTECT, related_name="entries")
+    envelope = models.ForeignKey(Envelope, on_delete=models.PROTECT, related_name="entries", verbose_name="enveloppe")
     counterpart = models.ForeignKey(
         Envelope,
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="enfant d’une délégation",
+        verbose_name="enveloppe déléguée",
+        help_text="L’enveloppe qui reçoit une délégation.",
     )
     movement = models.CharField("mouvement", max_length=10, choices=Movement.choices)
     credit_kind = models.CharField("nature de crédits", max_length=2, choices=CreditKind.choices)
     year = models.PositiveSmallIntegerField("année")
     amount = models.DecimalField("montant, en euros", max_digits=14, decimal_places=2)
     application = models.ForeignKey(
-        Application, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger_entries"
+        Application,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="ledger_entries",
+        verbose_name="dossier",
     )
     reverses = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversals", verbose_name="contre-passe"
     )
-    reference = models.CharField("référence", max_length=80, blank=True, help_text="numéro EJ, mandat de paiement…")
+    reference = models.CharField("référence", max_length=80, blank=True, help_text="Numéro EJ, mandat de paiement…")
     reason = models.CharField("motif", max_length=250, blank=True)
     idempotency_key = models.CharField("clé d’idempotence", max_length=120, unique=True)
     occurred_at = models.DateTimeField("date de l’acte")
     recorded_at = models.DateTimeField("enregistré le", null=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", verbose_name="auteur"
+    )
     row_hash = models.CharField("empreinte", max_length=64, default="")
 
     class Meta:
@@ -99,13 +117,15 @@ class LedgerEntry(models.Model):
         indexes = [models.Index(fields=["application", "movement"], name="budget_entry_application")]
 
     def __str__(self) -> str:
-        return f"{self.movement} {self.amount}"
+        return f"{self.get_movement_display()}, {euros(self.amount)}"
 
 
 class Balance(models.Model):
     """What an envelope holds, in euros; written only by the trigger on the ledger."""
 
-    envelope = models.OneToOneField(Envelope, on_delete=models.PROTECT, primary_key=True, related_name="balance")
+    envelope = models.OneToOneField(
+        Envelope, on_delete=models.PROTECT, primary_key=True, related_name="balance", verbose_name="enveloppe"
+    )
     allocated = models.DecimalField("ouvert", max_digits=14, decimal_places=2, default=0)
     delegated = models.DecimalField("délégué", max_digits=14, decimal_places=2, default=0)
     reserved = models.DecimalField("réservé", max_digits=14, decimal_places=2, default=0)
@@ -130,13 +150,15 @@ class Balance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.envelope_id}"
+        return f"{self.envelope}"
 
 
 class PaymentCredit(models.Model):
     """Credits of payment (CP) of an envelope's root for one year, in euros; written only by the trigger."""
 
-    envelope = models.ForeignKey(Envelope, on_delete=models.PROTECT, related_name="payment_credits")
+    envelope = models.ForeignKey(
+        Envelope, on_delete=models.PROTECT, related_name="payment_credits", verbose_name="enveloppe"
+    )
     year = models.PositiveSmallIntegerField("année")
     opened = models.DecimalField("ouverts", max_digits=14, decimal_places=2, default=0)
     paid = models.DecimalField("consommés", max_digits=14, decimal_places=2, default=0)
@@ -151,7 +173,7 @@ class PaymentCredit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.envelope_id} {self.year}"
+        return f"{self.envelope}, {self.year}"
 
     @property
     def left(self) -> Decimal:
@@ -166,9 +188,11 @@ class AwardBalance(models.Model):
     """
 
     application = models.OneToOneField(
-        Application, on_delete=models.PROTECT, primary_key=True, related_name="award_balance"
+        Application, on_delete=models.PROTECT, primary_key=True, related_name="award_balance", verbose_name="dossier"
     )
-    envelope = models.ForeignKey(Envelope, on_delete=models.PROTECT, related_name="award_balances")
+    envelope = models.ForeignKey(
+        Envelope, on_delete=models.PROTECT, related_name="award_balances", verbose_name="enveloppe"
+    )
     reserved = models.DecimalField("réservé", max_digits=14, decimal_places=2, default=0)
     committed = models.DecimalField("engagé", max_digits=14, decimal_places=2, default=0)
     paid = models.DecimalField("versé", max_digits=14, decimal_places=2, default=0)
@@ -186,4 +210,4 @@ class AwardBalance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.application_id}"
+        return f"{self.application}"

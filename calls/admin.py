@@ -6,10 +6,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.forms import BaseInlineFormSet, ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from accounts.models import User
+from calls.eligibility.rules import build
 from calls.enums import CostCategory
 from calls.models import (
     Axis,
@@ -24,6 +28,7 @@ from calls.models import (
     Session,
     Theme,
 )
+from calls.rule_forms import EligibilityRuleForm
 from calls.scoped_admin import CallScopedAdmin, OwnChoices
 from calls.services import copy_questions, copy_rules, end_mandate, grant_mandate, previous_version
 from core.errors import Refused
@@ -46,6 +51,15 @@ class LinesField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.prepare_value(initial), data)
+
+
+def in_words(fields: Any, **shown: str) -> list[str]:
+    """The fields of a page that one only reads, those that hold a list replaced by what shows it."""
+    return [shown.get(name, name) for name in fields]
+
+
+def one_per_line(texts: list[str]) -> str:
+    return format_html_join(mark_safe("<br>"), "{}", ((text,) for text in texts)) if texts else "aucune"
 
 
 class NeverDeleted:
@@ -175,13 +189,35 @@ class AxisTermsInline(OwnChoices, admin.StackedInline):
     model = AxisTerms
     form = AxisTermsForm
     formset = TermsFormSet
+    readonly_fields = ["excluded"]
     extra = 0
 
+    def get_fields(self, request: HttpRequest, obj: RulesVersion | None = None) -> Any:
+        fields = [name for name in super().get_fields(request, obj) if name != "excluded"]
+        return fields if obj is None else in_words(fields, excluded_categories="excluded")
 
-class EligibilityRuleInline(OwnChoices, admin.TabularInline):
+    @admin.display(description="dépenses exclues")
+    def excluded(self, terms: AxisTerms) -> str:
+        return ", ".join(terms.excluded_labels()) or "aucune"
+
+
+class EligibilityRuleInline(OwnChoices, admin.StackedInline):
+    """Written by questions, read as the sentence that the page of the call shows."""
+
     model = EligibilityRule
+    form = EligibilityRuleForm
     formset = RulesFormSet
+    readonly_fields = ["sentence"]
     extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: RulesVersion | None = None) -> Any:
+        if obj is not None:
+            return ["axis", "position", "kind", "sentence", "source"]
+        return ["axis", "position", "kind", *EligibilityRuleForm.declared_fields, "source"]
+
+    @admin.display(description="ce que dit la règle")
+    def sentence(self, rule: EligibilityRule) -> str:
+        return build(rule.kind, rule.parameters).describe()
 
 
 class RulesVersionForm(ModelForm):
@@ -250,6 +286,15 @@ class QuestionAdmin(WrittenOnceAdmin):
     list_filter = [("axis", admin.RelatedOnlyFieldListFilter), ("rules_version", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["axis", "rules_version"]
     search_fields = ["label", "code"]
+    readonly_fields = ["answers"]
+
+    def get_fields(self, request: HttpRequest, obj: Question | None = None) -> Any:
+        fields = [name for name in super().get_fields(request, obj) if name != "answers"]
+        return fields if obj is None else in_words(fields, choices="answers")
+
+    @admin.display(description="choix")
+    def answers(self, question: Question) -> str:
+        return one_per_line(question.choices)
 
 
 class CriterionForm(ModelForm):
@@ -261,7 +306,16 @@ class CriterionForm(ModelForm):
 class CriterionInline(admin.StackedInline):
     model = Criterion
     form = CriterionForm
+    readonly_fields = ["marks"]
     extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: ScoringGrid | None = None) -> Any:
+        fields = [name for name in super().get_fields(request, obj) if name != "marks"]
+        return fields if obj is None else in_words(fields, descriptors="marks")
+
+    @admin.display(description="description de chaque note")
+    def marks(self, criterion: Criterion) -> str:
+        return one_per_line([f"{mark}\u00a0: {text}" for mark, text in enumerate(criterion.descriptors)])
 
 
 @admin.register(ScoringGrid)
@@ -290,7 +344,6 @@ class MandateForm(ModelForm):
             "starts_at",
             "ends_at",
         ]
-        labels = {"call": "Appel à projets", "axis": "Axe"}
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].strip().lower()
@@ -354,7 +407,21 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
         obj.pk = granted.pk
 
     @admin.action(description="Mettre fin aux mandats choisis", permissions=["add"])
-    def end_now(self, request: HttpRequest, queryset: Any) -> None:
+    def end_now(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Asked first: a right is lost at the next request, and an ended mandate is not opened again."""
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Mettre fin à ces mandats\u00a0?",
+                "opts": self.model._meta,
+                "mandates": queryset.order_by("pk"),
+                "now": timezone.now(),
+            }
+            return TemplateResponse(request, "calls/administration_end_mandates.html", context)
+        self._end(request, queryset)
+        return None
+
+    def _end(self, request: HttpRequest, queryset: Any) -> None:
         """Those in force end now, those to come are cancelled; says how many, and how many were over already."""
         ended, cancelled, left = 0, 0, 0
         for mandate_id in queryset.order_by("pk").values_list("pk", flat=True):

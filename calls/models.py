@@ -10,13 +10,14 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.lookups import Exact
 
 from calls.enums import CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
+from calls.reach import obstacles
 from territories.models import Vintage
 
 
 class Call(models.Model):
     """A State call for projects, with what the law wants printed on its papers."""
 
-    code = models.SlugField("code", max_length=40, unique=True)
+    code = models.SlugField("code", max_length=40, unique=True, help_text="Sert dans l’adresse des pages de l’appel.")
     title = models.CharField("titre", max_length=200)
     summary = models.TextField("présentation")
     programme = models.CharField("programme", max_length=200, blank=True)
@@ -56,7 +57,7 @@ class Call(models.Model):
 class Axis(models.Model):
     """A part of the call with its own envelope, public and rules."""
 
-    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="axes")
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="axes", verbose_name="appel à projets")
     code = models.SlugField("code", max_length=40)
     position = models.PositiveSmallIntegerField("ordre")
     title = models.CharField("titre", max_length=200)
@@ -89,7 +90,7 @@ class Axis(models.Model):
 
 
 class Theme(models.Model):
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="themes")
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="themes", verbose_name="axe")
     code = models.SlugField("code", max_length=40)
     label = models.CharField("libellé", max_length=200)
 
@@ -106,7 +107,7 @@ class Theme(models.Model):
 class Session(models.Model):
     """A period of filing (relève), from an instant to an instant, Europe/Paris."""
 
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="sessions")
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="sessions", verbose_name="axe")
     code = models.SlugField("code", max_length=40)
     title = models.CharField("titre", max_length=200)
     opens_at = models.DateTimeField("ouverture")
@@ -149,7 +150,9 @@ class Session(models.Model):
 class RulesVersion(models.Model):
     """The rules of a call from an instant on. A dossier keeps the version under which it was filed."""
 
-    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="rules_versions")
+    call = models.ForeignKey(
+        Call, on_delete=models.PROTECT, related_name="rules_versions", verbose_name="appel à projets"
+    )
     number = models.PositiveSmallIntegerField("version")
     effective_at = models.DateTimeField("en vigueur à partir du")
     vintage = models.ForeignKey(Vintage, on_delete=models.PROTECT, verbose_name="millésime de population")
@@ -194,13 +197,16 @@ RESERVED_CODES = frozenset({"version", "stay", "csrfmiddlewaretoken"})
 class AxisTerms(models.Model):
     """The money terms of an axis in one version of the rules."""
 
-    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="terms")
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="terms")
+    rules_version = models.ForeignKey(
+        RulesVersion, on_delete=models.PROTECT, related_name="terms", verbose_name="version du règlement"
+    )
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="terms", verbose_name="axe")
     aid_rate = models.DecimalField(
         "taux maximal d’aide",
         max_digits=5,
         decimal_places=4,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Entre 0 et 1\u00a0: 0,5 pour 50\u00a0%.",
     )
     amount_min = models.DecimalField("aide minimale, en euros", max_digits=14, decimal_places=2, null=True, blank=True)
     amount_max = models.DecimalField("aide maximale, en euros", max_digits=14, decimal_places=2, null=True, blank=True)
@@ -238,7 +244,7 @@ class AxisTerms(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.axis_id} v{self.rules_version_id}"
+        return f"{self.axis}, {self.rules_version}"
 
     def clean(self) -> None:
         """The axis and the version are of one call; what is excluded are categories of cost, each once. These terms are
@@ -257,10 +263,12 @@ class AxisTerms(models.Model):
 class EligibilityRule(models.Model):
     """One rule, as data: ``kind`` names the class that evaluates it, ``parameters`` its figures."""
 
-    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="eligibility_rules")
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="eligibility_rules")
+    rules_version = models.ForeignKey(
+        RulesVersion, on_delete=models.PROTECT, related_name="eligibility_rules", verbose_name="version du règlement"
+    )
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="eligibility_rules", verbose_name="axe")
     position = models.PositiveSmallIntegerField("ordre")
-    kind = models.CharField("nature", max_length=24, choices=RuleKind.choices)
+    kind = models.CharField("règle", max_length=24, choices=RuleKind.choices)
     parameters = models.JSONField("paramètres", default=dict, blank=True)
     source = models.CharField("source", max_length=250)
 
@@ -275,7 +283,7 @@ class EligibilityRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}"
+        return str(self.get_kind_display())
 
     def clean(self) -> None:
         """Parameters that the rule's class refuses are refused here, in French; so is the axis of another call."""
@@ -293,8 +301,10 @@ class EligibilityRule(models.Model):
 class Question(models.Model):
     """A question of the dossier, per axis and version of the rules."""
 
-    rules_version = models.ForeignKey(RulesVersion, on_delete=models.PROTECT, related_name="questions")
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="questions")
+    rules_version = models.ForeignKey(
+        RulesVersion, on_delete=models.PROTECT, related_name="questions", verbose_name="version du règlement"
+    )
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="questions", verbose_name="axe")
     position = models.PositiveSmallIntegerField("ordre")
     code = models.SlugField("code", max_length=40)
     label = models.CharField("question", max_length=250)
@@ -341,7 +351,7 @@ class Question(models.Model):
 class ScoringGrid(models.Model):
     """The weighted grid of an axis; marks go from 0 to ``maximum``."""
 
-    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="grids")
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="grids", verbose_name="axe")
     version = models.PositiveSmallIntegerField("version", default=1)
     maximum = models.PositiveSmallIntegerField("note maximale", default=5)
     # Beyond this gap, in points out of 20 between two jurors, a third mark is asked for.
@@ -349,7 +359,13 @@ class ScoringGrid(models.Model):
         "écart appelant un troisième juré, sur 20", max_digits=4, decimal_places=2, default=5
     )
     jurors_per_dossier = models.PositiveSmallIntegerField("jurés par dossier", default=2)
-    quorum_share = models.DecimalField("quorum (part des membres)", max_digits=3, decimal_places=2, default="0.50")
+    quorum_share = models.DecimalField(
+        "quorum (part des membres)",
+        max_digits=3,
+        decimal_places=2,
+        default="0.50",
+        help_text="Entre 0 et 1\u00a0: 0,5 pour la moitié.",
+    )
 
     class Meta:
         verbose_name = "grille de notation"
@@ -369,11 +385,13 @@ class ScoringGrid(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"grille v{self.version}"
+        return f"version {self.version}"
 
 
 class Criterion(models.Model):
-    grid = models.ForeignKey(ScoringGrid, on_delete=models.PROTECT, related_name="criteria")
+    grid = models.ForeignKey(
+        ScoringGrid, on_delete=models.PROTECT, related_name="criteria", verbose_name="grille de notation"
+    )
     code = models.SlugField("code", max_length=40)
     position = models.PositiveSmallIntegerField("ordre")
     label = models.CharField("critère", max_length=200)
@@ -420,18 +438,24 @@ class Mandate(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="mandates", verbose_name="personne"
     )
-    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="mandates")
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="mandates", verbose_name="appel à projets")
     axis = models.ForeignKey(
         Axis,
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="mandates",
-        help_text="vide : tous les axes",
+        verbose_name="axe",
+        help_text="Vide\u00a0: tous les axes.",
     )
     role = models.CharField("rôle", max_length=16, choices=MandateRole.choices)
-    departement_code = models.CharField("département", max_length=3, blank=True, help_text="vide : toute la France")
-    region_code = models.CharField("région", max_length=2, blank=True)
+    departement_code = models.CharField(
+        "département",
+        max_length=3,
+        blank=True,
+        help_text="Code à deux ou trois caractères, comme 35 ou 2A. Vide\u00a0: toute la France.",
+    )
+    region_code = models.CharField("région", max_length=2, blank=True, help_text="Code à deux chiffres, comme 53.")
     organisation_name = models.CharField("organisme d’appartenance", max_length=200, blank=True)
     starts_at = models.DateTimeField("à partir du")
     ends_at = models.DateTimeField("jusqu’au", null=True, blank=True)
@@ -461,7 +485,13 @@ class Mandate(models.Model):
         indexes = [models.Index(fields=["user", "role"], name="calls_mandate_user_role")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.role}"
+        return f"{self.user}, {self.get_role_display()}"
+
+    def clean(self) -> None:
+        """The territory exists, and the role is one that a territory limits."""
+        self.departement_code, self.region_code = self.departement_code.strip().upper(), self.region_code.strip()
+        if found := obstacles(role=self.role, departement=self.departement_code, region=self.region_code):
+            raise ValidationError(found)
 
     @property
     def is_cancelled(self) -> bool:

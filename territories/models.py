@@ -42,7 +42,9 @@ class Territory(models.Model):
     """
 
     # No index of its own: it is the first column of each index below.
-    vintage = models.ForeignKey(Vintage, on_delete=models.PROTECT, related_name="territories", db_index=False)
+    vintage = models.ForeignKey(
+        Vintage, on_delete=models.PROTECT, related_name="territories", db_index=False, verbose_name="millésime"
+    )
     kind = models.CharField("nature", max_length=12, choices=TerritoryKind.choices)
     code = models.CharField("code", max_length=9)
     siren = models.CharField("SIREN", max_length=9, blank=True)
@@ -149,7 +151,9 @@ class Organisation(models.Model):
 class StructureMember(models.Model):
     """A territory that a syndicat or mutualisation structure covers, by (kind, code) across vintages."""
 
-    structure = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="covered")
+    structure = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="covered", verbose_name="structure"
+    )
     territory_kind = models.CharField("nature", max_length=12, choices=TerritoryKind.choices)
     territory_code = models.CharField("code", max_length=9)
 
@@ -164,7 +168,7 @@ class StructureMember(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.territory_kind} {self.territory_code}"
+        return f"{self.get_territory_kind_display()} {self.territory_code}"
 
 
 class Grouping(models.Model):

@@ -58,12 +58,14 @@ def affiliation_requests(request: HttpRequest) -> HttpResponse:
 @require_POST
 def affiliation_validate(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """Accept a request."""
-    now = timezone.now()
-    affiliation = get_object_or_404(answerable_by(request.user, now), pk=affiliation_id)
+
+    def answerable() -> AffiliationQuerySet:
+        return answerable_by(request.user, timezone.now())
+
+    affiliation = get_object_or_404(answerable(), pk=affiliation_id)
+    by, at, evidence = person(request), timezone.now(), "visa d’un agent de l’État"
     try:
-        validate_affiliation(
-            affiliation_id=affiliation.pk, by=person(request), at=now, evidence="visa d’un agent de l’État"
-        )
+        validate_affiliation(affiliation_id=affiliation.pk, by=by, at=at, evidence=evidence, among=answerable)
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
@@ -74,11 +76,15 @@ def affiliation_validate(request: HttpRequest, affiliation_id: int) -> HttpRespo
 @require_http_methods(["GET", "HEAD", "POST"])
 def affiliation_refuse(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """Turn a request down, with a reason."""
-    now = timezone.now()
-    affiliation = get_object_or_404(answerable_by(request.user, now), pk=affiliation_id)
+
+    def answerable() -> AffiliationQuerySet:
+        return answerable_by(request.user, timezone.now())
+
+    affiliation = get_object_or_404(answerable(), pk=affiliation_id)
 
     def refuse(reason: str) -> None:
-        refuse_affiliation(affiliation_id=affiliation.pk, by=person(request), reason=reason, at=now)
+        by, at = person(request), timezone.now()
+        refuse_affiliation(affiliation_id=affiliation.pk, by=by, reason=reason, at=at, among=answerable)
 
     return reasoned_act(request, affiliation, wording=REFUSAL, act=refuse, back="affiliation_requests")
 

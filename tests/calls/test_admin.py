@@ -96,7 +96,13 @@ def test_administrator_grants_a_mandate_which_is_journaled_then_ends_it(client, 
     entry = JournalEntry.objects.get(action="mandate.granted", data__mandate=mandate.pk)
     assert entry.actor_id == administrator.pk
     assert client.get(reverse("admin:calls_mandate_change", args=[mandate.pk])).status_code == 200
-    client.post(reverse("admin:calls_mandate_changelist"), {"action": "end_now", "_selected_action": [str(mandate.pk)]})
+    ending = {"action": "end_now", "_selected_action": [str(mandate.pk)]}
+    asked = client.post(reverse("admin:calls_mandate_changelist"), ending).content.decode()
+    assert "Mettre fin à ces mandats\u00a0?" in asked and "agente@example.fr" in asked and "instructeur" in asked
+    assert f'name="_selected_action" value="{mandate.pk}"' in asked and 'name="confirmed"' in asked
+    mandate.refresh_from_db()
+    assert mandate.ends_at is None
+    client.post(reverse("admin:calls_mandate_changelist"), {**ending, "confirmed": "yes"})
     mandate.refresh_from_db()
     assert mandate.ends_at is not None
     assert JournalEntry.objects.filter(action="mandate.ended", data__mandate=mandate.pk).count() == 1
@@ -116,7 +122,7 @@ def test_action_ends_what_runs_cancels_what_is_to_come_and_says_what_it_left(cli
     url = reverse("admin:calls_mandate_changelist")
 
     def said():
-        answer = client.post(url, {"action": "end_now", "_selected_action": chosen}, follow=True)
+        answer = client.post(url, {"action": "end_now", "confirmed": "yes", "_selected_action": chosen}, follow=True)
         return [str(message) for message in answer.context["messages"]]
 
     assert said() == ["2 mandats terminés.", "1 mandat à venir annulé.", "1 mandat était déjà terminé."]
@@ -324,7 +330,8 @@ def test_administrator_of_one_call_sees_and_chooses_nothing_of_another(client, c
     assert not Mandate.objects.filter(user=person).exists()
     grant_mandate(user=person, call=other, role=MandateRole.AUDITOR, at=timezone.now(), appointed_by=None)
     theirs = Mandate.objects.get(user=person)
-    client.post(reverse("admin:calls_mandate_changelist"), {"action": "end_now", "_selected_action": [str(theirs.pk)]})
+    ending = {"action": "end_now", "confirmed": "yes", "_selected_action": [str(theirs.pk)]}
+    client.post(reverse("admin:calls_mandate_changelist"), ending)
     theirs.refresh_from_db()
     assert theirs.ends_at is None
     assert client.get(reverse("admin:calls_call_add")).status_code == 403
@@ -408,7 +415,7 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     without = client.post(url, {**new, **terms, "effective_at_0": later})
     assert "Ajoutez les règles de chaque axe. Il manque\u00a0: Axe neuf." in without.content.decode()
     assert not RulesVersion.objects.filter(number=9).exists()
-    rule = {"axis": added.pk, "position": 1, "kind": "one_per_organisation", "parameters": "{}", "source": "Règlement"}
+    rule = {"axis": added.pk, "position": 1, "kind": "one_per_organisation", "source": "Règlement"}
     terms["eligibility_rules-TOTAL_FORMS"] = 1
     terms |= {f"eligibility_rules-0-{name}": value for name, value in rule.items()}
     kept = {**new, **terms, "effective_at_0": later}
