@@ -1,16 +1,20 @@
-"""Closes the site to people who must show a second factor and have not."""
+"""Closes the site to whoever is not signed in, or must show a second factor and has not."""
 
 from collections.abc import Callable
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve, reverse
 
 from accounts.models import User
 from accounts.second_factor import held_factors, showed_second_factor
+from core.returning import page_before
 
 # What a person without any second factor may open: to enrol one, and to leave.
 ENROLMENT = frozenset(
@@ -37,6 +41,23 @@ ENROL_FIRST = (
     "Activez-la maintenant : cela prend deux minutes."
 )
 SHOW_FIRST = "Pour continuer, confirmez votre identité avec votre seconde vérification."
+
+
+SESSION_OVER = (
+    "Votre session était terminée\u00a0: ce que vous veniez de saisir n’est pas enregistré. Le bouton «\u00a0Retour\u00a0» "
+    "de votre navigateur le montre le plus souvent encore\u00a0: copiez les textes longs, puis connectez-vous."
+)
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Asks to sign in. Whoever was sending a form is told that it is not kept, and comes back to the form's page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        if request.method in {"GET", "HEAD"} or _asked_by_script(request):
+            return super().handle_no_permission(request, view_func)
+        messages.warning(request, SESSION_OVER)
+        before = page_before(request)
+        return redirect_to_login(before) if before else super().handle_no_permission(request, view_func)
 
 
 class SecondFactorMiddleware:

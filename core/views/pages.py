@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core import navigation
+from core.returning import page_before
 
 # RFC 9116 asks that a contact expires within a year; ours is computed at each reading.
 SECURITY_TXT_VALIDITY = timedelta(days=180)
@@ -90,8 +91,11 @@ def site_map(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its protection: nearly always a page left open too long. Nothing was recorded."""
-    return render(request, "core/csrf_failure.html", status=403)
+    """A form without its protection: nearly always a page left open too long. Nothing was recorded.
+
+    Leads back to the page of the form, by the door when the session is over too.
+    """
+    return render(request, "core/csrf_failure.html", {"back": page_before(request)}, status=403)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

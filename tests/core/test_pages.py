@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
@@ -11,12 +12,13 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import path, reverse
+from django.urls import path, resolve, reverse
 
 from config import urls as site
 from core import navigation
 from core.context_processors import partner_logos
 from core.views.pages import server_error
+from tests.factories.accounts import UserFactory, sign_in
 
 PUBLIC = ["legal_notice", "privacy", "accessibility_statement", "security_contact", "site_map"]
 
@@ -229,6 +231,44 @@ def test_expired_form_says_that_nothing_was_recorded():
     assert response.status_code == 403
     assert "Votre page a expiré" in response.content.decode()
     assert "rien n’a été envoyé" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/dossiers/?page=2", "/dossiers/?page=2"),
+        ("https://ailleurs.example/dossiers/", ""),
+        ("http://testserver//ailleurs.example/", ""),
+        ("http://testserver/nulle-part/", ""),
+        ("http://testserver/compte/connexion/", ""),
+        ("", ""),
+    ],
+)
+def test_expired_form_leads_to_the_door_and_back_to_its_page(referer, back):
+    assert resolve(reverse("account_login")).url_name == "account_login"
+    referer = referer.replace("/compte/connexion/", reverse("account_login"))
+    client = Client(enforce_csrf_checks=True)
+    page = client.post(reverse("account_login"), {"login": "a@b.fr"}, headers={"Referer": referer})
+    link = f"{reverse('account_login')}?next={quote(back, safe='')}" if back else reverse("account_login")
+    assert f'<a class="fr-btn" href="{link}">Se connecter</a>' in page.content.decode()
+    assert "« Retour »" in page.content.decode().replace("&nbsp;", " ")
+
+
+def test_expired_form_of_somebody_signed_in_opens_its_page_again(db):
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client, UserFactory())
+    page = client.post("/dossiers/", headers={"Referer": "http://testserver/dossiers/"}).content.decode()
+    assert '<a class="fr-btn" href="/dossiers/">Rouvrir la page</a>' in page
+    assert ">Se connecter</a>" not in page.partition("<main")[2]
+
+
+def test_form_sent_after_the_session_is_over_says_so_and_comes_back_to_its_page(client, db):
+    answer = client.post("/dossiers/nouveau/", headers={"Referer": "http://testserver/dossiers/"})
+    assert answer.url == f"{reverse('account_login')}?next=/dossiers/"
+    assert "n’est pas enregistré" in client.get(answer.url).content.decode()
+    away = client.post("/dossiers/nouveau/", headers={"Referer": "http://ailleurs.example/dossiers/"})
+    assert away.url == f"{reverse('account_login')}?next=/dossiers/nouveau/"
+    assert "n’est pas enregistré" not in Client().get(client.get("/dossiers/").url).content.decode()
 
 
 def test_database_away_outside_of_a_view_answers_503(rf):
