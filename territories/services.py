@@ -12,6 +12,7 @@ from accounts.models import User
 from core.errors import Refused
 from core.journal import record
 from core.mail import queue_mail
+from core.templatetags.guichet import paris_date
 from territories.enums import AffiliationRole, OrganisationKind
 from territories.models import (
     REASON_LENGTH,
@@ -187,6 +188,16 @@ def requests_of(user: User) -> list[Affiliation]:
     return list(Affiliation.objects.filter(user=user).pending().select_related("organisation").order_by("id"))
 
 
+def open_affiliations(user: User, authority: Territory | Organisation) -> list[Affiliation]:
+    """What the person asked for or holds towards an authority, not ended: a request is not made twice in one role."""
+    if isinstance(authority, Territory):
+        known = Q(organisation__kind=authority.kind, organisation__territory_code=authority.code)
+    else:
+        known = Q(organisation=authority)
+    rows = Affiliation.objects.filter(known, user=user, ends_at__isnull=True)
+    return list(rows.select_related("organisation").order_by("id"))
+
+
 def may_act_for(user: User, organisation: Organisation, at: datetime, *, role: AffiliationRole | None = None) -> bool:
     """Whether a validated affiliation (of this ``role`` if given) lets the person act at ``at``."""
     found = Affiliation.objects.filter(user=user, organisation=organisation).current(at)
@@ -215,17 +226,44 @@ def request_affiliation(*, user: User, organisation: Organisation, role: Affilia
             user=user, organisation=organisation, role=role, ends_at__isnull=True
         ).first()
         if existing is not None:
-            state = "est en vigueur" if existing.validated_at else "attend déjà une réponse"
-            raise Refused(f"Votre rattachement à {organisation.name} {state}.", field="organisation")
+            raise Refused(already_asked(existing), field="organisation")
         affiliation = Affiliation.objects.create(user=user, organisation=organisation, role=role, requested_at=at)
         _journal(affiliation, "affiliation.requested", user, at)
+        _tell(affiliation, "requested", subject="Votre demande de rattachement est transmise")
     return affiliation
 
 
-def validate_affiliation(*, affiliation_id: int, by: User | None, at: datetime, evidence: str) -> Affiliation:
-    """Accept a request, on ``evidence`` (a visa, an identity provider). ``by`` None: the system did."""
+# What a person who asks is told, on the pages and by mail. No text sets a time limit: none is promised.
+WHAT_FOLLOWS = (
+    "Un agent de l’État de votre territoire la vérifie auprès de votre collectivité, puis l’accepte ou la refuse\u00a0; "
+    "sa réponse vous arrive par courriel. Aucun délai ne lui est fixé\u00a0: sans nouvelles après une semaine, écrivez "
+    "au service chargé de l’appel, dont l’adresse figure sur la page de l’appel."
+)
+
+
+def already_asked(affiliation: Affiliation) -> str:
+    """What to tell whoever asks again: the affiliation is in force, or the request waits, since when and for whom."""
+    name, role = affiliation.organisation.name, affiliation.get_role_display()
+    if affiliation.validated_at:
+        return f"Vous êtes déjà rattaché à {name} ({role})\u00a0: vous pouvez agir pour elle."
+    asked = paris_date(affiliation.requested_at)
+    return f"Vous avez déjà demandé ce rattachement à {name} ({role}) le {asked}. {WHAT_FOLLOWS}"
+
+
+def validate_affiliation(
+    *,
+    affiliation_id: int,
+    by: User | None,
+    at: datetime,
+    evidence: str,
+    among: Callable[[], AffiliationQuerySet] | None = None,
+) -> Affiliation:
+    """Accept a request, on ``evidence`` (a visa, an identity provider). ``by`` None: the system did.
+
+    ``among`` gives those that ``by`` may answer, asked once the row is locked.
+    """
     with transaction.atomic():
-        affiliation = _pending(affiliation_id)
+        affiliation = _pending(affiliation_id, among)
         if by is not None and by.pk == affiliation.user_id:
             raise Refused("Vous ne pouvez pas valider votre propre demande.")
         affiliation.validated_at = at
@@ -242,11 +280,21 @@ def validate_affiliation(*, affiliation_id: int, by: User | None, at: datetime, 
     return affiliation
 
 
-def refuse_affiliation(*, affiliation_id: int, by: User, reason: str, at: datetime) -> Affiliation:
-    """Turn a request down, with a reason that its author reads; another one may be made."""
+def refuse_affiliation(
+    *,
+    affiliation_id: int,
+    by: User,
+    reason: str,
+    at: datetime,
+    among: Callable[[], AffiliationQuerySet] | None = None,
+) -> Affiliation:
+    """Turn a request down, with a reason that its author reads; another one may be made.
+
+    ``among`` gives those that ``by`` may answer, asked once the row is locked.
+    """
     reason = _readable(reason)
     with transaction.atomic():
-        affiliation = _pending(affiliation_id)
+        affiliation = _pending(affiliation_id, among)
         affiliation.refused_at = at
         affiliation.refusal_reason = reason
         affiliation.validated_by = by
@@ -301,7 +349,7 @@ def _readable(reason: str) -> str:
 
 
 def _tell(affiliation: Affiliation, answer: str, *, subject: str) -> None:
-    """Mail the holder what became of it: validated, refused or ended."""
+    """Mail the holder what became of it: requested, validated, refused or ended."""
     organisation = affiliation.organisation.name
     queue_mail(
         to=[affiliation.user.email],
@@ -312,6 +360,7 @@ def _tell(affiliation: Affiliation, answer: str, *, subject: str) -> None:
             "role": affiliation.get_role_display(),
             "reason": affiliation.end_reason or affiliation.refusal_reason,
             "needs_factor": affiliation.role == AffiliationRole.LEGAL_REPRESENTATIVE,
+            "follows": WHAT_FOLLOWS if answer == "requested" else "",
             "path": reverse("affiliation_home"),
         },
         dedupe_key=f"affiliation:{affiliation.pk}:{answer}",
@@ -365,10 +414,12 @@ def organisation_by_siret(siret: str) -> Organisation | None:
     return vouched[0] if len(vouched) == 1 else None
 
 
-def _pending(affiliation_id: int) -> Affiliation:
+def _pending(affiliation_id: int, among: Callable[[], AffiliationQuerySet] | None = None) -> Affiliation:
     affiliation = Affiliation.objects.select_for_update(of=("self",)).get(pk=affiliation_id)
     if affiliation.validated_at or affiliation.refused_at or affiliation.ends_at:
         raise Refused("Cette demande a déjà reçu une réponse.")
+    if among is not None and not among().filter(pk=affiliation.pk).exists():
+        raise Refused("Vous ne pouvez plus répondre à cette demande\u00a0: vos droits viennent de changer.")
     return affiliation
 
 

@@ -18,7 +18,15 @@ from territories.models import Affiliation, AffiliationQuerySet, Organisation, T
 from territories.people import person
 from territories.reasoned import Wording, reasoned_act
 from territories.search import SHOWN, Hit, nothing_found, search_territories
-from territories.services import colleagues_of, end_affiliation, organisation_for, request_affiliation
+from territories.services import (
+    WHAT_FOLLOWS,
+    already_asked,
+    colleagues_of,
+    end_affiliation,
+    open_affiliations,
+    organisation_for,
+    request_affiliation,
+)
 
 _SHOWN = 50
 _COLLEAGUES = 25
@@ -51,6 +59,7 @@ def affiliation_home(request: HttpRequest) -> HttpResponse:
     context = {
         "affiliations": list(mine),
         "now": now,
+        "follows": WHAT_FOLLOWS,
         "text": text,
         "hits": hits,
         "nothing": "" if hits else nothing_found(text),
@@ -72,18 +81,26 @@ def affiliation_request(request: HttpRequest) -> HttpResponse:
     if not reference:
         return redirect("affiliation_home")
     authority = _authority(reference)
-    form = AffiliationRequestForm(request.POST or None, initial={"qui": request.GET.get("qui", "")})
+    known = open_affiliations(person(request), authority)
+    left = [role for role in AffiliationRole.values if role not in {row.role for row in known}]
+    initial = {"qui": request.GET.get("qui", ""), "role": left[0] if left else ""}
+    form = AffiliationRequestForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             _ask(request, form, authority)
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(
-                request, f"Votre demande pour {authority.name} est transmise. La réponse vous arrivera par courriel."
-            )
+            done = f"Votre demande pour {authority.name} est transmise, et un courriel vous le confirme."
+            messages.success(request, f"{done} {WHAT_FOLLOWS}")
             return redirect("affiliation_home")
-    context = {"form": form, "authority": authority}
+    context = {
+        "form": form,
+        "authority": authority,
+        "known": [] if form.is_bound else [(row, already_asked(row)) for row in known],
+        "other_role": form.is_bound or bool(left),
+        "follows": WHAT_FOLLOWS,
+    }
     return render(request, "territories/affiliation_request.html", context, status=422 if form.errors else 200)
 
 

@@ -9,11 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.enums import MandateRole
+from calls.models import Mandate
 from calls.services import grant_mandate
 from core.forms import new_key
 from core.models import JournalEntry, OutboxMessage
+from core.templatetags.guichet import paris_date
 from territories.models import Affiliation
 from territories.services import may_act_for, validate_affiliation
+from tests.concurrency import while_uncommitted
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.applications import start
 from tests.factories.calls import the_call
@@ -76,8 +79,57 @@ def test_second_request_is_refused_in_the_form_and_adds_nothing(client, applican
         sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": key}
         response = client.post(reverse("affiliation_request"), sent)
         assert response.status_code == status
-    assert "attend déjà une réponse" in response.content.decode()
-    assert Affiliation.objects.count() == 1
+    asked = Affiliation.objects.get()
+    told = html.unescape(response.content.decode())
+    assert (
+        f"Vous avez déjà demandé ce rattachement à Rennes Métropole (prépare les dossiers) le {paris_date(asked.requested_at)}"
+        in told
+    )
+
+
+def test_whoever_asks_is_told_what_follows_and_is_not_offered_the_same_request_again(client, applicant):
+    address = reverse("affiliation_request")
+    assert "Aucun délai ne lui est fixé" in client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"}).content.decode()
+    sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": new_key()}
+    assert "Aucun délai ne lui est fixé" in client.post(address, sent, follow=True).content.decode()
+    mail = OutboxMessage.objects.get(kind="core.mail").payload["context"]["follows"]
+    assert "Un agent de l’État de votre territoire la vérifie" in mail
+    asked = Affiliation.objects.get()
+    shown = client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"})
+    told = html.unescape(shown.content.decode())
+    assert f"le {paris_date(asked.requested_at)}. Un agent de l’État" in told
+    assert shown.context["form"]["role"].initial == "legal_representative"
+    AffiliationFactory(pending=True, user=applicant, organisation=asked.organisation, role="legal_representative")
+    assert "Demander mon rattachement" not in client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"), [("affiliation_validate", {}), ("affiliation_refuse", {"reason": "Inconnue"})]
+)
+def test_agent_whose_mandate_ends_while_they_wait_answers_nothing(transactional_db, name, sent):
+    the_one = the_call(timezone.now())
+    client, asked = Client(), pending()
+    agent(client, the_one, departement_code="35")
+    mandates = Mandate.objects.filter(role=MandateRole.SCREENER)
+    other = grant_mandate(
+        user=mandates.get().user,
+        call=the_one,
+        role=MandateRole.SCREENER,
+        at=timezone.now() - timedelta(days=1),
+        appointed_by=None,
+        departement_code="44",
+    )
+
+    def mandate_ends():
+        Affiliation.objects.select_for_update().get(pk=asked.pk)
+        mandates.exclude(pk=other.pk).update(ends_at=timezone.now())
+
+    answers = []
+    answer = reverse(name, args=[asked.pk])
+    assert while_uncommitted(mandate_ends, lambda: answers.append(client.post(answer, sent, follow=True))) == []
+    assert "vos droits viennent de changer" in answers[0].content.decode()
+    asked.refresh_from_db()
+    assert (asked.validated_at, asked.refused_at, asked.ends_at) == (None, None, None)
 
 
 def test_request_for_nobody_leads_back_and_for_an_unknown_authority_is_not_found(client, applicant):

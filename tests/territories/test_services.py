@@ -253,7 +253,7 @@ def test_refusal_longer_than_its_column_is_refused(db):
 def test_second_request_for_the_same_is_refused(db):
     user, organisation = UserFactory(), OrganisationFactory()
     request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
-    with pytest.raises(Refused, match="attend déjà une réponse"):
+    with pytest.raises(Refused, match="Vous avez déjà demandé ce rattachement"):
         request_affiliation(user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=AT)
     assert Affiliation.objects.count() == 1
 
