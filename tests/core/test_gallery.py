@@ -77,7 +77,6 @@ def test_gallery_theme_is_chosen_in_the_footer(visit):
 
 def test_gallery_without_scripts_shows_menu_and_hides_what_needs_them(visit):
     page = visit("/galerie/", java_script_enabled=False, viewport=PHONE)
-    assert page.get_by_role("navigation", name="Menu principal").is_visible()
     assert page.get_by_role("link", name="Plan du site").first.is_visible()
     assert page.get_by_role("link", name="Se connecter").first.is_visible()
     assert not page.get_by_role("button", name="Ajouter une ligne").is_visible()
