@@ -109,7 +109,6 @@ def _list_to_release(call: Call, cast: Cast, at: datetime) -> None:
         return
     waiting = deliberation.opinions.filter(application__state=ApplicationState.WAITLISTED)
     first = [row.application for row in waiting.select_related("application__axis").order_by("rank")[:TO_AWARD]]
-    # Only some of their envelopes lack money: the title says what the list is, not which envelope grew.
     add_missing_credits(applications=first, actor=cast.officer, at=at - timedelta(hours=4))
     decision_list = award_from_waiting_list(
         deliberation=deliberation,

@@ -256,15 +256,16 @@ def axis_to_ask_instead(application: Application) -> Axis:
 
 
 def _discuss(deliberation: Deliberation, dossiers: Iterable[Application], chair: User, at: datetime) -> None:
-    """The agenda: what the block left, in order of merit; the last third of it goes to the waiting list."""
+    """The agenda: what the block left, in order of merit. What its envelope can hold is proposed; the waiting list is
+    for the others alone, since it promises money that comes free."""
     spoken = set(deliberation.opinions.values_list("application_id", flat=True))
     merit = full_merit(deliberation.jury)
     chosen = set(merit.selection.chosen)
     left = [row for row in dossiers if row.pk not in spoken]
     order = {row.key: row.rank for row in merit.ranked}
     left.sort(key=lambda row: (order.get(str(row.pk), 10**6), row.number or ""))
-    for position, application in enumerate(left):
-        if str(application.pk) in chosen and position < max(1, len(left) * 2 // 3):
+    for application in left:
+        if str(application.pk) in chosen:
             opinion = OpinionInput(
                 outcome=Outcome.AWARDED, amount=application.amount_requested, motive=subjects.DISCUSSION
             )

@@ -67,6 +67,24 @@ def test_play_redirects_to_another_axis_and_never_a_pack(played):
         assert "pack-franceconnect" not in (axis, other)
 
 
+def test_play_waiting_list_is_for_what_the_envelope_cannot_hold(played):
+    """« Il sera retenu si des crédits se libèrent » is said of nobody whose envelope still holds what all of them ask."""
+    with played.superuser() as connection:
+        rows = connection.execute(
+            "SELECT envelope.code, sum(application.amount_requested),"
+            " max(balance.allocated - balance.delegated - balance.reserved - balance.committed)"
+            " FROM applications_application application"
+            " JOIN calls_axis axis ON axis.id = application.axis_id"
+            " JOIN budget_envelope envelope ON envelope.axis_id = axis.id AND envelope.departement_code ="
+            "  CASE WHEN axis.is_territorial THEN application.departement_code ELSE '' END"
+            " JOIN budget_balance balance ON balance.envelope_id = envelope.id"
+            " WHERE application.state = 'waitlisted' GROUP BY envelope.code"
+        ).fetchall()
+    assert sum(1 for _ in rows) > 0
+    for code, asked, left in rows:
+        assert asked > left, code
+
+
 def test_draw_has_every_fate_at_each_size(played):
     run = played.manage("shell", "--no-imports", "-c", DRAWS)
     assert run.returncode == 0, run.stderr[-3000:]
