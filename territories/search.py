@@ -14,6 +14,9 @@ MINIMUM_LENGTH = 2
 SHOWN = 12  # at most, in a list that one reads
 _SIREN_OR_SIRET = re.compile(r"^([0-9]{9})([0-9]{5})?$")
 _CODE = re.compile(r"^([0-9]{5}|2[abAB][0-9]{3}|[0-9]{2,3}|2[abAB])$")
+# « Mairie de Rennes », « la ville du Mans » with nobody's name in it; « Rennes (35) », « Rennes 35000 », normalised.
+_TOWN_HALL = re.compile(r"^(?:(?:la|l) )?(?:mairie|ville|commune) (?:(?:de|d|du|des) )?")
+_PLACE = re.compile(r"(.*[a-z]) (2[ab]|[0-9]{2,3}|[0-9]{5})")
 
 _KIND_LABELS = {
     "commune": "Commune",
@@ -84,10 +87,11 @@ class Hit:
 
 
 def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> list[Hit]:
-    """At most ``limit`` authorities for what was typed, the best first, in one query.
+    """At most ``limit`` authorities for what was typed, the best first, in one query, or two.
 
     Order: exact name, then names that begin so, then names that hold every word; the most populated first.
-    A SIREN, SIRET or INSEE code gives exactly what bears it.
+    A SIREN, SIRET or INSEE code gives exactly what bears it. « Mairie de Rennes », « Rennes (35) » or « Rennes 35000 »
+    find Rennes, unless a name begins as they do (Ville-d’Avray).
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
     number = compact(text)
@@ -100,8 +104,29 @@ def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> li
     name = normalise(text)
     if len(name) < MINIMUM_LENGTH:
         return []
+    found = _by_name(year, limit, name)
+    bare, departement = _bare(name)
+    if bare == name or len(bare) < MINIMUM_LENGTH or any(normalise(hit.name).startswith(name) for hit in found):
+        return found
+    return _by_name(year, limit, bare, departement) or found
+
+
+def _by_name(year: int, limit: int, name: str, departement: str = "") -> list[Hit]:
     words = " & ".join(f"{word}:*" for word in name.split())
-    return _run(year, limit, _BY_WORDS, _BY_WORDS, name=name, prefix=f"{name}%", words=words)
+    condition = f"{_BY_WORDS} AND departement_code = %(departement)s" if departement else _BY_WORDS
+    return _run(
+        year, limit, condition, condition, name=name, prefix=f"{name}%", words=words, departement=departement.upper()
+    )
+
+
+def _bare(name: str) -> tuple[str, str]:
+    """The normalised ``name`` without « mairie de » before nor a département or postal code after, and the former."""
+    placed = _PLACE.fullmatch(name)
+    name, place = (placed.group(1), placed.group(2)) if placed else (name, "")
+    if len(place) == 5:
+        # The postal codes of Corsica, 20…, do not tell its two départements apart.
+        place = "" if place.startswith("20") else place[: 3 if place.startswith("97") else 2]
+    return _TOWN_HALL.sub("", name), place
 
 
 def nothing_found(text: str) -> str:

@@ -135,9 +135,8 @@ class _PopulationRule(Rule):
     def doubt(self, context: Context, question: str) -> RuleResult:
         population = context.population
         reasons = " ; ".join(population.missing).replace(" ;", f"{NBSP};")
-        message = (
-            f"Impossible de dire si la population couverte {question}{NBSP}: {reasons}. "
-            f"Population connue{NBSP}: {inhabitants(population.known_total)}."
+        message = f"Impossible de dire si la population couverte {question}{NBSP}: {reasons}." + (
+            f" Population connue{NBSP}: {inhabitants(population.known_total)}." if population.known_total else ""
         )
         return self.answer(context, RuleVerdict.UNKNOWN, message, **self.figures(population))
 

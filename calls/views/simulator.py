@@ -1,7 +1,8 @@
 """Am I eligible? Everything is in the address, nothing is written."""
 
+import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,11 +11,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 
 from calls.eligibility import AxisVerdict, candidate_of, evaluate_axes, rules_version_at
-from calls.eligibility.rules import inhabitants, number
+from calls.eligibility.rules import inhabitants
 from calls.eligibility.wording import figures_in_words
 from calls.enums import RuleKind, Verdict
 from calls.links import application_start_url
@@ -22,11 +22,19 @@ from calls.models import Call, RulesVersion
 from calls.services import current_call, running_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
+from territories.models import Vintage
 from territories.search import SHOWN, Hit, nothing_found, search_territories
 
 MAXIMUM_MEMBERS = 50
 TONES = {Verdict.ELIGIBLE: "success", Verdict.NOT_ELIGIBLE: "error", Verdict.UNKNOWN: "warning"}
 _ANSWERS = {"oui": True, "non": False}
+UNREADABLE_DAY = "Cette date n’existe pas\u00a0: écrivez-la sous la forme 31/12/2021 ou 31 décembre 2021."
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin"),
+    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+)
+_IN_WORDS = re.compile(r"(\d{1,2})(?:er)?\s+([a-zéû]+)\s+(\d{4})", re.ASCII | re.IGNORECASE)
+_IN_FIGURES = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", re.ASCII)
 
 
 @dataclass
@@ -64,18 +72,34 @@ class Question:
         return parse_qsl(self.query())
 
 
+def read_day(text: str) -> date | None:
+    """A day as one writes it: « 31 décembre 2021 », « 1er juin 2021 », « 31/12/2021 » or 2021-12-31; None otherwise."""
+    text = " ".join(text.split())
+    written = _IN_WORDS.fullmatch(text.lower())
+    if written and written.group(2) in _MONTHS:
+        parts = (written.group(3), str(_MONTHS.index(written.group(2)) + 1), written.group(1))
+    elif in_figures := _IN_FIGURES.fullmatch(text):
+        parts = (in_figures.group(3), in_figures.group(2), in_figures.group(1))
+    else:
+        parts = tuple(text.split("-"))  # type: ignore[assignment]
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
+        return None
+    try:
+        return date(int(parts[0]), int(parts[1]), int(parts[2]))
+    except ValueError:
+        return None
+
+
 def read_question(query: QueryDict) -> Question:
     """The question of an address; a day that cannot be read is said, and today is taken."""
     day = query.get("le", "").strip()
     on, error = timezone.now(), ""
     if day:
-        try:
-            parsed = parse_date(day)
-        except ValueError:
-            parsed = None
+        parsed = read_day(day)
         if parsed is None:
-            day, error = "", "Cette date n’existe pas\u00a0: écrivez-la sous la forme 2021-06-01."
+            day, error = "", f"{UNREADABLE_DAY} La réponse ci-dessous est celle d’aujourd’hui."
         else:
+            day = parsed.isoformat()
             on = timezone.make_aware(datetime(parsed.year, parsed.month, parsed.day))  # noqa: DTZ001
     references = list(dict.fromkeys(item for item in query.getlist("qui") if item))[:MAXIMUM_MEMBERS]
     return Question(
@@ -102,6 +126,8 @@ def eligibility(request: HttpRequest) -> HttpResponse:
             version = rules_version_at(call, question.on)
         except Refused as refusal:
             context["error"] = refusal.message
+            # The question stays as it was asked: only its day is to be changed.
+            context["members"] = _members(question, _latest_year())[0]
         else:
             hits = _hits(question, version.vintage_id) if question.text else []
             if len(hits) == 1:
@@ -141,12 +167,9 @@ def _choice(shown: Call | None, at: datetime) -> list[Call]:
 
 
 def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, Any]:
-    authorities, unknown = find_by_references(question.references, version.vintage_id)
-    answer: dict[str, Any] = {
-        "version": version,
-        "unknown": unknown,
-        "members": [(item, reference_of(item), _without(question, reference_of(item))) for item in authorities],
-    }
+    members, unknown = _members(question, version.vintage_id)
+    answer: dict[str, Any] = {"version": version, "unknown": unknown, "members": members}
+    authorities = [authority for authority, _, _ in members]
     verdicts = _verdicts(call, authorities, question) if authorities else []
     # A call to come may have no axis yet.
     if verdicts:
@@ -160,6 +183,16 @@ def _answer(call: Call, version: RulesVersion, question: Question) -> dict[str, 
             ),
         }
     return answer
+
+
+def _members(question: Question, year: int) -> tuple[list[tuple[Authority, str, str]], list[str]]:
+    """Who is asked about, each with its reference and the address of the question without it; then who is unknown."""
+    authorities, unknown = find_by_references(question.references, year)
+    return [(item, reference_of(item), _without(question, reference_of(item))) for item in authorities], unknown
+
+
+def _latest_year() -> int:
+    return Vintage.objects.order_by("-year").values_list("year", flat=True).first() or 0
 
 
 def _verdicts(call: Call, authorities: list[Authority], question: Question) -> list[AxisVerdict]:
@@ -199,5 +232,7 @@ def _without(question: Question, reference: str) -> str:
 
 
 def population_in_words(total: int | None, known: int) -> str:
-    """« 451 762 habitants », or what is known when a figure is missing."""
-    return inhabitants(total) if total is not None else f"au moins {number(known)}\u00a0habitants"
+    """« 451 762 habitants », what is known when a figure is missing, or that nothing is."""
+    if total is not None:
+        return inhabitants(total)
+    return f"au moins {inhabitants(known)}" if known else "inconnue"

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.models import Call, Session
+from calls.views.simulator import population_in_words
 from tests.factories.calls import the_call
 from tests.factories.territories import (
     RENNES,
@@ -246,3 +248,25 @@ def test_simulator_says_that_a_longer_list_is_cut(client, call):
 )
 def test_search_that_finds_nothing_says_why(client, call, typed, told):
     assert told in page(client, "eligibility", q=typed)
+
+
+def test_day_is_read_as_one_writes_it(client, call):
+    for typed in ("1er juin 2021", "1 juin 2021", "01/06/2021", "2021-06-01"):
+        text = page(client, "eligibility", qui=f"epci:{RENNES_METROPOLE}", le=typed)
+        assert "1er juin 2021" in text
+        assert 'value="2021-06-01"' in text
+    assert "31/12/2021 ou 31 décembre 2021" in page(
+        client, "eligibility", qui=f"epci:{RENNES_METROPOLE}", le="31/02/2021"
+    )
+
+
+def test_day_before_any_rule_is_told_at_its_field_and_the_question_stays(client, call):
+    text = page(client, "eligibility", qui=f"epci:{RENNES_METROPOLE}", le="1990-01-01")
+    assert "Rennes Métropole" in text.split('id="resultat"')[1]
+    assert re.search(r'id="le" name="le" value="1990-01-01" aria-invalid="true" aria-describedby="le-erreur"', text)
+    assert "Aucune règle n’est en vigueur" in text.split('id="le-erreur"')[1]
+
+
+def test_population_of_which_nothing_is_known_is_unknown():
+    assert population_in_words(None, 0) == "inconnue"
+    assert population_in_words(None, 1200) == "au moins 1\u00a0200\u00a0habitants"

@@ -4,6 +4,7 @@ from django.test.utils import CaptureQueriesContext
 
 from territories.search import search_territories
 from tests.factories.territories import (
+    RENNES,
     RENNES_METROPOLE,
     OrganisationFactory,
     TerritoryFactory,
@@ -91,3 +92,22 @@ def test_search_takes_one_query_whatever_it_finds(loaded):
             hits = search_territories(text, 2021, limit=20)
         assert len(queries) == 1
         assert len(hits) <= 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mairie de Rennes", "Ville de Rennes", "commune de rennes", "la mairie de Rennes", "Rennes (35)", "Rennes 35000"],
+)
+def test_search_leaves_out_what_is_no_part_of_the_name(loaded, text):
+    assert search_territories(text, 2021)[0].reference == f"commune:{RENNES}"
+
+
+def test_search_keeps_such_words_where_a_name_begins_with_them(db):
+    vintage = VintageFactory()
+    TerritoryFactory(vintage=vintage, name="Ville-d’Avray", search_name="ville d avray", code="92077")
+    TerritoryFactory(vintage=vintage, name="Avray", search_name="avray", code="99001")
+    assert [hit.name for hit in search_territories("Ville d’Avray", vintage)] == ["Ville-d’Avray"]
+
+
+def test_search_by_department_beside_the_name_finds_no_homonym_elsewhere(loaded):
+    assert search_territories("Rennes (48)", 2021) == []
