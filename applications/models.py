@@ -92,12 +92,7 @@ class Application(FSMModelMixin, models.Model):
     bic = models.CharField("BIC", max_length=11, blank=True)
     sworn_at = models.DateTimeField("attesté sur l’honneur le", null=True, blank=True)
     sworn_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        verbose_name="attesté par",
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="attesté par"
     )
 
     rules_version = models.ForeignKey(
@@ -411,11 +406,12 @@ class EligibilityRecord(models.Model):
 
 
 class Acknowledgement(models.Model):
-    """The electronic acknowledgement of CRPA R112-11-1, one per dossier."""
+    """The electronic acknowledgement of CRPA R112-11-1, one per dossier; ``statement`` is written at the filing, once."""
 
     application = models.OneToOneField(Application, on_delete=models.PROTECT, related_name="acknowledgement")
     number = models.CharField("numéro", max_length=40, unique=True)
     received_at = models.DateTimeField("reçu le")
+    statement = models.JSONField("ce qu’il atteste", default=dict, blank=True)
     file = models.ForeignKey(StoredFile, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sent_at = models.DateTimeField("envoyé le", null=True, blank=True)
 

@@ -3,20 +3,17 @@
 from typing import Any
 
 from celery import shared_task
-from django.conf import settings
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from applications import notifications
-from applications.clocks import add_months
 from applications.models import Acknowledgement
-from applications.presentation import sheet_of
+from applications.receipt import statement_of
 from applications.services import deem_complete
 from core import files, outbox
 from core.mail import queue_mail
 from core.pdf.render import Metadata, render_pdf
-from core.templatetags.guichet import paris_date, paris_datetime
 
 
 @outbox.handler("applications.acknowledge")
@@ -49,28 +46,18 @@ def acknowledge(payload: dict[str, Any]) -> None:
 
 
 def _context(row: Acknowledgement) -> dict[str, Any]:
-    """The mentions of CRPA R112-5 and R112-11-1, in words: the time limits as they were on reception, whatever has moved
-    them before the worker could write."""
-    application = row.application
-    call = application.call
-    return {
-        **notifications.common_context(application),
-        "received": paris_datetime(row.received_at),
-        "completeness_due": paris_date(add_months(row.received_at, call.completeness_months)),
-        "decision_due": paris_date(add_months(row.received_at, call.decision_months)),
-    }
+    """What was stated at the filing. A dossier filed before statements were kept has only itself to tell it."""
+    return row.statement or statement_of(row.application, row.received_at)
 
 
 def _pdf(row: Acknowledgement) -> bytes:
-    application = row.application
-    sheet = sheet_of(application, row.received_at, shows_bank=False)
-    context = {**_context(row), "application": application, "sheet": sheet, "site_url": settings.SITE_URL}
+    context = _context(row)
     html = render_to_string("applications/acknowledgement_pdf.html", context)
     metadata = Metadata(
         title=f"Accusé de réception du dossier {row.number}",
         at=row.received_at,
-        author=application.call.contact_name,
-        subject=application.call.title,
+        author=context["contact_name"],
+        subject=context["call"],
     )
     return render_pdf(html, metadata=metadata)
 

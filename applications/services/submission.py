@@ -15,6 +15,7 @@ from applications.completeness import assessment_of, missing_items
 from applications.content import content_sha256
 from applications.enums import ApplicationState, SwornAs
 from applications.models import Acknowledgement, Answer, Application
+from applications.receipt import statement_of
 from applications.rules import evaluate_application, is_once_per_organisation, questions_of, rules_of
 from applications.services.base import authorise, keep_sole_beneficiary, keep_verdict, lock, move, one_filing_at_a_time
 from applications.workflow import WORKFLOW
@@ -129,7 +130,9 @@ def _file(
     application.decision_due_at = add_months(at, application.call.decision_months)
     # The series is one row for all who file: drawn last, it is held the shortest time.
     application.number = _number(application.call, at)
-    Acknowledgement.objects.create(application=application, number=application.number, received_at=at)
+    Acknowledgement.objects.create(
+        application=application, number=application.number, received_at=at, statement=statement_of(application, at)
+    )
     move(
         application,
         "submit",

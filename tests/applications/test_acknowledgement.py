@@ -5,12 +5,18 @@ import re
 import subprocess
 
 import pikepdf
+import pytest
 from django.core import mail
+from django.db import ProgrammingError, transaction
+from django.utils import timezone
 
-from applications.models import Acknowledgement
+from applications.models import Acknowledgement, Application
 from applications.tasks import acknowledge
+from calls.models import Call
 from core import files, outbox
 from core.models import OutboxMessage, StoredFile
+from core.money import euros
+from territories.models import Organisation
 from tests.factories.applications import IBAN, submitted_application
 
 MENTIONS = (
@@ -88,3 +94,28 @@ def _die(row):
 def test_acknowledgement_of_an_unknown_dossier_stops_quietly(db):
     acknowledge({"application": "00000000-0000-4000-8000-000000000000"})
     assert not StoredFile.objects.exists()
+
+
+def test_acknowledgement_states_what_was_filed_whatever_changed_before_the_worker(db):
+    application = submitted_application()
+    filed, organisation = application.title, application.organisation.name
+    Application.objects.filter(pk=application.pk).update(title="Autre projet", siret="", amount_requested="1.00")
+    application.cost_lines.update(amount="2.00")
+    Organisation.objects.filter(pk=application.organisation_id).update(name="Autre collectivité")
+    Call.objects.update(contact_name="Autre bureau", appeal_court="autre tribunal")
+    outbox.deliver_all()
+    text = text_of(files.read(Acknowledgement.objects.get().file))
+    told = text + plain(mail.outbox[0].body)
+    for mention in (filed, organisation, application.siret, plain(euros(application.amount_requested))):
+        assert mention in text, mention
+    for changed in ("Autre projet", "Autre collectivité", "Autre bureau", "autre tribunal"):
+        assert changed not in told, changed
+
+
+def test_statement_of_an_acknowledgement_is_written_once(db):
+    submitted_application()
+    for change in ({"statement": {}}, {"received_at": timezone.now()}, {"number": "TNC-2021-99999"}):
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            Acknowledgement.objects.update(**change)
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        Acknowledgement.objects.get().delete()
