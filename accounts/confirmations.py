@@ -32,8 +32,7 @@ NO_FACTOR = (
     "Activez-la dans « Mon compte », puis revenez ici."
 )
 WRONG_CODE = (
-    "Ce code n’est pas le bon, ou il a déjà servi. Attendez que votre application en affiche un nouveau, "
-    "puis saisissez ses six chiffres."
+    "Ce code n’est pas le bon ou il a déjà servi. Attendez le code suivant (30 secondes au plus) et saisissez-le."
 )
 TOO_MANY = (
     "Cinq codes inexacts en quinze minutes : pour votre sécurité, cet acte attend un quart d’heure. "

@@ -363,7 +363,7 @@ PUBLIC_NOTICE = {
         "accessibility_email",
     )
 }
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+MESSAGE_STORAGE = "core.message_storage.EachOnceStorage"
 
 # ---------------------------------------------------------------- security
 CONTENT_SECURITY_POLICY = {

@@ -48,6 +48,10 @@ def test_wrong_code_is_told_at_its_field_and_what_was_typed_stays(code):
     form = form_for(UserFactory(second_factor=True), {"place": "Nantes", "confirmation_code": code})
     assert not form.is_valid()
     assert set(form.errors) == {"confirmation_code"}
+    if code:
+        assert form.errors["confirmation_code"] == [
+            "Ce code n’est pas le bon ou il a déjà servi. Attendez le code suivant (30 secondes au plus) et saisissez-le."
+        ]
     html = str(form)
     assert "Nantes" in html
     assert 'value="123"' not in html, "a code is never shown again"

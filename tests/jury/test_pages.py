@@ -103,9 +103,10 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert "25\u00a0% du barème est sans avis" in done.content.decode()
     evaluation.refresh_from_db()
     assert evaluation.state == "submitted"
-    # A second press of the same button says the same, and changes nothing; the recap has nothing more to show.
+    # A double press of the same button is told once, and changes nothing; the recap has nothing more to show.
+    client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown))
     again = client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown), follow=True)
-    assert "Évaluation remise" in again.content.decode()
+    assert [str(message) for message in again.context["messages"]] == ["Évaluation remise. Merci."]
     assert client.get(review).status_code == 302
     assert type(evaluation).objects.get(pk=evaluation.pk).version == evaluation.version
 
