@@ -43,7 +43,11 @@ def queue_mail(
 def send_mail(payload: dict[str, Any]) -> None:
     """Renders and sends one queued mail."""
     context = {**payload["context"], "site_url": settings.SITE_URL}
-    body = render_to_string(payload["template"], context)
+    body = render_to_string(payload["template"], context).strip()
+    # Every mail ends alike: who writes, that nobody reads an answer, whom to ask when the mail has not said it.
+    contact = context.get("contact_email") or context.get("contact") or settings.PUBLIC_NOTICE["contact_email"]
+    ending = {"site_url": settings.SITE_URL, "contact": contact if contact not in body else ""}
+    body = f"{body}\n\n{render_to_string('emails/ending.txt', ending).strip()}\n"
     message = EmailMessage(
         # A header of one line, whose non-breaking spaces stay.
         subject=" ".join(filter(None, map(str.strip, payload["subject"].splitlines()))),
