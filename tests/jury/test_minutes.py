@@ -47,3 +47,17 @@ def test_minutes_name_the_chair_and_a_proxy_in_neutral_words(db, tmp_path):
     assert f"Pouvoir donné à {world.chair_user}" in text
     assert "président" not in text
     assert "Représenté" not in text
+
+
+def test_minutes_open_as_a_paper_of_the_state_and_end_with_the_place_of_a_signature(db, tmp_path):
+    world = JuryWorld(dossiers=2)
+    deliberation = world.deliberated()
+    pages = [" ".join(page.split()) for page in pages_of(render_minutes(deliberation), tmp_path)]
+    axis = world.jury.session.axis
+    number = deliberation.minutes_number
+    for told in ("RÉPUBLIQUE", "Liberté", f"n° {number}", axis.call.title, axis.title, world.jury.session.title):
+        assert told in pages[0].replace("\u00a0", " "), told
+    assert "Pour le jury, la présidence" in pages[-1]
+    assert str(deliberation.closed_by) in pages[-1].partition("Pour le jury")[2]
+    for place, page in enumerate(pages, start=1):
+        assert f"page {place} sur {len(pages)}" in page
