@@ -9,5 +9,7 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from core import checks  # noqa: F401 - registers them
         from core.logs import configure_structlog
+        from core.plain_messages import speak_plainly
 
+        speak_plainly()
         configure_structlog()

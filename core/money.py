@@ -79,14 +79,21 @@ class MoneyFormField(forms.Field):
         except AmountError as error:
             raise forms.ValidationError([*self._of_the_sign(str(value)), str(error)]) from error
         if amount < 0 or (self.strictly_positive and amount == 0):
-            raise forms.ValidationError("Le montant doit être supérieur à zéro.")
+            raise forms.ValidationError(self._floor)
         return amount
 
-    @staticmethod
-    def _of_the_sign(typed: str) -> list[str]:
+    @property
+    def _floor(self) -> str:
+        return (
+            "Le montant doit être supérieur à zéro."
+            if self.strictly_positive
+            else f"Indiquez un montant de 0{NBSP}€ ou plus."
+        )
+
+    def _of_the_sign(self, typed: str) -> list[str]:
         """What else is wrong with a negative amount that cannot be read for another reason: both are said at once."""
         is_negative = re.match(r"[\s\u00a0\u202f]*[-−]\s*\d", typed) is not None
-        return ["Le montant doit être supérieur à zéro."] if is_negative else []
+        return [self._floor] if is_negative else []
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
