@@ -11,9 +11,16 @@ from schwifty.exceptions import (
 
 from core.errors import Refused
 
+# A local authority's funds lie with the Treasury, whose accounts are French, overseas too (loi organique n° 2001-692,
+# art. 26): the code of Monaco, or of an overseas territory, is never that of such an account.
+NOT_FRENCH = (
+    "L’IBAN d’une collectivité commence par FR, outre-mer compris\u00a0: son compte est tenu par le Trésor public. "
+    "Recopiez-le depuis votre relevé d’identité bancaire."
+)
+
 
 def read_iban(text: str) -> str:
-    """The IBAN without its spaces. Refused on field ``iban`` when its length, country or key is wrong."""
+    """The IBAN without its spaces. Refused on field ``iban`` when its length, country (not FR) or key is wrong."""
     try:
         iban = schwifty.IBAN(text, validate_bban=False)
     except InvalidLength as error:
@@ -21,7 +28,7 @@ def read_iban(text: str) -> str:
             "Cet IBAN n’a pas le bon nombre de caractères\u00a0: un IBAN français en compte 27.", field="iban"
         ) from error
     except InvalidCountryCode as error:
-        raise Refused("Un IBAN commence par le code du pays, FR pour la France.", field="iban") from error
+        raise Refused(NOT_FRENCH, field="iban") from error
     except InvalidChecksumDigits as error:
         raise Refused(
             "Cet IBAN n’est pas valide\u00a0: sa clé de contrôle est fausse. "
@@ -32,7 +39,9 @@ def read_iban(text: str) -> str:
         raise Refused(
             "Cet IBAN n’est pas valide. Recopiez-le depuis votre relevé d’identité bancaire.", field="iban"
         ) from error
-    if iban.country_code == "FR" and not _has_french_key(iban.bban):
+    if iban.country_code != "FR":
+        raise Refused(NOT_FRENCH, field="iban")
+    if not _has_french_key(iban.bban):
         raise Refused(
             "Cet IBAN n’est pas valide\u00a0: la clé du compte (les deux derniers chiffres) est fausse.", field="iban"
         )

@@ -174,8 +174,17 @@ def _organisation(application: Application, shows_bank: bool) -> Group:
         _row("IBAN", shown_iban(application.iban, masked=not shows_bank)),
     ]
     if application.grouping:
-        rows.insert(1, _row("Groupement", application.grouping.name))
+        rows[0]["term"] = "Chef de file"
+        rows[1:1] = [_row("Groupement", application.grouping.name), _row("Autres membres", other_members(application))]
     return Group("collectivite", "Collectivité et contacts", rows)
+
+
+def other_members(application: Application) -> str:
+    """Names of the members of the grouping beside its lead, or nothing for whoever applies alone."""
+    if application.grouping is None:
+        return ""
+    others = application.grouping.members.exclude(pk=application.organisation_id).order_by("search_name", "pk")
+    return ", ".join(others.values_list("name", flat=True))
 
 
 def _person(name: str, detail: str) -> str:

@@ -16,6 +16,7 @@ from applications.rules import questions_of, rules_of
 from applications.sections import BY_SLUG, Section
 from core.errors import Refused
 from core.money import AmountError, euros, parse_euros
+from territories.models import Organisation
 
 FORMS: dict[str, type[parts.SectionForm]] = {
     "collectivite": parts.OrganisationForm,
@@ -73,14 +74,13 @@ class SectionPage:
     def _shares(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Shares are given to the members of the grouping, whatever the page sends."""
         given = {row["organisation"]: row["share"] for row in rows}
-        assert self.application.grouping is not None
         return [
             {
                 "organisation": member,
                 "share": given.get(member.pk, Decimal(0)),
                 "is_lead": member.pk == self.application.organisation_id,
             }
-            for member in self.application.grouping.members.order_by("search_name", "pk")
+            for member in _members(self.application)
         ]
 
     def show(self, refusal: Refused, at: datetime) -> None:
@@ -174,12 +174,20 @@ def _lines(application: Application, name: str, data: QueryDict | None) -> Lines
     return Lines(name, row_label, formset(data, prefix=name, initial=initial))
 
 
-def _shares(application: Application, data: QueryDict | None) -> Lines:
+def _members(application: Application) -> list[Organisation]:
+    """The members of the grouping, its lead first."""
     assert application.grouping is not None
+    members = application.grouping.members.order_by("search_name", "pk")
+    return sorted(members, key=lambda member: member.pk != application.organisation_id)
+
+
+def _shares(application: Application, data: QueryDict | None) -> Lines:
     known = dict(application.beneficiaries.values_list("organisation", "share"))
-    members = list(application.grouping.members.order_by("search_name", "pk"))
+    members = _members(application)
     initial = [{"organisation": member.pk, "share": known.get(member.pk, Decimal(0))} for member in members]
     formset = parts.Shares(data, prefix="beneficiaries", initial=initial)
     for form, member in zip(formset.forms, members, strict=False):
+        is_lead = member.pk == application.organisation_id
+        form.legend = f"{member.name}, chef de file" if is_lead else member.name
         form.fields["share"].label = f"Part de l’aide pour {member.name}"
     return Lines("beneficiaries", "Bénéficiaire", formset)

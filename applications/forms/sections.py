@@ -1,12 +1,14 @@
 """One page per section of the dossier: its form and its sets of lines."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.forms.formsets import BaseFormSet, formset_factory
 
 from applications.bank import read_bic, read_iban
+from applications.completeness import REQUIRED
 from applications.enums import FundingKind, FundingStatus, TaxBasis
 from applications.models import Application, CostLine
 from applications.rules import answers_by_code, asks_prior_authorisation
@@ -19,6 +21,7 @@ from core.widgets import DateInput, MoneyInput
 from territories.sirets import compact, validate_siret
 
 MOST_ROWS = 100
+REQUIRED_COLUMNS = frozenset(name for name, _, _ in REQUIRED)
 # Nine digits at least, with what people write around them.
 PHONE = re.compile(r"[+(]?(?:[\d][\s().\u00a0/-]*){9,20}")
 YES_NO = [("oui", "Oui"), ("non", "Non")]
@@ -33,7 +36,25 @@ def _checked(reader: Any, value: str) -> str:
         raise forms.ValidationError(refusal.message) from refusal
 
 
-class SectionForm(forms.ModelForm):
+class DraftFields:
+    """A form of the draft: nothing typed is cut, and what may stay empty for good says so.
+
+    The page says once that all the rest must be filled before the filing (``completeness``), not before a save.
+    """
+
+    fields: dict[str, forms.Field]
+
+    def say_optional(self, may_stay_empty: Callable[[str], bool]) -> None:
+        """Marks the visible fields whose name ``may_stay_empty`` accepts; a box to tick is a choice already."""
+        for name, shown in self.fields.items():
+            # A browser cuts a text pasted too long without a word: the server refuses it, and shows it again whole.
+            shown.widget.attrs.pop("maxlength", None)
+            shown.is_told_above = True  # type: ignore[attr-defined]
+            is_box = isinstance(shown, forms.BooleanField)
+            shown.is_optional = not is_box and may_stay_empty(name)  # type: ignore[attr-defined]
+
+
+class SectionForm(DraftFields, forms.ModelForm):
     """Fields of a draft: everything may stay empty until the filing; what is typed must be right."""
 
     version = VersionField(required=False)
@@ -46,6 +67,12 @@ class SectionForm(forms.ModelForm):
         self.rules = rules
         super().__init__(*args, **kwargs)
         self.initial["version"] = self.instance.version
+        self.say_optional(self.may_stay_empty)
+
+    def may_stay_empty(self, name: str) -> bool:
+        """Whether the dossier may be filed without this field."""
+        asks_theme = name == "theme" and self.instance.axis.themes.exists()
+        return name not in REQUIRED_COLUMNS and not asks_theme
 
     def values(self) -> dict[str, Any]:
         """What the service writes: the columns of the section."""
@@ -62,7 +89,7 @@ class OrganisationForm(SectionForm):
         max_length=30,
         help_text="14 chiffres\u00a0: celui de l’établissement qui recevra l’aide.",
     )
-    bic = forms.CharField(label="BIC", required=False, max_length=20, help_text="Facultatif. 8 ou 11 caractères.")
+    bic = forms.CharField(label="BIC", required=False, max_length=20, help_text="8 ou 11 caractères.")
 
     class Meta(SectionForm.Meta):
         fields = [
@@ -141,6 +168,9 @@ class ProjectForm(SectionForm):
         if not asks_prior_authorisation(self.instance, self.rules):
             del self.fields["has_prior_authorisation"]
 
+    def may_stay_empty(self, name: str) -> bool:
+        return name != "has_prior_authorisation" and super().may_stay_empty(name)
+
 
 class CostsForm(SectionForm):
     tax_basis = forms.ChoiceField(
@@ -200,6 +230,8 @@ class QuestionsForm(SectionForm):
         for question in questions:
             self.fields[question.code] = _question_field(question)
             self.initial[question.code] = given.get(question.code, "")
+        optional = {question.code for question in questions if not question.is_required}
+        self.say_optional(optional.__contains__)
 
     def answers(self) -> dict[str, str]:
         """By code of question; an empty text where nothing was typed."""
@@ -228,10 +260,14 @@ def _question_field(question: Question) -> forms.Field:
 FUNDING_KINDS = [choice for choice in FundingKind.choices if choice[0] != FundingKind.REQUESTED]
 
 
-class LineForm(forms.Form):
+class LineForm(DraftFields, forms.Form):
     """One line of a set; an untouched empty line is ignored."""
 
     use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.say_optional(lambda name: not self.fields[name].required)
 
     def has_content(self) -> bool:
         """Whether something is on the line, typed now or kept from before."""
@@ -264,8 +300,9 @@ class IndicatorForm(LineForm):
 
 
 class ShareForm(LineForm):
-    """The part of the aid that goes to one member of the grouping."""
+    """The part of the aid that goes to one member of the grouping, named by ``legend``."""
 
+    legend = ""
     organisation = forms.IntegerField(widget=forms.HiddenInput)
     share = MoneyFormField(label="Part de l’aide", strictly_positive=False, widget=MoneyInput)
 

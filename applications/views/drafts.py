@@ -15,7 +15,7 @@ from applications.forms.filing import AttachmentForm
 from applications.forms.page import LINES, SectionPage, section_page
 from applications.models import Application
 from applications.permissions import may_edit
-from applications.presentation import attachments_of, missing_kinds
+from applications.presentation import attachments_of, missing_kinds, other_members
 from applications.rules import rules_of, terms_of
 from applications.sections import BY_SLUG, SECTIONS, section_after
 from applications.services import save_section
@@ -80,6 +80,7 @@ def _render_section(request: HttpRequest, application: Application, page: Sectio
         "page": page,
         "plan": posted_assessment(application, request.POST, at) if refused else assessment_of(application, at),
         "terms": terms,
+        "unreadable": unreadable_amounts(request.POST) if refused else [],
         "excluded": f"Cet axe ne finance pas les dépenses suivantes\u00a0: {excluded}." if excluded else "",
     }
     return render(request, "applications/section.html", context)
@@ -103,6 +104,7 @@ def menu_of(application: Application, current: str, at: datetime) -> dict[str, A
     done = sum(1 for row in SECTIONS if row.slug != "depot" and row.slug not in gaps)
     return {
         "application": application,
+        "others": other_members(application),
         "section": BY_SLUG[current],
         "entries": entries,
         "missing": missing,
@@ -145,7 +147,11 @@ def application_totals(request: HttpRequest, pk: Any) -> HttpResponse:
     """Totals and rates of what is being typed; writes nothing."""
     application, at = own_application(request, pk), timezone.now()
     terms = terms_of(application, rules_of(application, at))
-    context = {"plan": posted_assessment(application, request.POST, at), "terms": terms}
+    context = {
+        "plan": posted_assessment(application, request.POST, at),
+        "terms": terms,
+        "unreadable": unreadable_amounts(request.POST),
+    }
     return render(request, "applications/totals.html", context)
 
 
@@ -175,14 +181,36 @@ def posted_assessment(application: Application, data: Any, at: datetime) -> Asse
     return assess(plan)
 
 
+def unreadable_amounts(data: Any) -> list[str]:
+    """Where an amount is typed that cannot count, in French: while there is one, no total is true."""
+    found = []
+    if _is_unreadable(data.get("amount_requested", "")):
+        found.append("l’aide demandée")
+    for name in ("cost_lines", "funding_lines"):
+        for index in range(_shown_rows(data, name) or 0):
+            if f"{name}-{index}-DELETE" not in data and _is_unreadable(data.get(f"{name}-{index}-amount", "")):
+                found.append(f"{LINES[name][1].lower()} {index + 1}")
+    return found
+
+
+def _is_unreadable(text: str) -> bool:
+    return bool(text.strip()) and _amount(text) is None
+
+
+def _shown_rows(data: Any, name: str) -> int | None:
+    """How many lines of a set the page shows, 200 at most; None when the set is not on the page."""
+    total = data.get(f"{name}-TOTAL_FORMS", "")
+    return min(int(total), 200) if total.isdecimal() and len(total) <= 4 else None
+
+
 def _posted(data: Any, name: str) -> list[dict[str, Any]] | None:
     """Lines of a set with a readable amount; None when the set is not on the page."""
-    total = data.get(f"{name}-TOTAL_FORMS", "")
-    if not total.isdecimal() or len(total) > 4:
+    shown = _shown_rows(data, name)
+    if shown is None:
         return None
     columns = LINES[name][2]
     found = []
-    for index in range(min(int(total), 200)):
+    for index in range(shown):
         row: dict[str, Any] = {column: data.get(f"{name}-{index}-{column}", "") for column in columns}
         row["amount"] = _amount(row["amount"])
         if row["amount"] is not None and f"{name}-{index}-DELETE" not in data:

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
+from applications.enums import ApplicationState
 from applications.forms.filing import StartForm
 from applications.models import Application
 from applications.permissions import applicant_side
@@ -28,11 +30,12 @@ from territories.models import Affiliation, Organisation, Territory, Vintage
 from territories.services import organisation_for, organisations_of, requests_of
 
 PER_PAGE = 20
+MOST_ABANDONED = 20
 
 
 @require_safe
 def application_list(request: HttpRequest) -> HttpResponse:
-    """Dossiers of my organisations, the latest first."""
+    """Dossiers of my organisations, the latest first; drafts given up stand apart."""
     at = timezone.now()
     rows = (
         Application.objects.visible_to(request.user)
@@ -40,9 +43,16 @@ def application_list(request: HttpRequest) -> HttpResponse:
         .select_related("organisation", "axis", "session")
         .order_by("-created_at", "pk")
     )
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    left = Q(state=ApplicationState.WITHDRAWN, submitted_at__isnull=True)
+    abandoned = rows.filter(left)[:MOST_ABANDONED]
+    page = Paginator(rows.exclude(left), PER_PAGE).get_page(request.GET.get("page"))
     organisations = organisations_of(request.user, at)  # type: ignore[arg-type]
-    context = {"page": page, "organisations": organisations, "pending": requests_of(request.user)}  # type: ignore[arg-type]
+    context = {
+        "page": page,
+        "abandoned": list(abandoned),
+        "organisations": organisations,
+        "pending": requests_of(request.user),  # type: ignore[arg-type]
+    }
     return render(request, "applications/application_list.html", context)
 
 

@@ -167,6 +167,14 @@ def test_application_start_for_a_grouping_splits_the_aid_between_members(client,
     assert {row.organisation for row in application.beneficiaries.all()} == {lead, member}
     page = client.get(section_url(application, "financement")).content.decode()
     assert escape(f"Part de l’aide pour {member.name}") in page
+    legends = [" ".join(found.split()) for found in re.findall(r'row__legend">([^<]+)<', page)]
+    assert legends[-2:] == [escape(f"{lead.name}, chef de file"), escape(member.name)]
+    assert "Bénéficiaire 2" not in page
+    assert escape(f"Chef de file du groupement, avec {member.name}.") in page
+    identity = client.get(reverse("application_submit", args=[application.pk])).content.decode()
+    assert "Chef de file" in identity
+    assert "Autres membres" in identity
+    assert escape(member.name) in identity
     # Members are those of the grouping: lines are added to the resources alone.
     assert page.count("data-guichet-add-row") == 1
     Application.objects.filter(pk=application.pk).update(amount_requested=Decimal("1000.00"))
@@ -179,6 +187,8 @@ BAD_FIELDS = [
     ("collectivite", {"siret": "123"}, "Un SIRET compte 14 chiffres"),
     ("collectivite", {"iban": "FR7630001007941234567890186"}, "IBAN n’est pas valide"),
     ("collectivite", {"iban": "FR76"}, "IBAN"),
+    ("collectivite", {"iban": "DE89370400440532013000"}, "commence par FR, outre-mer compris"),
+    ("collectivite", {"iban": "MC5811222000010123456789030"}, "commence par FR, outre-mer compris"),
     ("collectivite", {"bic": "XX"}, "Un BIC compte 8 ou 11 caractères"),
     ("collectivite", {"contact_email": "pas une adresse"}, "adresse"),
     ("collectivite", {"contact_phone": "abc"}, "Indiquez un numéro de téléphone"),
@@ -186,7 +196,7 @@ BAD_FIELDS = [
     ("financement", {"amount_requested": "10,005"}, "deux décimales au plus"),
     ("financement", {"amount_requested": "beaucoup"}, "Indiquez un montant en chiffres"),
     ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2021-01-01"}, "La fin du projet doit suivre son début"),
-    ("projet", {"title": "x" * 201}, "200"),
+    ("projet", {"title": "x" * 245}, "200 caractères au plus (vous en avez écrit 245)."),
 ]
 EMPTY_SETS = {
     "financement": rows("funding_lines"),
@@ -305,7 +315,7 @@ def test_totals_follow_what_is_typed_and_write_nothing(client, db, travel):
     sign_in(client, applicant_of(application.organisation))
     cost = {"label": "Prestation", "category": "services", "nature": "operating", "amount": "200 000"}
     response = client.post(
-        reverse("application_totals", args=[application.pk]), {**rows("cost_lines", cost, {"amount": "n’importe"})}
+        reverse("application_totals", args=[application.pk]), {**rows("cost_lines", cost, {"amount": ""})}
     )
     content = response.content.decode()
     assert "200\u202f000,00" in content
