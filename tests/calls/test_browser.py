@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.enums import MandateRole
+from calls.models import Mandate
 from calls.services import grant_mandate
-from tests.browser.support import axe, check_page, overflow
+from tests.browser.support import axe, check_page, overflow, screenshot
 from tests.factories.accounts import AgentFactory, sign_in
 from tests.factories.budget import make_call
 from tests.factories.calls import the_call
@@ -85,5 +86,18 @@ def test_officer_ticks_the_excluded_costs_of_a_version(visit):
     page.locator("#terms-group .add-row a").click()
     page.locator("#terms-0").get_by_label("personnel (salaires d’agents)").check()
     assert page.locator("#terms-0 input[type=checkbox][name=terms-0-excluded_categories]:checked").count() == 1
+    page.locator("#eligibility_rules-group .add-row a").click()
+    page.locator("#eligibility_rules-0").get_by_label("Seuil, en habitants").fill("500")
+    screenshot(page, "administration-regle")
     page.goto(reverse("admin:calls_question_add"))
     assert page.locator("textarea[name=choices]").input_value() == ""
+    page.goto(reverse("admin:calls_rulesversion_change", args=[running.rules_versions.earliest("number").pk]))
+    screenshot(page, "administration-reglement")
+    page.goto(reverse("admin:calls_mandate_changelist"))
+    page.locator("input[name=_selected_action]").first.check()
+    page.locator("select[name=action]").select_option("end_now")
+    page.get_by_role("button", name="Envoyer").click()
+    page.get_by_role("heading", name="Mettre fin à ces mandats").wait_for()
+    screenshot(page, "administration-mandats")
+    page.get_by_role("link", name="Revenir sans rien changer").click()
+    assert Mandate.objects.filter(ends_at__isnull=False).count() == 0
