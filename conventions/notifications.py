@@ -72,7 +72,7 @@ def tell_signed_by_beneficiary(convention: Convention) -> None:
     _tell(
         convention,
         step="beneficiary_signed",
-        subject="Votre signature est enregistrée",
+        subject="Votre représentant légal a signé la convention",
         to=_applicants(convention),
     )
 

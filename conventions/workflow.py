@@ -90,7 +90,7 @@ CONVENTION = register(
                 "service": "La collectivité doit signer ; l’État signera ensuite.",
             },
             ConventionState.BENEFICIARY_SIGNED.value: {
-                "applicant": "Votre signature est enregistrée. L’État doit signer à son tour ; vous serez prévenu.",
+                "applicant": "Votre représentant légal a signé. L’État doit signer à son tour ; vous serez prévenu.",
                 "service": "Le signataire de l’État peut signer : sa signature engage les crédits.",
             },
             ConventionState.SIGNED.value: {

@@ -100,7 +100,7 @@ def test_each_party_is_told(db):
     subjects = [row.payload["subject"] for row in OutboxMessage.objects.filter(kind="core.mail").order_by("created_at")]
     assert subjects == [
         f"[{convention.number}] Votre convention est prête à signer",
-        f"[{convention.number}] Votre signature est enregistrée",
+        f"[{convention.number}] Votre représentant légal a signé la convention",
         f"[{convention.number}] La convention est signée par les deux parties",
     ]
 
