@@ -13,7 +13,7 @@ from budget.models import AwardBalance, LedgerEntry
 from budget.queries import ZERO, Figure, Node, awards_behind
 from territories.names import normalise
 
-SERIES = ("Versé", "Engagé, à verser", "Réservé", "Disponible")
+SERIES = ("Versé", "Engagé, non versé", "Réservé", "Disponible")
 TREE_HEADER = (
     "Niveau",
     "Code",
@@ -92,7 +92,7 @@ def _matches(node: Node, wanted: str) -> bool:
 
 
 def bars(tops: Sequence[Node]) -> list[tuple[str, list[Decimal], str]]:
-    """Bars of the chart: the upper levels, what is paid, still to pay, reserved and left."""
+    """Bars of the chart: the upper levels, what is paid, committed and not paid (or paid back), reserved and left."""
     return [
         (
             node.envelope.name,

@@ -300,7 +300,7 @@ def _check_journal(report: LedgerReport, tree: dict[int, Envelope], books: _Book
     seen: dict[str, int] = {}
     rows = JournalEntry.objects.filter(action__startswith="ledger.").values_list("chain", "number", "data")
     for chain, number, data in rows.iterator(chunk_size=5000):
-        entry_id = str(data.get("entry", ""))
+        entry_id = str(data.get("entry", "")) if isinstance(data, dict) else ""
         seen[entry_id] = seen.get(entry_id, 0) + 1
         known = books.hashes.get(entry_id)
         if known is None:

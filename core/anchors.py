@@ -102,7 +102,8 @@ def _take_up_interrupted() -> None:
     while orphans and trust:
         previous_sha256 = _last_sha256()
         for sha256 in sorted(orphans):
-            heads, token = _read(_copy(sha256, "heads")).decode(), _read(_copy(sha256, "tsr"))
+            heads = _read(_copy(sha256, "heads")).decode(errors="replace")
+            token = _read(_copy(sha256, "tsr"))
             digest = anchor_digest(previous_sha256, heads)
             if digest.hex() != sha256:
                 continue
@@ -182,7 +183,7 @@ def verify_journal() -> JournalReport:
     # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it. Nor is
     # the store read while the snapshot is held.
     known = set(JournalAnchor.objects.values_list("sha256", flat=True))
-    copies = {sha256: _read(_copy(sha256, "heads")).decode() for sha256 in _copies() - known}
+    copies = {sha256: _read(_copy(sha256, "heads")).decode(errors="replace") for sha256 in _copies() - known}
     found: dict[tuple[str, int], str] = {}
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -209,9 +210,11 @@ def _wanted(heads: str) -> set[tuple[str, int]]:
 
 
 def _points(heads: str) -> Iterator[tuple[str, int, str]]:
+    """The chains that were sealed. A line that is none was written by another hand: the anchor's digest accuses it."""
     for line in heads.splitlines():
-        name, number, digest = line.rsplit("\t", 2)
-        yield name, int(number), digest
+        parts = line.rsplit("\t", 2)
+        if len(parts) == 3 and parts[1].isascii() and parts[1].isdigit():
+            yield parts[0], int(parts[1]), parts[2]
 
 
 def _compare_points(report: JournalReport, name: str, heads: str, found: dict[tuple[str, int], str]) -> None:

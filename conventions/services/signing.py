@@ -339,7 +339,8 @@ def _commit_money(convention: Convention, signing: Signing) -> None:
         reference=convention.commitment_number,
     )
     convention.signed_at = signing.at
-    convention.notified_at = signing.at
+    # Notified once both parties can read it: later than the act when signing waited for the timestamp authority.
+    convention.notified_at = signing.at + max(timezone.now() - signing.started_at, timedelta(0))
 
 
 def unfinished_signings() -> list[str]:

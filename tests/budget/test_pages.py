@@ -359,7 +359,7 @@ def test_chart_writes_every_amount_and_leaves_what_is_left_quiet(client, db):
     amounts = bar.split('class="guichet-chart__amounts"')[1]
     for text in (
         "Versé\u00a0: 1,00",
-        "Engagé, à verser\u00a0: 1,00",
+        "Engagé, non versé\u00a0: 1,00",
         "Réservé\u00a0: 1,00",
         "Disponible\u00a0: 999\u202f997,00",
     ):

@@ -128,6 +128,7 @@ ALTERATIONS = {
     "journal row altered": [
         "UPDATE core_journalentry SET data = jsonb_set(data, '{amount}', '\"1.00\"') WHERE action = 'ledger.repay'"
     ],
+    "journal row without its object": ["UPDATE core_journalentry SET data = '[]' WHERE action = 'ledger.repay'"],
     "envelope removed": ["DELETE FROM budget_envelope WHERE parent_id IS NOT NULL"],
     "tree": [
         "UPDATE budget_envelope SET parent_id = (SELECT min(id) + 1 FROM budget_envelope) "

@@ -233,7 +233,7 @@ def test_reason_that_is_too_long_is_told_at_its_field_and_kept(client, call, nam
     typed = "Fonction non confirmée. " * 13
     answer = client.post(reverse(name, args=[affiliation.pk]), {"reason": typed})
     assert answer.status_code == 422
-    assert "au plus 300 caractères" in str(answer.context["form"].errors["reason"])
+    assert "300 caractères au plus" in str(answer.context["form"].errors["reason"])
     assert typed.strip() in answer.content.decode()
     affiliation.refresh_from_db()
     assert (affiliation.refused_at, affiliation.ends_at) == (None, None)

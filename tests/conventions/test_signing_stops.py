@@ -101,3 +101,19 @@ def test_signature_made_and_found_whole_after_a_day_is_kept(db, monkeypatch):
     Signing.objects.update(started_at=timezone.now() - timedelta(days=2))
     assert complete_signing(signing_id=str(signing.pk)) == SigningState.STORED
     assert state_of(convention) == ConventionState.BENEFICIARY_SIGNED
+
+
+def test_notification_is_when_both_can_read_the_document_not_when_the_code_was_typed(db, monkeypatch):
+    world = ConventionWorld(1)
+    convention = world.sealed()
+    sign_as(convention, representative_of(convention))
+    signing = begin_signing(convention, world.signatory)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "_store", lambda signing: None)
+        assert complete_signing(signing_id=str(signing.pk)) == SigningState.PRODUCED
+    Signing.objects.filter(pk=signing.pk).update(started_at=timezone.now() - timedelta(hours=18))
+    assert complete_signing(signing_id=str(signing.pk)) == SigningState.STORED
+    convention.refresh_from_db()
+    assert convention.signed_at == signing.at
+    waited = convention.notified_at - convention.signed_at
+    assert timedelta(hours=18) <= waited < timedelta(hours=18, minutes=5)

@@ -5,6 +5,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -106,6 +107,23 @@ def test_journal_rebuilt_by_superuser_is_convicted_by_the_anchor(sealed_journal,
         rebuild_chain(superuser_connection, chain)
     problems = verify_journal().problems
     assert any("scellée" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("heads", ["x", "a\tx\ty\n", "a\t²\ty\n", ""])
+def test_anchor_made_unreadable_is_told_and_the_rest_is_still_read(sealed_journal, superuser_connection, heads):
+    unlocked(superuser_connection, "UPDATE core_journalanchor SET heads = %s", (heads,))
+    unlocked(superuser_connection, ALTERATIONS[0])
+    problems = verify_journal().problems
+    assert "Ancrage n° 1 : son contenu a été modifié." in problems
+    assert "Chaîne a, n° 1 : le contenu a été modifié." in problems
+
+
+def test_copy_of_an_anchor_made_unreadable_accuses_and_stops_nothing(sealed_journal, superuser_connection):
+    unlocked(superuser_connection, "DELETE FROM core_journalanchor")
+    path = Path(default_storage.path(sealed_journal.storage_key))
+    path.write_bytes(b"\xff\x00 not text")
+    assert any("n'est plus dans la base" in problem for problem in verify_journal().problems)
+    assert anchor_journal().number == 2
 
 
 def test_anchor_removed_is_accused_by_its_copy(sealed_journal, superuser_connection):

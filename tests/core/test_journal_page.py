@@ -74,7 +74,7 @@ def test_auditor_reads_filters_and_follows_a_chain(client, auditor):
     ("name", "text", "sentence"),
     [
         ("chaine", "a\0b", "caractère nul"),
-        ("chaine", "x" * 121, "au plus 120 caractères"),
+        ("chaine", "x" * 121, "120 caractères au plus"),
         ("acte", "a\0b", "acte de la liste"),
         ("acte", "inconnu", "acte de la liste"),
     ],
