@@ -45,6 +45,11 @@ STEPS = {
 }
 # After a day without key or timestamp, whoever signed is asked again rather than bound by surprise.
 PATIENCE = timedelta(days=1)
+# A certificate names its person.
+NAMELESS = (
+    f"Votre signature portera votre prénom et votre nom{NBSP}: indiquez-les d’abord dans «{NBSP}Mon compte{NBSP}», "
+    f"rubrique «{NBSP}Mes informations{NBSP}»."
+)
 TOO_LATE = "La signature n’a pas pu être faite dans la journée. Rien n’est signé : signez de nouveau."
 TOO_LATE_TO_KEEP = (
     "La signature a été faite mais n’a pas pu être enregistrée dans la journée. Elle est abandonnée et n’engage "
@@ -68,8 +73,8 @@ def what_is_signed(convention: Convention) -> str:
 def start_signing(*, convention: Convention, user: "User", at: datetime, key: str, shown_sha256: str) -> Signing:
     """Takes the person's confirmed will to sign the bytes whose SHA-256 was shown; the signature follows.
 
-    Raises Refused: not this person's turn, bytes that changed since, confirmation missing or used, or a
-    signature already in progress.
+    Raises Refused: not this person's turn, a person without a name, bytes that changed since, confirmation missing
+    or used, or a signature already in progress.
     """
     with (
         transaction.atomic(),
@@ -88,6 +93,8 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
             raise Refused("La signature attendue n’est pas la vôtre.")
         CONVENTION.check(locked, name, at)
         _refuse_both_parties(locked, kind, user)
+        if not (user.first_name.strip() and user.last_name.strip()):
+            raise Refused(NAMELESS)
         if what_is_signed(locked) != shown_sha256:
             raise Refused("Le document a changé depuis que vous l’avez ouvert. Rechargez la page et relisez-le.")
         confirmation = consume(user=user, act=SIGN_ACT, content_sha256=shown_sha256, at=at)

@@ -270,6 +270,22 @@ def test_signing_without_a_fresh_confirmation_of_these_bytes_is_refused(db):
     assert counts(convention) == before
 
 
+@pytest.mark.parametrize("names", [("", ""), ("Camille", " "), ("", "Ferrand")])
+def test_signing_without_a_name_is_refused_before_the_code_is_used(db, names):
+    convention = ConventionWorld(1).sealed()
+    user, shown = representative_of(convention), what_is_signed(convention)
+    user.first_name, user.last_name = names
+    user.save()
+    before = counts(convention)
+    confirmed(user, act=SIGN_ACT, content_sha256=shown, at=SIGNED)
+    with pytest.raises(Refused, match="prénom et votre nom"):
+        start_signing(convention=convention, user=user, at=SIGNED, key="k", shown_sha256=shown)
+    assert counts(convention) == before
+    user.first_name, user.last_name = "Camille", "Ferrand"
+    user.save()
+    assert start_signing(convention=convention, user=user, at=SIGNED, key="k", shown_sha256=shown).user == user
+
+
 def test_same_key_gives_the_same_signing_and_other_content_is_refused(db):
     world = ConventionWorld(1)
     convention = world.sealed()
