@@ -47,8 +47,7 @@ STEPS = {
 PATIENCE = timedelta(days=1)
 # A certificate names its person.
 NAMELESS = (
-    f"Votre signature portera votre prénom et votre nom{NBSP}: indiquez-les d’abord dans «{NBSP}Mon compte{NBSP}», "
-    f"rubrique «{NBSP}Mes informations{NBSP}»."
+    f"Votre signature portera votre prénom et votre nom{NBSP}: indiquez-les d’abord dans «{NBSP}Mon compte{NBSP}»."
 )
 TOO_LATE = "La signature n’a pas pu être faite dans la journée. Rien n’est signé : signez de nouveau."
 TOO_LATE_TO_KEEP = (
