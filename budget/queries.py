@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from applications.enums import ApplicationState
-from applications.models import Application
+from applications.models import Application, ApplicationQuerySet
 from applications.permissions import denied
 from budget.models import AwardBalance, Envelope, LedgerEntry, PaymentCredit
 from calls.models import Axis, Call
@@ -22,7 +22,8 @@ class Node:
 
     ``allocated``, ``delegated`` are its own; ``reserved``, ``committed``, ``paid`` and ``requested`` are rolled up.
     ``level`` is the depth in the whole tree, also when only a part is read.
-    ``requested`` is what admissible dossiers without a decision ask for: the forecast.
+    ``requested`` is what admissible dossiers without a decision ask for: the forecast; ``asking`` says which, as pairs
+    of an axis (its key) and a département.
     """
 
     envelope: Envelope
@@ -34,6 +35,7 @@ class Node:
     paid: Decimal
     requested: Decimal = ZERO
     requested_count: int = 0
+    asking: list[tuple[int, str]] = field(default_factory=list)
     children: list["Node"] = field(default_factory=list)
 
     @property
@@ -106,6 +108,7 @@ def _roll_up(node: Node, level: int) -> None:
         node.paid += child.paid
         node.requested += child.requested
         node.requested_count += child.requested_count
+        node.asking += child.asking
 
 
 def _add_requests(call: Call, nodes: list[Node], reader: Any) -> None:
@@ -117,11 +120,9 @@ def _add_requests(call: Call, nodes: list[Node], reader: Any) -> None:
         if node.envelope.pk not in parents
     }
     funded_from = dict(Axis.objects.filter(call=call).values_list("pk", "funded_from"))
-    dossiers = Application.objects.filter(call=call, state=ApplicationState.ADMISSIBLE, amount_requested__isnull=False)
-    if reader is not None:
-        dossiers = dossiers.exclude(denied(reader))
     asked = (
-        dossiers.order_by()
+        _without_decision(call, reader)
+        .order_by()
         .values_list("axis", "departement_code")
         .annotate(total=Sum("amount_requested"), count=Count("pk"))
     )
@@ -131,6 +132,23 @@ def _add_requests(call: Call, nodes: list[Node], reader: Any) -> None:
         if leaf is not None:
             leaf.requested += total
             leaf.requested_count += count
+            leaf.asking.append((axis, departement))
+
+
+def _without_decision(call: Call, reader: Any) -> ApplicationQuerySet:
+    dossiers = Application.objects.filter(call=call, state=ApplicationState.ADMISSIBLE, amount_requested__isnull=False)
+    return dossiers if reader is None else dossiers.exclude(denied(reader))
+
+
+def requests_behind(node: Node, *, reader: Any) -> ApplicationQuerySet:
+    """The dossiers that make ``node.requested``, when ``reader`` is the one for whom the tree was read."""
+    by_axis: dict[int, list[str]] = {}
+    for axis, departement in node.asking:
+        by_axis.setdefault(axis, []).append(departement)
+    wanted = Q(pk__in=[])
+    for axis, departements in by_axis.items():
+        wanted |= Q(axis=axis, departement_code__in=departements)
+    return _without_decision(node.envelope.call, reader).filter(wanted).select_related("organisation", "axis")
 
 
 def payment_credits(call: Call) -> QuerySet[PaymentCredit]:

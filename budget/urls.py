@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         views.envelope_entries_export,
         name="envelope_entries_export",
     ),
+    path("budget/<slug:call>/<slug:envelope>/demandes/", views.envelope_requests, name="envelope_requests"),
     path(
         "budget/<slug:call>/<slug:envelope>/dossiers/<slug:figure>/",
         views.envelope_dossiers,

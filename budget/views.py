@@ -113,6 +113,7 @@ def envelope_detail(request: HttpRequest, call: str, envelope: str) -> HttpRespo
         "call": opened.call,
         "node": opened.node,
         "has_detail": opened.has_detail,
+        "requests_url": reverse("envelope_requests", args=address) if opened.has_detail else "",
         "links": {
             slug: reverse("envelope_dossiers", args=[*address, slug]) if opened.has_detail else "" for slug in FIGURES
         },
@@ -147,6 +148,22 @@ def envelope_dossiers(request: HttpRequest, call: str, envelope: str, figure: st
         "lines": [(row, getattr(row, shown.column)) for row in page.object_list],
     }
     return render(request, "budget/dossiers.html", context)
+
+
+@require_safe
+def envelope_requests(request: HttpRequest, call: str, envelope: str) -> HttpResponse:
+    """The admissible dossiers that wait for a decision on this envelope: what the forecast counts."""
+    opened = _open(request, call, envelope, needs_detail=True)
+    every = queries.requests_behind(opened.node, reader=request.user)
+    seen = every.filter(pk__in=_scope(request).values("pk"))
+    page = Paginator(seen.order_by("number", "pk"), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "call": opened.call,
+        "node": opened.node,
+        "page": page,
+        "hidden_count": opened.node.requested_count - page.paginator.count,
+    }
+    return render(request, "budget/requests.html", context)
 
 
 @require_safe

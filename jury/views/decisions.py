@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from applications.enums import ApplicationState
+from applications.models import Application
+from applications.permissions import screening_scope
 from calls.enums import MandateRole
 from calls.permissions import has_mandate, territory_scope
 from core.errors import Refused
@@ -144,6 +146,7 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
     return {
         "list": decision_list,
         "rows": [{"decision": row, "payer": spending.get(row.pk), "opinion": apart.get(row.pk)} for row in rows],
+        "readable": _readable(request, rows),
         "total": total_granted(rows),
         "awards": sum(row.amount_granted is not None for row in rows),
         "envelopes": envelopes,
@@ -152,6 +155,12 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "next_step": DECISION_LIST.next_step(decision_list.state, "releaser" if may_release else "service"),
         "two_persons": needs_second_person(decision_list, rows),
     }
+
+
+def _readable(request: HttpRequest, rows: list[Decision]) -> set[Any]:
+    """The dossiers of these decisions that the person may open, where agents read them."""
+    scope = screening_scope(Application.objects.all(), request.user)
+    return set(scope.filter(pk__in=[row.application_id for row in rows]).values_list("pk", flat=True))
 
 
 def _spending(decision_list: DecisionList, rows: list[Decision]) -> dict[int, Spending]:

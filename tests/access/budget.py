@@ -44,6 +44,7 @@ ROUTES: dict[str, Route] = {
     "payment_credits_open": Route(frozenset({OFFICER}), _call),
     "envelope_detail": Route(TOTALS, _envelope),
     "envelope_entries_export": Route(DETAIL, _entries),
+    "envelope_requests": Route(DETAIL, _envelope),
     "envelope_dossiers": Route(DETAIL, _dossiers),
     "envelope_dossiers_export": Route(DETAIL, _dossiers_export),
 }

@@ -47,6 +47,7 @@ def addresses(tree, envelope=None):
         "export": reverse("budget_export", args=[tree.call.code, "csv"]),
         "envelope": reverse("envelope_detail", args=[tree.call.code, code]),
         "entries": reverse("envelope_entries_export", args=[tree.call.code, code, "csv"]),
+        "requests": reverse("envelope_requests", args=[tree.call.code, code]),
         "dossiers": reverse("envelope_dossiers", args=[tree.call.code, code, "reserve"]),
         "dossiers_export": reverse("envelope_dossiers_export", args=[tree.call.code, code, "reserve", "csv"]),
     }
@@ -166,6 +167,44 @@ def test_requests_fall_on_the_envelope_that_pays(client, db):
     agent(client, tree)
     first, second = client.get(addresses(tree)["call"]).context["tops"][0].children
     assert (first.requested_count, second.requested_count, second.requested) == (0, 3, D(30_000))
+
+
+def test_requests_open_the_dossiers_that_make_them(client, db):
+    tree = Tree("60000.00", "40000.00")
+    pack = make_axis(tree.call, funded_from=tree.axes[1])
+    tree.axes.append(pack)
+    first, paid_elsewhere = tree.applications(2, 0), tree.applications(1, 2)
+    user = agent(client, tree)
+    call = client.get(addresses(tree)["call"]).content.decode()
+    for envelope, dossiers in (
+        (tree.leaf, first),
+        (tree.leaves[1], paid_elsewhere),
+        (tree.root, first + paid_elsewhere),
+    ):
+        url = addresses(tree, envelope)["requests"]
+        page = client.get(url)
+        assert {row.pk for row in page.context["page"]} == {row.pk for row in dossiers}
+        assert sum(row.amount_requested for row in page.context["page"]) == page.context["node"].requested
+        assert page.context["hidden_count"] == 0
+        assert f'href="{url}"' in call
+        assert f'href="{url}"' in client.get(addresses(tree, envelope)["envelope"]).content.decode()
+    Access.objects.create(
+        application=first[0], user=user, effect=AccessEffect.DENY, source=AccessSource.RECUSAL, created_at=AT
+    )
+    page = client.get(addresses(tree)["requests"])
+    assert [row.pk for row in page.context["page"]] == [first[1].pk]
+    assert (page.context["node"].requested_count, page.context["hidden_count"]) == (1, 0)
+    assert first[0].number not in page.content.decode()
+
+
+def test_great_figures_open_their_dossiers(client, db):
+    tree = Tree("60000.00")
+    award(tree, tree.application(), "1000.00", "400.00", "300.00")
+    agent(client, tree)
+    kpis = client.get(addresses(tree)["call"]).content.decode().split("guichet-kpi__value")[1:6]
+    for figure, kpi in zip(("reserve", "engage", "verse"), kpis[1:4], strict=True):
+        assert f'href="{reverse("envelope_dossiers", args=[tree.call.code, tree.root.code, figure])}"' in kpi
+    assert not any("href" in kpi.split("</p>")[0] for kpi in (kpis[0], kpis[4]))
 
 
 def test_figure_opens_its_dossiers_and_their_sum_is_the_figure(client, db):

@@ -186,6 +186,18 @@ def test_list_taken_back_says_nothing_of_its_proposal(client, db):
     assert "Proposée par" not in client.get(url).content.decode()
 
 
+def test_list_leads_to_its_dossiers(client, db):
+    """Whoever prepares or releases money reads what it is for."""
+    world = JuryWorld(dossiers=2, jurors=2)
+    prepared = world.prepared()
+    for user, name in ((world.officer, "decision_list_detail"), (world.releaser, "decision_list_release")):
+        sign_in(client, user)
+        page = client.get(reverse(name, kwargs={"pk": prepared.pk})).content.decode()
+        for row in prepared.decisions.all():
+            url = reverse("screening_detail", kwargs={"pk": row.application_id})
+            assert f'href="{url}"' in page
+
+
 def preparing(world):
     return services.prepare_list(deliberation=world.deliberated(), title="Liste", at=DECIDED, actor=world.officer)
 
