@@ -1,9 +1,18 @@
 """What the journal says of conventions, in French."""
 
+from typing import Any
+
 from conventions.enums import ConventionState, RevisionKind
-from conventions.models import Repayment
+from conventions.models import Convention, Repayment
 from conventions.presentation import ACTS
 from core import journal_words
+from core.journal_names import names_in
+
+
+def numbers(reader: Any, ids: set[str]) -> dict[str, str]:
+    """Of the conventions that the reader may open."""
+    return names_in(Convention.objects.visible_to(reader).only("number"), ids)
+
 
 journal_words.register(
     acts={
@@ -33,5 +42,7 @@ journal_words.register(
         "spent": "dépensé (€)",
         "missing": "manque (€)",
     },
+    chains={"convention": "Convention"},
+    names=dict.fromkeys(("convention:", "convention"), numbers),
     values={"kind": RevisionKind, "ground": Repayment.Ground},
 )

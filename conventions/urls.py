@@ -5,6 +5,7 @@ from conventions.views import batches, follow_up, open_data, payments, reading, 
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("conventions/", reading.convention_list, name="convention_list"),
+    path("conventions/conventions.<slug:file_format>", reading.convention_export, name="convention_export"),
     path("conventions/a-signer/", reading.signing_queue, name="signing_queue"),
     path("conventions/lots/", batches.batch_list, name="batch_list"),
     path("conventions/lots/<uuid:pk>/", batches.batch_detail, name="batch_detail"),

@@ -1,11 +1,13 @@
 """Reading conventions: the list, one of them, its document."""
 
 import logging
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -34,11 +36,29 @@ from conventions.views.access import audience_of, visible_convention
 from conventions.waiting import WORKS, to_sign, works_of
 from conventions.workflow import CONVENTION
 from core import files, uploads
+from core.exports import WRITERS, table_response
 from territories.people import person
 
 logger = logging.getLogger("guichet.conventions")
 
 PER_PAGE = 25
+HEADER = (
+    "Numéro",
+    "Dossier",
+    "Bénéficiaire",
+    "Département",
+    "Projet",
+    "Axe",
+    "Subvention (€)",
+    "État",
+    "Signée par la collectivité le",
+    "Signée par l’État le",
+    "Notifiée le",
+    "Engagement juridique",
+    "Versée le",
+    "Montant versé (€)",
+    "Référence du versement",
+)
 
 
 def _filtered(rows: QuerySet[Convention], wanted: dict[str, str]) -> QuerySet[Convention]:
@@ -58,17 +78,53 @@ def convention_list(request: HttpRequest) -> HttpResponse:
     if not reads_conventions(request.user):
         raise Http404
     form = ConventionFilters(request.GET, works=works_of(request.user))
-    wanted = form.wanted()
-    rows = _filtered(Convention.objects.visible_to(request.user), wanted)
-    if "attente" in wanted:
-        rows = rows.filter(pk__in=WORKS[wanted["attente"]].rows(request.user).values("pk"))
-    rows = rows.select_related("application__organisation", "application__axis").order_by("-created_at", "-number")
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(_listed(request, form), PER_PAGE).get_page(request.GET.get("page"))
     audience = SERVICE if agent_scope(request.user) else APPLICANT
     mine = _mine_to_sign(request.user, list(page.object_list))
     for row in page.object_list:
         row.next_step = next_step_of(row, audience, is_mine_to_sign=row.pk in mine)
-    return render(request, "conventions/convention_list.html", {"page": page, "form": form})
+    formats = list(WRITERS) if audience == SERVICE else []
+    return render(request, "conventions/convention_list.html", {"page": page, "form": form, "formats": formats})
+
+
+def _listed(request: HttpRequest, form: ConventionFilters) -> QuerySet[Convention]:
+    """The conventions that the reader may see and has filtered, the last made first."""
+    wanted = form.wanted()
+    rows = _filtered(Convention.objects.visible_to(request.user), wanted)
+    if "attente" in wanted:
+        rows = rows.filter(pk__in=WORKS[wanted["attente"]].rows(request.user).values("pk"))
+    return rows.select_related("application__organisation", "application__axis").order_by("-created_at", "-number")
+
+
+@require_safe
+def convention_export(request: HttpRequest, file_format: str) -> HttpResponseBase:
+    """The same rows as an agent's list, with the dates and references that an audit asks for."""
+    if file_format not in WRITERS or not (reads_conventions(request.user) and agent_scope(request.user)):
+        raise Http404
+    form = ConventionFilters(request.GET, works=works_of(request.user))
+    rows = (_cells(row) for row in _listed(request, form).select_related("payment").iterator(chunk_size=500))
+    return table_response(file_format=file_format, stem="conventions", header=HEADER, rows=rows)
+
+
+def _cells(row: Convention) -> tuple[Any, ...]:
+    application, payment = row.application, getattr(row, "payment", None)
+    return (
+        row.number,
+        application.number,
+        application.organisation.name,
+        application.departement_code,
+        application.title,
+        application.axis.title,
+        row.amount,
+        row.get_state_display(),
+        row.beneficiary_signed_at,
+        row.signed_at,
+        row.notified_at,
+        row.commitment_number,
+        payment.paid_on if payment else None,
+        payment.amount if payment else None,
+        payment.reference if payment else "",
+    )
 
 
 def _mine_to_sign(user: object, shown: list[Convention]) -> set[object]:

@@ -68,6 +68,7 @@ def _decided_repayment(world: Any) -> dict[str, Any]:
 
 ROUTES: dict[str, Route] = {
     "convention_list": Route(LISTED),
+    "convention_export": Route(AGENTS | {OTHER_SCREENER}, lambda world: {"file_format": "csv"}),
     "signing_queue": Route(frozenset({SIGNATORY})),
     "batch_list": Route(AGENTS | {OTHER_SCREENER}),
     "batch_detail": Route(AGENTS, _batch),

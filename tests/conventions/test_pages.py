@@ -1,5 +1,7 @@
 """The pages: who sees what, what each act shows, constant costs."""
 
+import csv
+import io
 import re
 from collections import Counter
 from datetime import timedelta
@@ -134,12 +136,50 @@ def test_list_filters_by_state_and_searches(world):
     assert client.get("/conventions/", {"etat": "nimporte", "page": "x"}).status_code == 200
 
 
+def exported(client, query=None):
+    response = client.get("/conventions/conventions.csv", query or {})
+    return response.getvalue().decode("utf-8-sig") if response.status_code == 200 else response.status_code
+
+
+def test_agents_export_what_their_list_shows(world):
+    """One line per convention, with what an auditor asks: act, commitment, payment."""
+    convention = world.signed()
+    pay_as(convention, world.officer)
+    second = world.release([world.dossier()])[0]
+    client = client_of(world.officer)
+    lines = {line["Numéro"]: line for line in csv.DictReader(io.StringIO(exported(client)), delimiter=";")}
+    assert lines.keys() == set(Convention.objects.values_list("number", flat=True))
+    paid = lines[convention.number]
+    assert paid["Engagement juridique"] == convention.commitment_number
+    assert paid["Subvention (€)"] == paid["Montant versé (€)"] == str(convention.amount).replace(".", ",")
+    assert lines[second.number]["Versée le"] == ""
+    assert convention.number not in exported(client, {"etat": "pending"})
+    assert b"PK" == client.get("/conventions/conventions.xlsx").getvalue()[:2]
+    assert client.get("/conventions/conventions.pdf").status_code == 404
+    assert "/conventions/conventions.csv?etat=paid" in client.get("/conventions/?etat=paid").content.decode()
+    Access.objects.create(
+        application=second.application,
+        user=world.officer,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=timezone.now(),
+    )
+    assert second.number not in exported(client)
+
+
+def test_beneficiary_has_a_list_and_no_export(world):
+    convention = world.release()[0]
+    client = client_of(representative_of(convention))
+    assert "conventions.csv" not in client.get("/conventions/").content.decode()
+    assert exported(client) == 404
+
+
 @pytest.mark.parametrize("who", ["officer", "signatory", "representative"])
 def test_lists_cost_the_same_with_1_3_and_30_rows(db, who):
     world = ConventionWorld(1)
     organisation = world.applications[0].organisation
     paths = ["/conventions/"] + (["/conventions/a-signer/"] if who == "signatory" else [])
-    paths += ["/conventions/lots/"] if who == "officer" else []
+    paths += ["/conventions/lots/", "/conventions/conventions.csv"] if who == "officer" else []
     first = world.release()[0]
     user = representative_of(first) if who == "representative" else getattr(world, who)
     client = client_of(user)
@@ -155,7 +195,9 @@ def test_lists_cost_the_same_with_1_3_and_30_rows(db, who):
         )
         for path in paths:
             with CaptureQueriesContext(connection) as captured:
-                assert client.get(path).status_code == 200
+                answer = client.get(path)
+                assert answer.status_code == 200
+                assert answer.getvalue()
             asked[path].append([query["sql"] for query in captured])
     for path, (one, *others) in asked.items():
         for more in others:
