@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import F, Q
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -14,7 +15,7 @@ from django.utils.safestring import mark_safe
 
 from accounts.models import User
 from calls.eligibility.rules import build
-from calls.enums import CostCategory
+from calls.enums import CostCategory, MandateRole
 from calls.models import (
     Axis,
     AxisTerms,
@@ -33,8 +34,16 @@ from calls.scoped_admin import CallScopedAdmin, OwnChoices
 from calls.services import copy_questions, copy_rules, end_mandate, grant_mandate, previous_version
 from core.errors import Refused
 from core.journaled_admin import JournaledAdmin
+from core.templatetags.guichet import paris_date
+from territories.sirets import compact
 
 OWN_CALLS = ("call", admin.RelatedOnlyFieldListFilter)
+# Who prepares a list of awards and who releases it.
+BOTH_HANDS: dict[str, str] = {MandateRole.OFFICER: MandateRole.RELEASER, MandateRole.RELEASER: MandateRole.OFFICER}
+TWO_HANDS = (
+    "a désormais les deux mandats de gestionnaire et d’ordonnateur sur cet appel. Au-dessus du seuil à deux personnes, "
+    "une liste de décisions que cette personne propose est libérée par une autre."
+)
 IN_FORCE = "Cette version est déjà en vigueur : ses questions ne changent plus. Ajoutez une version à venir."
 
 
@@ -97,11 +106,21 @@ class AxisInline(NeverDeleted, admin.TabularInline):
     show_change_link = True
 
 
+class CallForm(ModelForm):
+    """A SIRET is understood with its spaces, as papers write it."""
+
+    steward_siret = forms.CharField(label="SIRET de l’attribuant", max_length=20, required=False)
+
+    def clean_steward_siret(self) -> str:
+        return compact(self.cleaned_data["steward_siret"])
+
+
 @admin.register(Call)
 class CallAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
     """A call is opened by the superuser; its administrators settle it, the publication and what it promised excepted."""
 
     call_path = "pk"
+    form = CallForm
     list_display = ["title", "code", "opens_at", "published_at", "announced_amount"]
     search_fields = ["title", "code"]
     inlines = [AxisInline]
@@ -110,8 +129,12 @@ class CallAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
         return request.user.is_active and request.user.is_superuser
 
     def get_readonly_fields(self, request: HttpRequest, obj: Call | None = None) -> list[str]:
-        """Once published: neither taken back nor renamed, and two persons stay two persons."""
-        return ["code", "published_at", "two_person_threshold"] if obj is not None and obj.published_at else []
+        """Once published: neither taken back nor renamed, and two persons stay two persons. Once open, dossiers may have
+        been filed: the opening stays too."""
+        if obj is None or not obj.published_at:
+            return []
+        opened = ["opens_at"] if obj.opens_at <= timezone.now() else []
+        return ["code", "published_at", "two_person_threshold", *opened]
 
     def journal_chain(self, obj: Call) -> str:
         return f"call:{obj.code}"
@@ -363,7 +386,23 @@ class MandateForm(ModelForm):
         starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
         if starts_at is not None and ends_at is not None and ends_at <= starts_at:
             self.add_error("ends_at", "La fin du mandat doit suivre son début.")
+        if not self.errors and (held := self._same_mandate(cleaned)) is not None:
+            since = paris_date(held.starts_at)
+            self.add_error("role", f"Cette personne a déjà ce mandat, depuis le {since}\u00a0: mettez-y fin d’abord.")
         return cleaned
+
+    def _same_mandate(self, cleaned: dict[str, Any]) -> Mandate | None:
+        """A mandate of the person with the same role, axis and territory, in force on a day of the one asked for."""
+        same = Mandate.objects.filter(
+            user=self.instance.user,
+            departement_code=cleaned["departement_code"].strip().upper(),
+            region_code=cleaned["region_code"].strip(),
+            **{name: cleaned[name] for name in ("call", "axis", "role")},
+        ).exclude(ends_at=F("starts_at"))
+        same = same.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=cleaned["starts_at"]))
+        if cleaned.get("ends_at") is not None:
+            same = same.filter(starts_at__lt=cleaned["ends_at"])
+        return same.order_by("starts_at").first()
 
 
 @admin.register(Mandate)
@@ -405,6 +444,9 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
             ends_at=obj.ends_at,
         )
         obj.pk = granted.pk
+        other = BOTH_HANDS.get(granted.role)
+        if other and Mandate.objects.filter(user=obj.user, call=obj.call, role=other).current(timezone.now()).exists():
+            self.message_user(request, f"{obj.user} {TWO_HANDS}", messages.WARNING)
 
     @admin.action(description="Mettre fin aux mandats choisis", permissions=["add"])
     def end_now(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:

@@ -63,3 +63,7 @@ class QuestionKind(models.TextChoices):
     CHOICE = "choice", "choix unique"
     YES_NO = "yes_no", "oui ou non"
     NUMBER = "number", "nombre"
+
+
+# Names that the form of the answers keeps for itself.
+RESERVED_CODES = frozenset({"version", "stay", "csrfmiddlewaretoken"})

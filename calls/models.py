@@ -6,15 +6,16 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q, Value
-from django.db.models.lookups import Exact
+from django.db.models import F, Q
 
-from calls.enums import CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
+from calls.bounds import CALL_CHECKS, Checked, above_zero, are_texts, is_list, keeps_opening, same_call, within
+from calls.enums import RESERVED_CODES, CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
+from calls.querysets import MandateQuerySet
 from calls.reach import obstacles
 from territories.models import Vintage
 
 
-class Call(models.Model):
+class Call(Checked):
     """A State call for projects, with what the law wants printed on its papers."""
 
     code = models.SlugField("code", max_length=40, unique=True, help_text="Sert dans l’adresse des pages de l’appel.")
@@ -45,16 +46,30 @@ class Call(models.Model):
     functional_domain = models.CharField("domaine fonctionnel", max_length=40, blank=True)
     programming_reference = models.CharField("référentiel de programmation", max_length=40, blank=True)
 
+    checks = CALL_CHECKS
+
     class Meta:
         verbose_name = "appel à projets"
         verbose_name_plural = "appels à projets"
         ordering = ["-opens_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(Q(announced_amount__isnull=True) | Q(announced_amount__gt=0), two_person_threshold__gte=0),
+                name="calls_call_amounts_positive",
+                violation_error_message="Le montant annoncé est supérieur à zéro, le seuil à deux personnes n’est pas négatif.",
+            ),
+            models.CheckConstraint(
+                condition=Q(completeness_months__gte=1) & Q(decision_months__gte=1),
+                name="calls_call_delays_positive",
+                violation_error_message="Un délai est d’au moins un mois.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
 
 
-class Axis(models.Model):
+class Axis(Checked):
     """A part of the call with its own envelope, public and rules."""
 
     call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="axes", verbose_name="appel à projets")
@@ -79,11 +94,20 @@ class Axis(models.Model):
         verbose_name="financé sur l’enveloppe de",
     )
 
+    checks = {"announced_amount": above_zero}
+
     class Meta:
         verbose_name = "axe"
         verbose_name_plural = "axes"
         ordering = ["call", "position"]
-        constraints = [models.UniqueConstraint(fields=["call", "code"], name="calls_axis_code_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["call", "code"], name="calls_axis_code_unique"),
+            models.CheckConstraint(
+                condition=Q(announced_amount__isnull=True) | Q(announced_amount__gt=0),
+                name="calls_axis_amount_positive",
+                violation_error_message="Le montant annoncé est supérieur à zéro, ou absent.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -104,7 +128,7 @@ class Theme(models.Model):
         return self.label
 
 
-class Session(models.Model):
+class Session(Checked):
     """A period of filing (relève), from an instant to an instant, Europe/Paris."""
 
     axis = models.ForeignKey(Axis, on_delete=models.PROTECT, related_name="sessions", verbose_name="axe")
@@ -113,6 +137,8 @@ class Session(models.Model):
     opens_at = models.DateTimeField("ouverture")
     closes_at = models.DateTimeField("clôture")
     is_demonstration = models.BooleanField("session de démonstration", default=False)
+
+    checks = {"opens_at": within(3), "closes_at": within(10)}
 
     class Meta:
         verbose_name = "relève"
@@ -131,9 +157,12 @@ class Session(models.Model):
         return self.title
 
     def clean(self) -> None:
-        """Nobody files on an axis of which the rules say nothing yet; a session already there keeps its opening."""
+        """Nobody files on an axis of which the rules say nothing yet; a session that has opened keeps its opening."""
         axis = getattr(self, "axis", None)
-        if axis is None or self.opens_at is None or axis.call_id is None or self._keeps_opening():
+        if axis is None or self.opens_at is None or axis.call_id is None:
+            return
+        stored = Session.objects.filter(pk=self.pk).values_list("opens_at", flat=True).first() if self.pk else None
+        if keeps_opening(stored, self.opens_at):
             return
         versions = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
         current = versions.order_by("-effective_at").first()
@@ -141,13 +170,8 @@ class Session(models.Model):
             told = "Le règlement en vigueur ce jour-là ne dit rien de cet axe\u00a0: ajoutez d’abord une version."
             raise ValidationError({"opens_at": told})
 
-    def _keeps_opening(self) -> bool:
-        stored = Session.objects.filter(pk=self.pk).values_list("opens_at", flat=True).first() if self.pk else None
-        # A form gives back an instant without its microseconds.
-        return stored is not None and stored.replace(microsecond=0) == self.opens_at.replace(microsecond=0)
 
-
-class RulesVersion(models.Model):
+class RulesVersion(Checked):
     """The rules of a call from an instant on. A dossier keeps the version under which it was filed."""
 
     call = models.ForeignKey(
@@ -157,6 +181,8 @@ class RulesVersion(models.Model):
     effective_at = models.DateTimeField("en vigueur à partir du")
     vintage = models.ForeignKey(Vintage, on_delete=models.PROTECT, verbose_name="millésime de population")
     note = models.TextField("objet du changement", blank=True)
+
+    checks = {"effective_at": within(3)}
 
     class Meta:
         verbose_name = "version du règlement"
@@ -169,29 +195,6 @@ class RulesVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number}"
-
-
-def same_call(row: "AxisTerms | EligibilityRule | Question") -> None:
-    """Raises ValidationError when the axis of a row is not of the call whose rules the row belongs to."""
-    axis, version = getattr(row, "axis", None), getattr(row, "rules_version", None)
-    if axis is not None and version is not None and axis.call_id != version.call_id:
-        raise ValidationError({"axis": "Cet axe n’est pas celui de l’appel dont cette version est le règlement."})
-
-
-def are_texts(values: object) -> bool:
-    """Whether this is a list of texts as a form gives them back: no space around, no NUL, which no column holds."""
-    return isinstance(values, list) and all(
-        isinstance(value, str) and value == value.strip() and "\x00" not in value for value in values
-    )
-
-
-def is_list(field: str) -> Exact:
-    """Condition on a JSON column: it holds a list."""
-    return Exact(Func(F(field), function="jsonb_typeof", output_field=models.TextField()), Value("array"))
-
-
-# Names that the form of the answers keeps for itself.
-RESERVED_CODES = frozenset({"version", "stay", "csrfmiddlewaretoken"})
 
 
 class AxisTerms(models.Model):
@@ -426,13 +429,7 @@ class Criterion(models.Model):
             raise ValidationError({"eliminatory_below": "Ce seuil dépasse la note maximale de la grille."})
 
 
-class MandateQuerySet(models.QuerySet["Mandate"]):
-    def current(self, at: object) -> "MandateQuerySet":
-        """Mandates in force at the instant ``at``."""
-        return self.filter(starts_at__lte=at).filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
-
-
-class Mandate(models.Model):
+class Mandate(Checked):
     """Who may act, in which role, on which axis and territory, from when to when."""
 
     user = models.ForeignKey(
@@ -469,6 +466,8 @@ class Mandate(models.Model):
     )
 
     objects = MandateQuerySet.as_manager()
+
+    checks = {"starts_at": within(3), "ends_at": within(10)}
 
     class Meta:
         verbose_name = "mandat"

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Q
 
 from calls.enums import MandateRole
-from calls.models import Axis, Call, Mandate, MandateQuerySet
+from calls.models import Axis, Call, Mandate
+from calls.querysets import MandateQuerySet
 from territories.enums import TerritoryKind
 from territories.models import Territory
 

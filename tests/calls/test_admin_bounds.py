@@ -1,0 +1,185 @@
+"""What the administration refuses at the field: amounts, delays, days, telephones, numbers and mandates of no sense."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from calls.enums import MandateRole
+from calls.models import Axis, Call, Mandate, Session
+from calls.services import end_mandate, grant_mandate
+from tests.calls.test_admin import fields_shown, mandate_of
+from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.budget import make_axis, make_call
+from tests.factories.calls import axis_of, session_of, the_call
+
+ABSURD = [
+    ("announced_amount", "-5", "supérieur à zéro"),
+    ("announced_amount", "0", "supérieur à zéro"),
+    ("steward_siret", "123", "14 chiffres"),
+    ("steward_siret", "20000000000001", "clé de contrôle"),
+    ("contact_phone", "abc", "numéro de téléphone"),
+    ("completeness_months", "0", "de 1 à 36 mois"),
+    ("decision_months", "0", "de 1 à 36 mois"),
+    ("decision_months", "400", "de 1 à 36 mois"),
+    ("two_person_threshold", "-1", "zéro ou plus"),
+    ("opens_at_0", "2199-01-01", "trop lointaine"),
+    ("opens_at_0", "1950-01-01", "trop ancienne"),
+    ("published_at_0", "2150-01-01", "trop lointaine"),
+    ("axes-0-announced_amount", "-1", "supérieur à zéro"),
+]
+
+
+@pytest.fixture
+def call(db):
+    return the_call(timezone.now())
+
+
+@pytest.fixture
+def administrator(client, call):
+    user = AgentFactory()
+    grant(user, call, MandateRole.ADMINISTRATOR)
+    sign_in(client, user)
+    return user
+
+
+def grant(user, call, role, **fields):
+    at = timezone.now() - timedelta(days=1)
+    return grant_mandate(user=user, call=call, role=role, at=at, appointed_by=None, **fields)
+
+
+def errors_at(page, name):
+    """The sentences at the field ``name``, of the form itself or of one of its lines."""
+    prefix, _, line = name.rpartition("-")
+    name = line.removesuffix("_0")
+    if not prefix:
+        return " ".join(page.context["adminform"].form.errors.get(name, []))
+    formset = page.context["inline_admin_formsets"][0].formset
+    return " ".join(formset.forms[int(prefix.rpartition("-")[2])].errors.get(name, []))
+
+
+@pytest.mark.parametrize(("name", "typed", "sentence"), ABSURD)
+def test_absurd_value_of_a_call_is_refused_at_its_field(client, call, administrator, name, typed, sentence):
+    draft = make_call(published_at=None, opens_at=timezone.now())
+    make_axis(draft)
+    grant(administrator, draft, MandateRole.ADMINISTRATOR)
+    url = reverse("admin:calls_call_change", args=[draft.pk])
+    sent = fields_shown(client.get(url))
+    if name == "published_at_0":
+        sent["published_at_1"] = "08:00"
+    before = Call.objects.filter(pk=draft.pk).values().get()
+    page = client.post(url, {**sent, name: typed})
+    assert page.status_code == 200
+    assert sentence in errors_at(page, name)
+    assert Call.objects.filter(pk=draft.pk).values().get() == before
+
+
+def test_call_is_saved_with_the_usual_values_and_a_siret_with_spaces(client, call, administrator):
+    url = reverse("admin:calls_call_change", args=[call.pk])
+    sent = fields_shown(client.get(url))
+    siret = call.steward_siret
+    spaced = f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}"
+    answer = client.post(url, {**sent, "steward_siret": spaced, "contact_phone": "+33 (0)1 99 00-88.89"})
+    assert answer.status_code == 302
+    call.refresh_from_db()
+    assert (call.steward_siret, call.contact_phone) == (siret, "+33 (0)1 99 00-88.89")
+
+
+def test_opening_of_a_published_call_stays_once_it_is_past(client, call, administrator):
+    url = reverse("admin:calls_call_change", args=[call.pk])
+    page = client.get(url)
+    assert "opens_at" not in page.context["adminform"].form.fields
+    before = call.opens_at
+    later = {"opens_at_0": "2027-01-01", "opens_at_1": "08:00"}
+    assert client.post(url, {**fields_shown(page), **later}).status_code == 302
+    call.refresh_from_db()
+    assert call.opens_at == before
+    Call.objects.filter(pk=call.pk).update(opens_at=timezone.now() + timedelta(days=1))
+    assert "opens_at" in client.get(url).context["adminform"].form.fields
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "sentence"),
+    [
+        ("opens_at", "2199-01-01", "trop lointaine"),
+        ("opens_at", "1900-01-01", "trop ancienne"),
+        ("closes_at", "2199-01-01", "trop lointaine"),
+        ("opens_at", "2021-06-01", "son ouverture ne change plus"),
+    ],
+)
+def test_session_keeps_an_opening_that_is_past_and_takes_no_absurd_day(
+    client, call, administrator, name, day, sentence
+):
+    axis, session = axis_of(call), session_of(call)
+    url = reverse("admin:calls_axis_change", args=[axis.pk])
+    page = client.get(url)
+    sent = fields_shown(page)
+    index = next(
+        key.split("-")[1]
+        for key, value in sent.items()
+        if key.endswith("-id") and value == str(session.pk) and key.startswith("sessions")
+    )
+    refused = client.post(url, {**sent, f"sessions-{index}-{name}_0": day})
+    assert refused.status_code == 200
+    (formset,) = [each.formset for each in refused.context["inline_admin_formsets"] if each.formset.model is Session]
+    assert sentence in " ".join(formset.forms[int(index)].errors.get(name, []))
+    kept = Session.objects.get(pk=session.pk)
+    assert (kept.opens_at, kept.closes_at) == (session.opens_at, session.closes_at)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (Call, {"announced_amount": -5}),
+        (Call, {"two_person_threshold": -1}),
+        (Call, {"decision_months": 0}),
+        (Call, {"completeness_months": 0}),
+        (Axis, {"announced_amount": 0}),
+    ],
+)
+def test_database_refuses_an_amount_below_zero_and_a_delay_of_no_month(call, model, fields):
+    (name,) = fields
+    rule = "delays" if name.endswith("months") else "amount"
+    with pytest.raises(IntegrityError, match=f"calls_{model._meta.model_name}_{rule}"), transaction.atomic():
+        model.objects.update(**fields)
+    assert not model.objects.filter(**fields).exists()
+
+
+@pytest.mark.parametrize(("day", "sentence"), [("1900-12-01", "trop ancienne"), ("2199-12-01", "trop lointaine")])
+def test_mandate_starts_on_a_day_that_makes_sense(client, call, administrator, day, sentence):
+    person = UserFactory()
+    page = client.post(reverse("admin:calls_mandate_add"), mandate_of(call, email=person.email, starts_at_0=day))
+    assert sentence in errors_at(page, "starts_at")
+    assert not Mandate.objects.filter(user=person).exists()
+
+
+def test_mandate_already_held_is_refused_until_it_ends_and_another_territory_is_another_mandate(
+    client, call, administrator
+):
+    person = UserFactory()
+    held = grant(person, call, MandateRole.SCREENER, departement_code="35")
+    url = reverse("admin:calls_mandate_add")
+    again = mandate_of(call, email=person.email, departement_code=" 35 ")
+    assert "a déjà ce mandat, depuis le" in errors_at(client.post(url, again), "role")
+    assert Mandate.objects.filter(user=person).count() == 1
+    for other in ({"departement_code": "48"}, {"axis": axis_of(call).pk}, {"role": "auditor", "departement_code": ""}):
+        assert client.post(url, {**again, **other}).status_code == 302, other
+    end_mandate(mandate_id=held.pk, by=None, at=timezone.now())
+    later = (timezone.localdate() + timedelta(days=1)).isoformat()
+    assert client.post(url, {**again, "starts_at_0": later}).status_code == 302
+
+
+def test_both_hands_of_a_list_given_to_one_person_are_allowed_and_said(client, call, administrator):
+    person = UserFactory()
+    url = reverse("admin:calls_mandate_add")
+
+    def said(role):
+        page = client.post(url, mandate_of(call, email=person.email, role=role), follow=True)
+        return [str(message) for message in page.context["messages"] if message.level_tag == "warning"]
+
+    assert said("officer") == []
+    (sentence,) = said("releaser")
+    assert "gestionnaire et d’ordonnateur" in sentence and str(person) in sentence
+    assert Mandate.objects.filter(user=person).count() == 2
