@@ -1,7 +1,16 @@
 """What the journal says of accounts, in French."""
 
-from accounts.models import FactorRecovery
+from typing import Any
+
+from accounts.models import FactorRecovery, User
 from core import journal_words
+from core.journal_names import names_in
+
+
+def people(reader: Any, ids: set[str]) -> dict[str, str]:
+    """The page already names the authors of the acts to whoever reads the journal."""
+    return names_in(User.objects.all(), ids)
+
 
 journal_words.register(
     acts={
@@ -16,5 +25,7 @@ journal_words.register(
         "second_factor_recovery_cancelled": FactorRecovery.State,
         "second_factor_removed": FactorRecovery.State,
     },
+    chains={"person": "Personne"},
+    names=dict.fromkeys(("person:", "person"), people),
     data={"recovery": "demande"},
 )

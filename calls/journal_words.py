@@ -1,7 +1,24 @@
 """What the journal says of a call and its mandates, in French."""
 
+from typing import Any
+
+from django.db.models import Model
+
 from calls.enums import MandateRole
+from calls.models import Axis, Call, RulesVersion, Session, Theme
 from core import journal_words
+from core.journal_names import Lookup, names_in
+
+
+def calls_by_code(reader: Any, codes: set[str]) -> dict[str, str]:
+    """The chain of a call bears its code."""
+    return dict(Call.objects.filter(code__in=codes).values_list("code", "title"))
+
+
+def titles(model: type[Model]) -> Lookup:
+    """What the public pages of a call, or the pages of its rules, name to anybody."""
+    return lambda reader, ids: names_in(model._default_manager.all(), ids)
+
 
 journal_words.register(
     acts={
@@ -21,6 +38,15 @@ journal_words.register(
         "mandate": "mandat",
         "departement": "département",
         "region": "région",
+    },
+    chains={"call": "Appel"},
+    names={
+        "call:": calls_by_code,
+        "call": titles(Call),
+        "axis": titles(Axis),
+        "theme": titles(Theme),
+        "session": titles(Session),
+        **dict.fromkeys(("rules_version", "rulesversion"), titles(RulesVersion)),
     },
     values={"role": MandateRole},
 )

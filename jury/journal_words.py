@@ -1,7 +1,31 @@
 """What the journal says of juries and decisions, in French."""
 
+from typing import Any
+
+from django.db.models import Q
+
+from calls.models import Axis
 from core import journal_words
+from core.journal_names import names_in
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
+from jury.models import DecisionList, Jury
+from jury.permissions import reader_scope
+
+
+def juries(reader: Any, ids: set[str]) -> dict[str, str]:
+    """Those of the axes that the reader follows. Those that still sit have no row on the page."""
+    return names_in(Jury.objects.filter(_on_axis(reader, "session")), ids)
+
+
+def lists(reader: Any, ids: set[str]) -> dict[str, str]:
+    """Of decisions, by number, else by title; of the axes that the reader follows."""
+    return names_in(DecisionList.objects.filter(_on_axis(reader, "deliberation__jury__session")), ids)
+
+
+def _on_axis(reader: Any, session: str) -> Q:
+    axis = f"{session}__axis"
+    return Q(**{f"{axis}__in": [row.pk for row in Axis.objects.all() if reader_scope(reader).covers(axis=row)]})
+
 
 journal_words.register(
     acts={
@@ -51,5 +75,7 @@ journal_words.register(
         "outcome": "issue",
         "forgotten": "avis effacé",
     },
+    chains={"jury": "Jury", "decision-list": "Liste de décisions"},
+    names={"jury:": juries, **dict.fromkeys(("decision-list:", "decision_list", "list"), lists)},
     values={"outcome": Outcome, "before": Outcome, "forgotten": Outcome},
 )

@@ -1,7 +1,17 @@
 """What the journal says of the people who act for an authority, in French."""
 
+from typing import Any
+
 from core import journal_words
+from core.journal_names import names_in
 from territories.enums import AffiliationRole
+from territories.models import Organisation
+
+
+def organisations(reader: Any, ids: set[str]) -> dict[str, str]:
+    """Authorities, whose names are public."""
+    return names_in(Organisation.objects.only("name"), ids)
+
 
 journal_words.register(
     acts={
@@ -11,5 +21,6 @@ journal_words.register(
         "affiliation.ended": "Rattachement terminé",
     },
     data={"affiliation": "rattachement", "organisation": "collectivité", "role": "fonction"},
+    names={"organisation": organisations},
     values={"role": AffiliationRole},
 )

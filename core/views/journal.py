@@ -1,5 +1,6 @@
 """The journal, to read: for those who control."""
 
+import json
 import re
 from typing import Any
 
@@ -13,7 +14,15 @@ from django.views.decorators.http import require_safe
 
 from core.forms import JournalFilters
 from core.journal import hidden_chains
-from core.journal_words import act_in_words, data_in_words, state_in_words
+from core.journal_names import Names
+from core.journal_words import (
+    act_in_words,
+    chain_in_words,
+    data_in_words,
+    may_be_named,
+    names_for,
+    state_in_words,
+)
 from core.models import Chain, JournalAnchor, JournalEntry
 
 PER_PAGE = 50
@@ -28,7 +37,8 @@ def journal(request: HttpRequest) -> HttpResponse:
     filters = JournalFilters(request.GET, auto_id="%s")
     page = Paginator(_rows(filters), PER_PAGE).get_page(request.GET.get("page"))
     people = get_user_model().objects.in_bulk({row.actor_id for row in page if row.actor_id})
-    lines = [_line(row, people.get(row.actor_id)) for row in page]
+    names = names_for(request.user, page)
+    lines = [_line(row, people.get(row.actor_id), names) for row in page]
     return render(
         request,
         "core/journal.html",
@@ -36,6 +46,8 @@ def journal(request: HttpRequest) -> HttpResponse:
             "page": page,
             "lines": lines,
             "filters": filters,
+            # Said of the text asked for alone, whether such a jury exists or not.
+            "asks_jury": filters.data.get("chaine", "").strip().lower().startswith("jury:"),
             "anchor": JournalAnchor.objects.only("number", "sealed_at").order_by("-number").first(),
         },
     )
@@ -68,14 +80,17 @@ def _chains_named(text: str) -> set[str]:
     return names
 
 
-def _line(row: JournalEntry, actor: Any) -> dict[str, Any]:
-    told, proofs = data_in_words(row.data)
+def _line(row: JournalEntry, actor: Any, names: Names) -> dict[str, Any]:
+    own = names if may_be_named(row.chain, names) else {}
+    told, proofs = data_in_words(row.data, own, action=row.action)
     return {
         "row": row,
         "actor": actor,
+        "chain": chain_in_words(row.chain, names),
         "act": act_in_words(row.action),
         "before": state_in_words(row.action, row.from_state),
         "after": state_in_words(row.action, row.to_state),
         "told": told,
         "proofs": proofs,
+        "raw": json.dumps(row.data, ensure_ascii=False),
     }

@@ -17,7 +17,7 @@ from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.budget import make_call
 from tests.factories.calls import the_call
 from tests.factories.jury import JuryWorld
-from tests.factories.territories import AffiliationFactory
+from tests.factories.territories import AffiliationFactory, OrganisationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -151,7 +151,16 @@ def test_what_a_jury_says_is_read_once_its_deliberation_is_closed(client, db):
     chain = f"jury:{world.jury.pk}"
     assert JournalEntry.objects.filter(chain=chain, action="jury.opinion").exists()
     assert chain not in client.get(reverse("journal")).content.decode()
-    assert "Aucune écriture ne correspond" in client.get(reverse("journal"), {"chaine": chain}).content.decode()
+    said = "Les écritures d’un jury se lisent ici une fois sa délibération close"
+    assert said in client.get(reverse("journal")).content.decode()
+    empty = {}
+    for asked in (chain, "jury:999999", "JURY: nul"):
+        page = client.get(reverse("journal"), {"chaine": asked}).content.decode()
+        assert said in page and "Celles d’un jury se lisent une fois sa délibération close." in page
+        empty[asked] = re.search(r'<div class="guichet-empty.*?</div>', page, re.DOTALL).group()
+    # The same sentence whatever exists.
+    assert len(set(empty.values())) == 1
+    assert "Celles d’un jury" not in client.get(reverse("journal"), {"chaine": "call:nul"}).content.decode()
     world.close(deliberation)
     assert "jury.opinion" in client.get(reverse("journal"), {"chaine": chain}).content.decode()
 
@@ -218,3 +227,98 @@ def test_journal_is_searched_by_days_of_paris_both_included(client, auditor):
     page = client.get(reverse("journal"), {"du": "hier"}).content.decode()
     assert re.search(r'id="du_error">\s*<p [^>]*>', page)
     assert '<th scope="row">' not in page
+
+
+def shown(page):
+    """The rows as read, what is folded left out."""
+    body = page.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    return re.sub(r"<details.*?</details>", "", body, flags=re.DOTALL)
+
+
+def opened(page):
+    """Names, in what is read, that are keys of the database."""
+    return re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.sub(r'href="[^"]*"', "", shown(page)))
+
+
+def test_ids_are_read_as_names_and_codes_stay_folded(client, auditor):
+    world = JuryWorld(dossiers=1)
+    mandate(auditor, world.call, MandateRole.AUDITOR)
+    dossier = world.applications[0]
+    organisation = OrganisationFactory(name="Commune de Trifouilly")
+    data = {"axis": dossier.axis_id, "organisation": organisation.pk, "session": dossier.session_id}
+    record(chain=dossier.chain, action="application.start", at=timezone.now(), actor=None, data=data)
+    record(
+        chain=f"call:{dossier.call.code}",
+        action="mandate.granted",
+        at=timezone.now(),
+        actor=None,
+        data={"person": auditor.pk, "application": str(dossier.pk)},
+    )
+    page = client.get(reverse("journal"))
+    read = shown(page)
+    assert f"Dossier {dossier.number}</a>, écriture n°" in read
+    assert f"dossier&nbsp;: {dossier.number}" in read
+    assert "collectivité&nbsp;: Commune de Trifouilly" in read
+    assert f"axe&nbsp;: {dossier.axis.title}" in read
+    assert f"relève&nbsp;: {dossier.session.title}" in read
+    assert f"personne&nbsp;: {auditor}" in read
+    assert f"Appel {dossier.call.title}" in read
+    assert opened(page) == []
+    assert f"Chaîne <code>{dossier.chain}</code>" in page.content.decode()
+    assert f"&quot;organisation&quot;: {organisation.pk}" in page.content.decode()
+
+
+def test_dossier_that_the_reader_does_not_open_keeps_its_codes(client, auditor):
+    world = JuryWorld(dossiers=2)
+    mandate(auditor, world.call, MandateRole.AUDITOR)
+    secret, other = world.applications
+    type(secret).objects.filter(pk=secret.pk).update(submitted_at=None, state="draft", number=None)
+    organisation = OrganisationFactory(name="Commune de Trifouilly")
+    for dossier in (secret, other):
+        data = {"organisation": organisation.pk}
+        record(chain=dossier.chain, action="application.start", at=timezone.now(), actor=None, data=data)
+    only = shown(client.get(reverse("journal"), {"chaine": secret.chain}))
+    assert f"Dossier {str(secret.pk)[:8]}</a>" in only
+    assert "Trifouilly" not in only
+    both = shown(client.get(reverse("journal"), {"acte": "application.start"}))
+    assert both.count("Trifouilly") == 1
+
+
+def test_change_in_the_administration_is_told_by_the_labels_of_its_fields(client, auditor):
+    call = the_call(timezone.now())
+    axis = call.axes.first()
+    fields = {"steward_siret": ["…", "…"], "decision_months": [8, 9], "announced_amount": [None, "5.00"]}
+    line = {"model": "axis", "id": axis.pk, "fields": {"funded_from": [None, axis.pk], "position": [1, 2]}}
+    record(
+        chain=f"call:{call.code}",
+        action="call.changed",
+        at=timezone.now(),
+        actor=None,
+        data={"id": call.pk, "fields": fields, "lines": [line]},
+    )
+    read = shown(client.get(reverse("journal"), {"acte": ""})).replace("\u00a0", " ")
+    title = axis.title.replace("\u00a0", " ")
+    assert "SIRET de l’attribuant&nbsp;: changé" in read
+    assert "délai de décision, en mois&nbsp;: 8 → 9" in read
+    assert "montant annoncé&nbsp;: vide → 5,00 €" in read
+    assert f"axe « {title} »&nbsp;: ordre : 1 → 2 ; financé sur l’enveloppe de : vide → {title}" in read
+    for code in ("steward_siret", "model", "lines", "champs changés"):
+        assert code not in read
+
+
+def test_names_cost_the_same_with_1_3_and_30_dossiers(client, auditor):
+    world = JuryWorld(dossiers=30)
+    mandate(auditor, world.call, MandateRole.AUDITOR)
+    costs, done = [], 0
+    for size in (1, 3, 30):
+        for dossier in world.applications[done:size]:
+            data = {"axis": dossier.axis_id, "organisation": dossier.organisation_id, "application": str(dossier.pk)}
+            record(chain=dossier.chain, action="application.start", at=timezone.now(), actor=auditor, data=data)
+        done = size
+        asked = {"acte": "application.start"}
+        page = client.get(reverse("journal"), asked)
+        assert len(set(re.findall(r"Dossier (D-[0-9]+)</a>", shown(page)))) >= size
+        with CaptureQueriesContext(connection) as queries:
+            client.get(reverse("journal"), asked)
+        costs.append(len(queries))
+    assert len(set(costs)) == 1, costs
