@@ -89,14 +89,16 @@ def telephone(text: str) -> None:
 
 
 def keeps_opening(stored: datetime | None, asked: datetime) -> bool:
-    """Whether a session already there keeps its opening. Raises ValidationError when it moves though it is past."""
+    """Whether a session already there keeps its opening."""
     # A form gives back an instant without its microseconds.
-    if stored is not None and stored.replace(microsecond=0) == asked.replace(microsecond=0):
-        return True
+    return stored is not None and stored.replace(microsecond=0) == asked.replace(microsecond=0)
+
+
+def opening_to_come(stored: datetime | None) -> None:
+    """Raises ValidationError when the opening of a session is moved though it is past."""
     if stored is not None and stored <= timezone.now():
         told = "Cette relève est ouverte, des dossiers ont pu y être déposés\u00a0: son ouverture ne change plus."
         raise ValidationError({"opens_at": told})
-    return False
 
 
 CALL_CHECKS: dict[str, Check] = {

@@ -8,7 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from calls.bounds import CALL_CHECKS, Checked, above_zero, are_texts, is_list, keeps_opening, same_call, within
+from calls import bounds
+from calls.bounds import CALL_CHECKS, Checked, above_zero, are_texts, is_list, same_call, within
 from calls.enums import RESERVED_CODES, CostCategory, MandateRole, QuestionKind, Rhythm, RuleKind
 from calls.querysets import MandateQuerySet
 from calls.reach import obstacles
@@ -162,13 +163,14 @@ class Session(Checked):
         if axis is None or self.opens_at is None or axis.call_id is None:
             return
         stored = Session.objects.filter(pk=self.pk).values_list("opens_at", flat=True).first() if self.pk else None
-        if keeps_opening(stored, self.opens_at):
+        if bounds.keeps_opening(stored, self.opens_at):
             return
         versions = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
         current = versions.order_by("-effective_at").first()
         if current is None or not current.terms.filter(axis=axis.pk).exists():
             told = "Le règlement en vigueur ce jour-là ne dit rien de cet axe\u00a0: ajoutez d’abord une version."
             raise ValidationError({"opens_at": told})
+        bounds.opening_to_come(stored)
 
 
 class RulesVersion(Checked):

@@ -1,5 +1,7 @@
 """Filters and tags available in every template."""
 
+import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,8 @@ from django.utils.formats import date_format
 from core import money
 
 register = template.Library()
+# « d’Anne », « d’Henri », « d’Yves », yet « de Yann ».
+ELIDES = re.compile(r"[aeiouh]|y[^aeiou]", re.IGNORECASE)
 
 
 @register.filter
@@ -61,3 +65,10 @@ def paris_date(moment: date | datetime | None) -> str:
     if isinstance(moment, datetime):
         moment = timezone.localtime(moment).date()
     return _day(moment)
+
+
+@register.filter
+def of_whom(name: Any) -> str:
+    """« d’Anne Dûment », « de Zoé Prat »: « de » before the name of a person. A given name in h is taken as mute."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFD", str(name)) if not unicodedata.combining(letter))
+    return f"d’{name}" if ELIDES.match(plain.replace("œ", "oe").replace("Œ", "OE")) else f"de {name}"

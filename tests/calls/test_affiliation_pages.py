@@ -13,7 +13,7 @@ from calls.models import Mandate
 from calls.services import grant_mandate
 from core.forms import new_key
 from core.models import JournalEntry, OutboxMessage
-from core.templatetags.guichet import paris_date
+from core.templatetags.guichet import of_whom, paris_date
 from territories.models import Affiliation
 from territories.services import may_act_for, validate_affiliation
 from tests.concurrency import while_uncommitted
@@ -424,3 +424,19 @@ def test_menu_offers_one_s_authority_to_those_who_may_have_one(client, db):
         sign_in(client, user)
         menu = client.get("/").content.decode().partition("<main")[0]
         assert (entry in menu) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Anne Dûment", "d’Anne Dûment"),
+        ("Ève Durand", "d’Ève Durand"),
+        ("Œdipe Roi", "d’Œdipe Roi"),
+        ("Henri Prat", "d’Henri Prat"),
+        ("Yves Prat", "d’Yves Prat"),
+        ("Yann Prat", "de Yann Prat"),
+        ("Zoé Prat", "de Zoé Prat"),
+    ],
+)
+def test_name_of_a_person_is_elided_as_one_says_it(name, said):
+    assert of_whom(name) == said
