@@ -19,6 +19,7 @@ from demonstration.play.draw import Candidate, draw_today
 from demonstration.play.filing import file_candidate, people_of
 from jury.models import Deliberation
 from jury.services.decisions import award_from_waiting_list, mark_prepared
+from jury.services.deliberation import summon
 from territories.models import Organisation
 
 TO_SCREEN = 5
@@ -59,7 +60,12 @@ def stage_today(*, call: Call, cast: Cast, password: str, at: datetime) -> list[
         Account("Représentant légal", head.email, f"signer la convention de {organisation.name}", True),
         Account("Instructrice", cast.screener.email, f"instruire {TO_SCREEN} dossiers reçus cette semaine", True),
         Account("Jurée", cast.jurors[0].email, "déclarer l’absence de conflit et noter ses dossiers", True),
-        Account("Présidence du jury", cast.chairs["axe-1"].email, "suivre les évaluations, lire le classement", True),
+        Account(
+            "Présidence du jury",
+            cast.chairs["axe-1"].email,
+            "suivre les évaluations, tenir la séance d’aujourd’hui",
+            True,
+        ),
         Account(
             "Gestionnaire", cast.officer.email, "suivre l’enveloppe, préparer une liste, enregistrer un versement", True
         ),
@@ -88,12 +94,15 @@ def _dossiers_to_screen(session: Session, at: datetime) -> None:
 
 
 def _dossiers_to_judge(session: Session, cast: Cast, at: datetime) -> None:
-    """Filed three weeks ago, admissible, read by everybody but the juror of the demonstration."""
+    """Filed three weeks ago, admissible, read by everybody but the juror of the demonstration. The jury sits today: the
+    chair may hold the meeting at once, whatever that juror still has to read."""
     for candidate in _candidates(session, TO_JUDGE, at - timedelta(days=24)):
         application = file_candidate(candidate)
         declare_admissible(application=application, user=cast.screener, at=candidate.starts_at + timedelta(days=7))
     jury = judging.seat_jury(session=session, cast=cast, at=at - timedelta(days=12), experts=EXPERTS)
     judging.assign(jury=jury, cast=cast, at=at - timedelta(days=11))
+    chair = cast.chairs[session.axis.code]
+    summon(jury=jury, held_at=at, place="Paris et à distance", at=at - timedelta(days=8), actor=chair)
     judging.evaluate_but(jury=jury, absent=cast.jurors[0], seed=1, at=at - timedelta(days=2))
 
 

@@ -10,12 +10,11 @@ from schwifty import IBAN
 from accounts.models import User
 from applications.enums import AttachmentKind, FundingKind, FundingStatus
 from applications.models import Application
-from applications.rules import questions_of, rules_of
 from applications.sections import SECTIONS
 from applications.services.attachments import add_attachment
 from applications.services.drafts import save_section, start_application
 from applications.services.submission import submit_application
-from calls.enums import QuestionKind
+from demonstration.play.answers import answers_of
 from demonstration.play.cast import DOMAIN, invented_name, person
 from demonstration.play.documents import one_page
 from demonstration.play.draw import Candidate
@@ -29,9 +28,6 @@ HEADS = {
     OrganisationKind.DEPARTEMENT: ("présidente du conseil départemental", "président du conseil départemental"),
     OrganisationKind.REGION: ("présidente du conseil régional", "président du conseil régional"),
 }
-ANSWER = (
-    "Le projet part des difficultés que les habitants et les agents rencontrent chaque jour ; il sera mesuré avec eux."
-)
 
 
 def local_part(organisation: Organisation) -> str:
@@ -125,7 +121,7 @@ def _sections(
             "rows": {"funding_lines": _funding(candidate), **_shares(application, candidate)},
         },
         "calendrier": _calendar(candidate),
-        "questions": {"answers": _answers(application, candidate)},
+        "questions": {"answers": answers_of(application, candidate)},
     }
     return [(section.slug, contents[section.slug]) for section in SECTIONS if section.slug in contents]
 
@@ -216,18 +212,3 @@ def _calendar(candidate: Candidate) -> dict[str, Any]:
             ],
         },
     }
-
-
-def _answers(application: Application, candidate: Candidate) -> dict[str, str]:
-    answers: dict[str, str] = {}
-    for question in questions_of(application, rules_of(application, candidate.starts_at)):
-        if question.kind == QuestionKind.CHOICE:
-            first = question.choices[candidate.rank % len(question.choices)]
-            answers[question.code] = str(first[0] if isinstance(first, list | tuple) else first)
-        elif question.kind == QuestionKind.YES_NO:
-            answers[question.code] = "oui"
-        elif question.kind == QuestionKind.NUMBER:
-            answers[question.code] = str(100 + candidate.rank)
-        else:
-            answers[question.code] = ANSWER[: question.max_length]
-    return answers

@@ -131,8 +131,9 @@ def _file_all(candidates: list[Candidate], cast: Cast) -> dict[Any, str]:
 
 
 def _judge(session: Session, fates: dict[Any, str], play: Play, seed: int) -> DecisionList:
-    """From the jury's seats to the released list, in the weeks after the session closed."""
-    at = session.closes_at + timedelta(days=30)
+    """From the jury's seats to the released list, in the weeks after the session closed, at hours when people work."""
+    day = timezone.localtime(session.closes_at) + timedelta(days=31)
+    at = paris(day.year, day.month, day.day, 9)
     jury = judging.seat_jury(session=session, cast=play.cast, at=at)
     judging.assign(jury=jury, cast=play.cast, at=at + timedelta(days=1))
     judging.evaluate(jury=jury, fates=fates, seed=seed, at=at + timedelta(days=3))

@@ -40,7 +40,9 @@ from accounts.models import User
 from budget.models import Envelope, PaymentCredit
 from conventions.models import Convention
 from demonstration.play.contracting import pay
-from jury.models import DecisionList
+from jury.enums import Attendance
+from jury.models import DecisionList, Deliberation
+from jury.services.deliberation import AttendanceInput, record_attendance
 from jury.services.release import ACT, list_digest, release_list
 
 prepared = DecisionList.objects.get(state="prepared")
@@ -56,7 +58,13 @@ signed = Convention.objects.filter(state="signed").select_related("application")
 pay(signed, User.objects.get(email="gestion@guichet.example"), at)
 root = Envelope.objects.get(parent=None)
 opened = {row.year: row.opened for row in PaymentCredit.objects.filter(envelope=root)}
+chair = User.objects.get(email="presidence@guichet.example")
+meeting = Deliberation.objects.get(state="open")
+members = list(meeting.jury.jurors.order_by("pk"))
+rows = [AttendanceInput(juror, Attendance.PRESENT) for juror in members]
+record_attendance(deliberation=meeting, rows=rows, at=timezone.now(), actor=chair)
 print(json.dumps({
+    "present": meeting.attendance.count() == len(members),
     "title": released.title, "state": released.state, "envelopes": sorted(envelopes), "batch": batch.count(),
     "paid": Convention.objects.get(pk=signed.pk).state, "this_year": str(opened[timezone.localtime(at).year]),
     "left": str(root.balance.allocated - sum(opened.values())),
@@ -301,11 +309,12 @@ def assert_operator_is_fictitious(address: str) -> None:
 
 
 def assert_first_acts_succeed(data_dir: Path) -> None:
-    """The list that waits is released with its conventions, and a signed convention is paid, within the call's money."""
+    """The list that waits is released with its conventions, a signed convention is paid within the call's money, and
+    the meeting of today is held."""
     done = manage(data_dir, "shell", "--no-imports", "-c", FIRST_ACTS)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert (found["state"], found["paid"]) == ("released", "paid")
+    assert (found["state"], found["paid"], found["present"]) == ("released", "paid", True)
     assert 2 <= found["batch"] <= 3
     assert found["title"] == FIRST_WAITING
     assert found["envelopes"]
