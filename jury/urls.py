@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jury.views import constitution, decisions, deliberation, juror, panel, ranking, recusal
+from jury.views import constitution, decisions, deliberation, dossier, juror, panel, ranking, recusal
 
 urlpatterns = [
     # A juror.
@@ -15,6 +15,7 @@ urlpatterns = [
     path("jury/suivi/", panel.jury_index, name="jury_index"),
     path("jury/releves/<int:pk>/constituer/", constitution.jury_constitute, name="jury_constitute"),
     path("jury/<int:pk>/", panel.jury_detail, name="jury_detail"),
+    path("jury/<int:pk>/dossiers/<uuid:dossier>/", dossier.jury_dossier_page, name="jury_dossier"),
     path("jury/<int:pk>/dossiers/<uuid:dossier>/jure/", panel.seat_add, name="seat_add"),
     path("jury/<int:pk>/dossiers/<uuid:dossier>/deport/", recusal.jury_recuse, name="jury_recuse"),
     path("jury/<int:pk>/deports/", recusal.jury_conflicts, name="jury_conflicts"),

@@ -1,5 +1,6 @@
 """Changing a proposal of assignment, seating one more reader."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -27,11 +28,18 @@ class _JuryForm(RefusableForm):
 class SeatForm(_JuryForm):
     """One more reader for a dossier."""
 
-    new = forms.ChoiceField(label="Juré à affecter")
+    new = forms.ChoiceField(
+        label="Juré à affecter",
+        error_messages={
+            "invalid_choice": "Cette personne ne peut pas lire ce dossier de plus : choisissez dans la liste."
+        },
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, possible: Sequence[tuple[Juror, int]], **kwargs: Any) -> None:
+        """``possible``: members who may read the dossier, each with the number of dossiers they read already."""
         super().__init__(*args, **kwargs)
-        self.fields["new"].choices = choices_with_empty(juror_choices(self.jury))  # type: ignore[attr-defined]
+        rows = [(row.pk, f"{row.user}, {load} dossier{'s' * (load > 1)} sur {row.load_max}") for row, load in possible]
+        self.fields["new"].choices = choices_with_empty(rows)  # type: ignore[attr-defined]
 
     def new_juror(self) -> Juror:
         juror = self._juror("new")

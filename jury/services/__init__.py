@@ -7,6 +7,7 @@ goes through the outbox. They raise ``core.errors.Refused``.
 from jury.services.assignment import (
     change_seat,
     confirm_assignment,
+    possible_readers,
     propose_assignment,
     seat_juror,
     verify_run,
@@ -58,6 +59,7 @@ __all__ = [
     "list_content",
     "list_digest",
     "mark_prepared",
+    "possible_readers",
     "postpone",
     "prepare_list",
     "propose_assignment",

@@ -215,9 +215,7 @@ def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: dateti
     if not unheard_dossiers(jury).filter(pk=application.pk).exists():
         raise Refused("Ce dossier n’attend pas ce jury, ou n’attend plus de lecteur.")
     Juror.objects.select_for_update(of=("self",)).get(pk=juror.pk)
-    rows = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
-    seats = [{"juror": pk} for pk in rows.values_list("juror_id", flat=True)]
-    panel = set(rows.filter(application=application).values_list("juror_id", flat=True))
+    seats, panel = _seats_now(jury, application)
     _refuse_seat(jury, str(application.pk), juror, panel, seats, at)
     evaluation = Evaluation.objects.filter(juror=juror, application=application).first()
     if evaluation is None:
@@ -229,6 +227,27 @@ def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: dateti
     data = {"juror": juror.pk, "application": str(application.pk)}
     note(jury, "juror_seated", at=at, actor=actor, data=data)
     return evaluation
+
+
+def _seats_now(jury: Jury, application: Application) -> tuple[list[dict[str, Any]], set[int]]:
+    """Every seat of the jury, and the jurors who read this dossier."""
+    rows = Evaluation.objects.filter(juror__jury=jury, state__in=ACTIVE)
+    seats = [{"juror": pk} for pk in rows.values_list("juror_id", flat=True)]
+    return seats, set(rows.filter(application=application).values_list("juror_id", flat=True))
+
+
+def possible_readers(*, jury: Jury, application: Application, at: datetime) -> list[tuple[Juror, int]]:
+    """The members who could read this dossier too, by name, each with the number of dossiers they read already."""
+    seats, panel = _seats_now(jury, application)
+    loads = Counter(seat["juror"] for seat in seats)
+    found = []
+    for juror in jury.jurors.select_related("user").order_by("user__last_name", "user__first_name", "pk"):
+        try:
+            _refuse_seat(jury, str(application.pk), juror, panel, seats, at)
+        except Refused:
+            continue
+        found.append((juror, loads[juror.pk]))
+    return found
 
 
 def verify_run(run: AssignmentRun) -> bool:

@@ -76,7 +76,7 @@ def summon(*, jury: Jury, held_at: datetime, place: str, at: datetime, actor: Us
     _authorise_secretary(locked, actor, at)
     _refuse_meeting(held_at, place, at)
     if locked.deliberations.filter(state=DeliberationState.OPEN).exists():
-        raise Refused("Une délibération de ce jury est déjà ouverte : closez-la d’abord.")
+        raise Refused("Une délibération de ce jury est déjà ouverte : terminez-la d’abord.")
     # The chair meets about every dossier, those opened to nobody yet included: without them ranks would be kept from them.
     grant_chair(locked, jury_dossiers(locked).values_list("pk", flat=True), at)
     last = locked.deliberations.aggregate(last=Max("number"))["last"] or 0

@@ -97,7 +97,7 @@ def _grid_page(request: HttpRequest, evaluation: Evaluation, form: EvaluationFor
         "evaluation": evaluation,
         "form": form,
         "closed": EVALUATION.obstacle(evaluation, "submit", timezone.now()),
-        "saved": _reading(evaluation, criteria_of(evaluation.juror.jury.grid))["total"],
+        "saved": reading_of(evaluation, criteria_of(evaluation.juror.jury.grid))["total"],
         **dossier_context(evaluation.application),
     }
     return render(request, "jury/evaluate.html", context, status=status)
@@ -147,14 +147,14 @@ def _submitted_page(request: HttpRequest, evaluation: Evaluation) -> HttpRespons
         {
             "evaluation": evaluation,
             "dossier": evaluation.application,
-            "mine": _reading(evaluation, criteria),
-            "others": [_reading(other, criteria) for other in others],
+            "mine": reading_of(evaluation, criteria),
+            "others": [reading_of(other, criteria) for other in others],
             "next": _next_of(request.user),
         },
     )
 
 
-def _reading(evaluation: Evaluation, criteria: list[CriterionSpec]) -> dict[str, Any]:
+def reading_of(evaluation: Evaluation, criteria: list[CriterionSpec]) -> dict[str, Any]:
     """An evaluation with its marks in the order of the grid, and the share of the weights left without opinion."""
     scores = sorted(evaluation.scores.all(), key=lambda score: (score.criterion.position, score.pk))
     total = total_of(
@@ -255,7 +255,7 @@ def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _review_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
     """The marks as saved and their total; back to the dossier when there is nothing whole to hand in."""
-    reading = _reading(evaluation, criteria_of(evaluation.juror.jury.grid))
+    reading = reading_of(evaluation, criteria_of(evaluation.juror.jury.grid))
     whole = len(reading["scores"]) == evaluation.juror.jury.grid.criteria.count()
     if EVALUATION.obstacle(evaluation, "submit", timezone.now()) or not whole or reading["total"] is None:
         return redirect("evaluation_page", pk=evaluation.pk)

@@ -244,7 +244,8 @@ def seat_add(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
     """One more reader on a dossier: after a recusal, or where two differ."""
     jury = managed_jury(request, pk)
     application = jury_dossier(request, jury, dossier)
-    form = SeatForm(request.POST or None, jury=jury)
+    possible = services.possible_readers(jury=jury, application=application, at=timezone.now())
+    form = SeatForm(request.POST or None, jury=jury, possible=possible)
     if request.method == "POST" and form.is_valid():
         try:
             services.seat_juror(
@@ -260,4 +261,5 @@ def seat_add(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
         .select_related("juror__user")
         .order_by("juror_id")
     )
-    return render(request, "jury/seat_add.html", {"jury": jury, "dossier": application, "form": form, "seated": seated})
+    context = {"jury": jury, "dossier": application, "form": form, "seated": seated, "possible": possible}
+    return render(request, "jury/seat_add.html", context)

@@ -95,6 +95,7 @@ ROUTES: dict[str, Route] = {
     # Every member says what ties them to a dossier, and those who run the jury say it of a member.
     "jury_recuse": Route(MANAGING | READING, _jury_dossier),
     "jury_conflicts": Route(SEATED, _jury),
+    "jury_dossier": Route(FOLLOWING | PRESIDING, _jury_dossier),
     "seat_add": Route(MANAGING, _jury_dossier),
     "assignment_propose": Route(MANAGING, _jury, method="post"),
     "assignment_run": Route(MANAGING, _run),

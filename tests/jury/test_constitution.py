@@ -74,7 +74,7 @@ def test_mistakes_are_told_where_they_are_and_seat_nobody(client, db):
         (sent({"email": known.email}), "Un jury a une présidence, et une seule."),
         (sent({"email": known.email, "role": "chair"}, {"email": known.email}), "Une personne ne siège qu’une fois."),
         (sent({"organisation_name": "Sans adresse"}), "Ce champ est obligatoire."),
-        (sent({"email": known.email, "role": "chair", "load_max": "-1"}), "supérieure ou égale à"),
+        (sent({"email": known.email, "role": "chair", "load_max": "-1"}), "Indiquez 0 ou plus."),
         (sent({"email": known.email, "role": "chair"}, name=""), "Ce champ est obligatoire."),
     ):
         page = client.post(url, data).content.decode()

@@ -1,0 +1,34 @@
+"""A dossier of a jury, for those who prepare and hold its meeting."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from jury.enums import EvaluationState
+from jury.permissions import readable_evaluations, reads_names
+from jury.queries import criteria_of
+from jury.views.found import followed_jury, jury_dossier
+from jury.views.juror import dossier_context, reading_of
+
+
+@require_safe
+def jury_dossier_page(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
+    """What the readers had before them and what they made of it: the evaluations that the person may read now."""
+    jury = followed_jury(request, pk)
+    application = jury_dossier(request, jury, dossier)
+    given = (
+        readable_evaluations(request.user, jury)
+        .filter(application=application, state=EvaluationState.SUBMITTED)
+        .select_related("juror__user", "juror__jury__grid")
+        .prefetch_related("scores__criterion")
+        .order_by("juror_id")
+    )
+    criteria, is_named = criteria_of(jury.grid), reads_names(request.user, jury)
+    readings = [
+        {**reading_of(row, criteria), "reader": str(row.juror.user) if is_named else f"Juré {rank}"}
+        for rank, row in enumerate(given, start=1)
+    ]
+    context = {"jury": jury, "readings": readings, **dossier_context(application)}
+    return render(request, "jury/dossier_page.html", context)

@@ -1,0 +1,122 @@
+"""The dossier as the chair and the ministry read it before and after the meeting."""
+
+from django.urls import reverse
+
+from jury import services
+from tests.factories.accounts import sign_in
+from tests.factories.jury import AT, JuryWorld
+
+NOTHING_YET = "Aucune évaluation que vous puissiez lire"
+
+
+def page_of(client, user, world, application):
+    sign_in(client, user)
+    return client.get(reverse("jury_dossier", kwargs={"pk": world.jury.pk, "dossier": application.pk}))
+
+
+def test_chair_reads_the_dossier_then_each_mark_once_handed_in(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    application = world.applications[0]
+    before = page_of(client, world.chair_user, world, application)
+    assert before.status_code == 200
+    assert application.title in before.content.decode()
+    assert NOTHING_YET in before.content.decode()
+    reader = world.readers(application)[0]
+    world.submit(world.evaluation(application, reader), 4)
+    after = page_of(client, world.chair_user, world, application).content.decode()
+    assert f"Notes : {reader}" in after
+    assert "16,00 sur 20" in after
+    assert NOTHING_YET not in after
+
+
+def test_numbers_of_the_jury_pages_open_the_dossier(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    world.submit_all()
+    deliberation = world.meet()
+    application = world.applications[0]
+    link = f'href="{reverse("jury_dossier", kwargs={"pk": world.jury.pk, "dossier": application.pk})}"'
+    sign_in(client, world.chair_user)
+    for name, arguments in (
+        ("jury_detail", {"pk": world.jury.pk}),
+        ("jury_ranking", {"pk": world.jury.pk}),
+        ("deliberation_detail", {"pk": deliberation.pk}),
+        ("deliberation_opinion", {"pk": deliberation.pk, "dossier": application.pk}),
+    ):
+        assert link in client.get(reverse(name, kwargs=arguments)).content.decode(), name
+
+
+def test_ministry_reads_marks_without_names_once_the_jury_has_spoken(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    world.submit_all()
+    application = world.applications[0]
+    assert NOTHING_YET in page_of(client, world.officer, world, application).content.decode()
+    meeting = world.meet()
+    world.opine(meeting, application)
+    world.close(meeting)
+    told = page_of(client, world.officer, world, application).content.decode()
+    assert "Juré 1&nbsp;:" in told and "Juré 2&nbsp;:" in told
+    for reader in world.readers(application):
+        assert str(reader) not in told.split("<main")[1]
+
+
+def test_whoever_left_the_dossier_or_only_reads_another_finds_nothing(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    application = world.applications[0]
+    assert page_of(client, world.readers(application)[0], world, application).status_code == 404
+    services.recuse(juror=world.chair, application=application, reason="", at=AT, actor=world.chair_user)
+    chair = type(world.chair_user).objects.get(pk=world.chair_user.pk)
+    assert page_of(client, chair, world, application).status_code == 404
+
+
+def test_dossier_of_the_jury_says_nothing_of_the_bank(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    application = world.applications[0]
+    type(application).objects.filter(pk=application.pk).update(
+        iban="FR7630001007941234567890185", bank_holder="Trésorerie"
+    )
+    text = page_of(client, world.chair_user, world, application).content.decode()
+    assert application.title in text
+    assert "FR76" not in text and "Trésorerie" not in text
+
+
+def test_only_members_who_may_read_the_dossier_are_offered_with_their_load(client, db):
+    world = JuryWorld(dossiers=2, jurors=4)
+    world.assign()
+    application = world.applications[0]
+    reading = {world.juror(user).pk for user in world.readers(application)}
+    gone, kept = world.jury.jurors.exclude(pk__in=[*reading, world.chair.pk]).order_by("pk")
+    services.recuse(juror=gone, application=application, reason="Ancien agent", at=AT, actor=world.chair_user)
+    url = reverse("seat_add", kwargs={"pk": world.jury.pk, "dossier": application.pk})
+    sign_in(client, world.chair_user)
+    form = client.get(url).context["form"]
+    load = kept.evaluations.count()
+    assert dict(form.fields["new"].choices[1:]) == {
+        kept.pk: f"{kept.user}, {load} dossier{'s' * (load > 1)} sur {kept.load_max}"
+    }
+    refused = client.post(url, {"new": gone.pk}).content.decode()
+    assert "choisissez dans la liste" in refused
+    assert not gone.evaluations.filter(application=application).exists()
+    kept.load_max = load
+    kept.save()
+    assert "Aucun membre ne peut lire ce dossier de plus" in client.get(url).content.decode()
+
+
+def test_chair_who_reads_too_waits_for_nothing_but_their_own_evaluation(client, db):
+    world = JuryWorld(dossiers=1, jurors=3)
+    world.assign()
+    application = world.applications[0]
+    reader = world.readers(application)[0]
+    type(world.chair).objects.filter(pk=world.chair.pk).update(load_max=5)
+    world.chair.refresh_from_db()
+    services.seat_juror(jury=world.jury, application=application, juror=world.chair, at=AT, actor=world.officer)
+    world.submit(world.evaluation(application, reader), 4)
+    before = page_of(client, world.chair_user, world, application).content.decode()
+    assert NOTHING_YET in before
+    assert "Notes : " not in before
+    world.submit(world.evaluation(application, world.chair_user), 3)
+    after = page_of(client, world.chair_user, world, application).content.decode()
+    assert "16,00 sur 20" in after and "12,00 sur 20" in after
