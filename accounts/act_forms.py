@@ -1,6 +1,7 @@
 """The form part by which a person confirms an act: one field for a code, or a passkey through JavaScript."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,15 @@ from accounts.models import User
 from accounts.second_factor import held_factors
 from core.errors import Refused
 
+SIX_DIGITS = re.compile(r"[0-9]{6}")
+NOT_A_CODE = "Un code compte six chiffres. Saisissez celui que votre application affiche en ce moment."
 ONLY_PASSKEY = "Vous n’avez pas d’application de codes : utilisez le bouton « Confirmer avec ma clé d’accès »."
 
 
 class ConfirmationCodeField(forms.CharField):
     """Six digits of an authenticator application; spaces are accepted."""
+
+    serves_once = True
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "Code de confirmation")
@@ -38,6 +43,12 @@ class ConfirmationCodeField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return "".join((super().to_python(value) or "").split())
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        # What cannot be a code is no try: nothing is counted, and « attendez le code suivant » would mislead.
+        if value and not SIX_DIGITS.fullmatch(value):
+            raise forms.ValidationError(NOT_A_CODE)
 
 
 class PasskeyWidget(forms.HiddenInput):

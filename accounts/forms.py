@@ -53,6 +53,8 @@ def _describe(field: forms.Field, *, label: str, hint: str = "", autocomplete: s
 class LoginForm(BaseLoginForm):
     """E-mail address and password."""
 
+    keeps_nothing = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _describe(self.fields["login"], label="Adresse électronique", hint=EMAIL_HINT, autocomplete="username")
@@ -251,6 +253,8 @@ class SpendsCodes:
 
 class AuthenticateForm(SpendsCodes, BaseAuthenticateForm):
     """Second step of sign-in."""
+
+    keeps_nothing = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -49,7 +49,7 @@ def _act(
             messages.info(request, obstacle)
             return redirect("screening_detail", application.pk)
         # What was typed at length stays on the page, to be copied where it may still be sent.
-        form.add_error(None, obstacle)
+        context |= {"stopped": obstacle, "typed": _typed(form)}
     elif is_valid:
         try:
             play()
@@ -58,8 +58,15 @@ def _act(
         else:
             messages.success(request, said)
             return redirect("screening_detail", application.pk)
+    context = {"stopped": "", "typed": []} | context
     context |= {"application": application, "form": form, "row": WORKFLOW.transition(name)}
     return render(request, template, context)
+
+
+def _typed(form: forms.Form) -> list[tuple[str, str]]:
+    """What the person wrote, field by field."""
+    rows = [(str(field.label), field.value()) for field in form.visible_fields()]
+    return [(label, value) for label, value in rows if isinstance(value, str) and value]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -127,9 +127,30 @@ def group_class(field: BoundField) -> str:
 
 
 @register.filter
-def keeps_nothing(form: BaseForm) -> bool:
-    """Whether the form says of itself that it records nothing (``keeps_nothing = True``): a search, a verification."""
-    return bool(getattr(form, "keeps_nothing", False))
+def kept(form: BaseForm | BaseFormSet) -> str:
+    """What a refused form says of what was typed: kept, but for what no page gives back.
+
+    Empty for a form that says of itself that it records nothing (``keeps_nothing = True``): a search, a sign-in. A field
+    with ``serves_once = True`` is emptied after each try.
+    """
+    if getattr(form, "keeps_nothing", False):
+        return ""
+    fields = form.visible_fields() if isinstance(form, BaseForm) else []
+    lost = [name for field in fields if (name := _lost(field))]
+    if lost and len(lost) == len(fields):
+        return "Rien n’a été enregistré."
+    but = f", sauf {' et '.join(dict.fromkeys(lost))}" if lost else ""
+    return f"Ce que vous avez saisi est conservé ci-dessous{but}. Rien n’a été enregistré."
+
+
+def _lost(field: BoundField) -> str:
+    """Name of what a page shown again does not carry, or nothing."""
+    widget = field.field.widget
+    if getattr(field.field, "serves_once", False):
+        return "le code"
+    if isinstance(widget, forms.PasswordInput) and not widget.render_value:
+        return "le mot de passe"
+    return "le fichier, à choisir de nouveau" if isinstance(widget, forms.FileInput) else ""
 
 
 @register.filter

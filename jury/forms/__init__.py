@@ -5,6 +5,7 @@ from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.forms.evaluation import EvaluationForm, HandInForm, MemberRecusalForm, RecusalForm
 from jury.forms.panel import ChangeSeatForm, SeatForm
+from jury.forms.ranking import FloorForm
 
 __all__ = [
     "AttendanceForm",
@@ -13,6 +14,7 @@ __all__ = [
     "ChangeSeatForm",
     "DecisionForm",
     "EvaluationForm",
+    "FloorForm",
     "HandInForm",
     "JuryForm",
     "ListForm",

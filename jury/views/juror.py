@@ -36,6 +36,10 @@ CHANGED_SINCE = (
     "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet\u00a0: rien n’est remis. Relisez "
     "ci-dessous ce qui est enregistré maintenant, puis remettez-la."
 )
+ALREADY_HANDED_IN = (
+    "Cette évaluation est déjà remise, peut-être depuis un autre onglet : voici ce qu’elle dit. Ce que vous venez "
+    "d’envoyer n’a rien changé."
+)
 
 
 def _next_of(user: Any, other_than: Any = None) -> Evaluation | None:
@@ -222,10 +226,19 @@ def evaluation_save(request: HttpRequest, pk: Any) -> HttpResponse:
                 actor=person(request),
             )
         except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, "Évaluation enregistrée. Vous pouvez la reprendre plus tard.")
-            return redirect("evaluation_page", pk=pk)
+            return _refused_page(request, evaluation, form, refusal)
+        messages.success(request, "Évaluation enregistrée. Vous pouvez la reprendre plus tard.")
+        return redirect("evaluation_page", pk=pk)
+    return _grid_page(request, evaluation, form)
+
+
+def _refused_page(request: HttpRequest, evaluation: Evaluation, form: EvaluationForm, refusal: Refused) -> HttpResponse:
+    """What was typed, kept on the page with what stops it; what is handed in already, when that is what stops it."""
+    if _is_handed_in(evaluation):
+        messages.error(request, ALREADY_HANDED_IN)
+        return redirect("evaluation_page", pk=evaluation.pk)
+    if not EVALUATION.obstacle(evaluation, "submit", timezone.now()):
+        form.refuse(refusal)
     return _grid_page(request, evaluation, form)
 
 
@@ -247,10 +260,15 @@ def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
                 actor=person(request),
             )
         except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect("evaluation_review", pk=pk)
+            return _refused_page(request, evaluation, form, refusal)
+        return redirect("evaluation_review", pk=pk)
     return _grid_page(request, evaluation, form)
+
+
+def _is_handed_in(evaluation: Evaluation) -> bool:
+    """As it is now, whatever it was when the page was asked."""
+    evaluation.refresh_from_db(fields=["state", "version"])
+    return bool(evaluation.state == EvaluationState.SUBMITTED)
 
 
 def _review_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
@@ -286,6 +304,9 @@ def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
             key=form.cleaned_data["idempotency_key"],
         )
     except Refused as refusal:
+        if _is_handed_in(evaluation):
+            messages.error(request, ALREADY_HANDED_IN)
+            return redirect("evaluation_page", pk=pk)
         messages.error(request, CHANGED_SINCE if refusal.field == "version" else refusal.message)
         return redirect("evaluation_review", pk=pk)
     messages.success(request, "Évaluation remise. Merci.")

@@ -14,6 +14,7 @@ from applications.models import Application
 from core.exports import csv_response
 from jury.calibration import Calibration, Mark, calibrate
 from jury.enums import EvaluationState
+from jury.forms import FloorForm
 from jury.models import Jury
 from jury.permissions import dossiers_of, readable_evaluations, reads_names
 from jury.queries import Merit, Purse, criteria_of, items_of, merit_of
@@ -99,10 +100,8 @@ def _correction(request: HttpRequest, jury: Jury) -> Calibration | None:
     return calibrate([Mark(str(dossier), juror, float(total)) for dossier, juror, total in found if total is not None])
 
 
-def _floors(request: HttpRequest, dossiers: dict[str, Application]) -> list[Floor]:
-    """« Au moins n dossiers par thème », as typed in the address."""
-    text = request.GET.get("plancher", "")
-    minimum = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+def _floors(minimum: int, dossiers: dict[str, Application]) -> list[Floor]:
+    """« Au moins n dossiers par thème »; none for 0."""
     if not minimum:
         return []
     themes = {row.theme_id: row.theme for row in dossiers.values() if row.theme is not None}
@@ -126,9 +125,9 @@ def _purses(merit: Merit) -> list[dict[str, Any]]:
     return [{"purse": purse, "left": left[place]} for place, purse in sorted(asked.items())]
 
 
-def _scenario(request: HttpRequest, jury: Jury, merit: Merit, dossiers: dict[str, Application]) -> dict[str, Any]:
+def _scenario(minimum: int, jury: Jury, merit: Merit, dossiers: dict[str, Application]) -> dict[str, Any]:
     """The same ranking with floors, judged by the exact optimum; nothing is decided here."""
-    floors = _floors(request, dossiers)
+    floors = _floors(minimum, dossiers)
     if not floors:
         return {}
     items = items_of(merit.ranked, merit.purses)
@@ -157,6 +156,7 @@ def _scenario(request: HttpRequest, jury: Jury, merit: Merit, dossiers: dict[str
 def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
     """The order of merit and the line where the envelope stops."""
     jury = followed_jury(request, pk)
+    form = FloorForm(request.GET if request.GET.get("plancher") else None)
     standing = _standing(request, jury)
     merit, dossiers = standing.merit, standing.dossiers
     correction = _correction(request, jury)
@@ -188,8 +188,8 @@ def jury_ranking(request: HttpRequest, pk: Any) -> HttpResponse:
                 for row in (correction.severities if correction else ())
             ],
             "may_correct": reads_names(request.user, jury),
-            "floor": request.GET.get("plancher", ""),
-            "scenario": _scenario(request, jury, merit, dossiers),
+            "form": form,
+            "scenario": _scenario(form.minimum(), jury, merit, dossiers),
         },
     )
 

@@ -5,8 +5,9 @@ from allauth.mfa.models import Authenticator
 from django import forms
 from django.utils import timezone
 
-from accounts import confirmations
+from accounts import confirmations, totp
 from accounts.act_forms import ConfirmedActMixin
+from accounts.confirmations import WRONG_CODES
 from accounts.models import Confirmation, UsedCode
 from core.errors import Refused
 from tests.factories.accounts import UserFactory, code_of
@@ -43,18 +44,34 @@ def test_no_code_is_spent_on_a_form_with_another_error():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("code", ["", "123", "abcdef"])
-def test_wrong_code_is_told_at_its_field_and_what_was_typed_stays(code):
-    form = form_for(UserFactory(second_factor=True), {"place": "Nantes", "confirmation_code": code})
-    assert not form.is_valid()
-    assert set(form.errors) == {"confirmation_code"}
-    if code:
-        assert form.errors["confirmation_code"] == [
+def test_wrong_code_is_told_at_its_field_and_what_was_typed_stays():
+    user = UserFactory(second_factor=True)
+    secret = totp.secret_of(user)
+    codes = (f"{number:06d}" for number in range(10))
+    wrong = next(code for code in codes if totp.matching_step(secret=secret, code=code, at=timezone.now()) is None)
+    form = form_for(user, {"place": "Nantes", "confirmation_code": wrong})
+    assert form.errors == {
+        "confirmation_code": [
             "Ce code n’est pas le bon ou il a déjà servi. Attendez le code suivant (30 secondes au plus) et saisissez-le."
         ]
+    }
     html = str(form)
     assert "Nantes" in html
-    assert 'value="123"' not in html, "a code is never shown again"
+    assert f'value="{wrong}"' not in html, "a code is never shown again"
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_a_code_is_told_so_and_is_no_try():
+    user = UserFactory(second_factor=True)
+    for typed in ("", "123", "abcdef", "1234567", "١٢٣٤٥٦"):
+        form = form_for(user, {"place": "Nantes", "confirmation_code": typed})
+        sentence = "Un code compte six chiffres." if typed else "Saisissez le code affiché par votre application."
+        assert [text.partition(" Saisissez celui")[0] for text in form.errors["confirmation_code"]] == [sentence], typed
+        assert "Nantes" in str(form)
+    for _ in range(WRONG_CODES):
+        form_for(user, {"place": "Nantes", "confirmation_code": "12345"}).is_valid()
+    right = form_for(user, {"place": "Nantes", "confirmation_code": code_of(user)})
+    assert right.is_valid(), right.errors
 
 
 @pytest.mark.django_db

@@ -285,7 +285,27 @@ def test_request_typed_a_moment_too_late_stays_on_the_page(client, db):
         content = page.content.decode()
         assert "ne peut plus suspendre" in content
         assert "La délibération signée" in content and "Bonjour, il manque encore ceci." in content
+        assert content.count("ne peut plus suspendre") == 1
+        assert f">{page.context['row'].label}</button>" not in content
         assert client.get(url).status_code == 302
     application.refresh_from_db()
     assert application.state == "submitted"
     assert not application.completion_requests.exists()
+
+
+def test_second_tab_that_sets_a_dossier_aside_again_is_told_once_and_leads_back(client, db):
+    application = submitted_application()
+    sign_in(client, screener_of(application.call))
+    url = reverse("screening_inadmissible", args=[application.pk])
+    assert "<textarea" in client.get(url).content.decode()
+    client.post(url, {"reason": "La collectivité n’est pas éligible."})
+    again = client.post(url, {"reason": "Le projet est hors de l’axe."}).content.decode()
+    assert again.count("Cet acte n’est plus possible") == 1
+    assert "Le projet est hors de l’axe." in again
+    assert "<textarea" not in again
+    assert (
+        reverse("screening_detail", args=[application.pk])
+        in again.split("Voir où en est le dossier")[0].split("<dl")[1]
+    )
+    application.refresh_from_db()
+    assert application.state == "inadmissible"

@@ -9,6 +9,7 @@ from django import forms
 from django.template import engines
 from django.utils.datastructures import MultiValueDict
 
+from accounts.act_forms import ConfirmationCodeField
 from core.widgets import AboutMyself, MoneyInput
 from tests.core.gallery import CostFormSet, EveryFieldForm, LaidOutForm
 
@@ -127,6 +128,25 @@ def test_summary_promises_to_keep_unless_the_form_keeps_nothing():
     form.keeps_nothing = True
     assert "est nécessaire" in render_crispy_form(form) or "sont nécessaires" in render_crispy_form(form)
     assert "Rien n’a été enregistré." not in render_crispy_form(form)
+
+
+def test_summary_does_not_promise_what_no_page_gives_back():
+    class Secret(forms.Form):
+        password = forms.CharField(widget=forms.PasswordInput)
+
+    class Signature(Secret):
+        name = forms.CharField()
+        code = ConfirmationCodeField(required=True)
+
+    class Upload(forms.Form):
+        name = forms.CharField()
+        file = forms.FileField()
+
+    promise = "est conservé ci-dessous"
+    alone = render_crispy_form(Secret({}))
+    assert promise not in alone and "Rien n’a été enregistré." in alone
+    assert f"{promise}, sauf le mot de passe et le code. Rien" in render_crispy_form(Signature({}))
+    assert f"{promise}, sauf le fichier, à choisir de nouveau. Rien" in render_crispy_form(Upload({}))
 
 
 def test_what_was_typed_is_kept():

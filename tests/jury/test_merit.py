@@ -205,12 +205,22 @@ def test_floors_and_referee_keep_to_the_purses():
     ).quantize(Decimal("0.0001"))
 
 
-def test_address_with_an_exponent_is_no_floor(client, db):
+def test_floor_that_is_no_number_of_dossiers_is_told_at_its_field(client, db):
     world = JuryWorld(dossiers=1, jurors=2)
     world.assign()
     world.submit_all()
-    assert "La règle retient" not in ranking(client, world, world.chair_user, plancher="²")
-    assert "La règle retient" in ranking(client, world, world.chair_user, plancher="1")
+    for typed, sentence in (
+        ("²", "Écrivez un nombre entier"),
+        ("deux", "Écrivez un nombre entier"),
+        ("-1", "Indiquez 1 ou plus."),
+        ("1000", "Indiquez 999 ou moins."),
+    ):
+        page = ranking(client, world, world.chair_user, plancher=typed)
+        assert sentence in page, typed
+        assert f'value="{typed}"' in page, typed
+        assert "La règle retient" not in page, typed
+    page = ranking(client, world, world.chair_user, plancher="1")
+    assert "La règle retient" in page and "Écrivez un nombre entier" not in page
 
 
 def test_version_with_an_exponent_is_an_old_one(client, db):

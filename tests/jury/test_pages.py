@@ -14,6 +14,7 @@ from jury import services
 from jury.enums import Outcome
 from tests.factories.accounts import code_of, sign_in
 from tests.factories.jury import DECIDED, JuryWorld
+from tests.jury.pages import form_data, hidden
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -59,13 +60,6 @@ def test_evaluation_asks_the_conflict_first_and_shows_nothing_of_the_project(cli
     assert "Le bénéfice est affirmé" in response.content.decode()
 
 
-def form_data(evaluation, mark="3", **changes):
-    codes = evaluation.juror.jury.grid.criteria.values_list("code", flat=True)
-    data = {f"mark_{code}": mark for code in codes} | {f"comment_{code}": "" for code in codes}
-    key = "6a2f41a3-c54c-4b06-9b2f-1f2b5f6d7a10"
-    return {**data, "comment": "", "version": evaluation.version, "idempotency_key": key, **changes}
-
-
 def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     world = JuryWorld(dossiers=1, jurors=2)
     world.assign()
@@ -109,12 +103,6 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert [str(message) for message in again.context["messages"]] == ["Évaluation remise. Merci."]
     assert client.get(review).status_code == 302
     assert type(evaluation).objects.get(pk=evaluation.pk).version == evaluation.version
-
-
-def hidden(response):
-    """What the recap sends back."""
-    form = response.context["form"]
-    return {name: form[name].value() for name in ("version", "idempotency_key")}
 
 
 def test_recap_older_than_the_draft_hands_nothing_in_and_shows_the_draft(client, db):
