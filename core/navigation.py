@@ -21,6 +21,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import autodiscover_modules
 
+# What fits on one line of a screen 1 280 pixels wide.
+MOST_SECTIONS = 7
+
 T = TypeVar("T")
 Visible = Callable[[Any], bool]
 Todo = Callable[[Any], "str | list[Link]"]
@@ -146,7 +149,15 @@ def sections(request: HttpRequest) -> list[Section]:
     found: dict[str, Section] = {}
     for entry, link in shown:
         found.setdefault(entry.section, Section(label=entry.section)).links.append(link)
-    return list(found.values())
+    return _folded(list(found.values()))
+
+
+def _folded(found: list[Section]) -> list[Section]:
+    """At most ``MOST_SECTIONS`` headings: beyond, the last ones share a menu."""
+    if len(found) <= MOST_SECTIONS:
+        return found
+    kept, rest = found[: MOST_SECTIONS - 1], found[MOST_SECTIONS - 1 :]
+    return [*kept, Section(label="Autres pages", links=[link for section in rest for link in section.links])]
 
 
 def waiting_for(user: Any) -> list[Link]:

@@ -37,3 +37,20 @@ def test_header_without_scripts_leaves_a_phone_to_the_page_and_opens_its_menu_by
     assert menu.is_visible()
     assert overflow(page) == 0
     assert not page.get_by_role("link", name="Menu", exact=True).is_visible()
+
+
+def test_menu_of_whoever_opens_most_rooms_stays_on_one_line(visit, client, live_server):
+    call = the_call()
+    for role in ("auditor", "administrator", "officer"):
+        sign_in(client, MandateFactory(call=call, role=role, user=AgentFactory()).user)
+        page = visit("/accessibilite/", viewport=DESKTOP)
+        session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+        page.context.add_cookies([session])
+        page.reload(wait_until="load")
+        menu = page.get_by_role("navigation", name="Menu principal")
+        assert menu.bounding_box()["height"] < 60, role
+        menu.get_by_role("button", name="Autres pages").click()
+        for name in ("Vérifier un document", "Données ouvertes"):
+            menu.get_by_role("link", name=name).wait_for(state="visible")
+        screenshot(page, f"menu-{role}")
+        assert overflow(page) == 0
