@@ -410,7 +410,7 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
     """Mandates are granted and ended by the services, which write the journal; never edited nor deleted."""
 
     call_path = "call"
-    list_display = ["user", "role", "call", "axis", "departement_code", "region_code", "starts_at", "ends_at"]
+    list_display = ["user", "role", "axis", "departement_code", "region_code", "starts_at", "ends_at", "call"]
     list_filter = ["role", OWN_CALLS]
     list_select_related = ["user", "call", "axis"]
     search_fields = ["user__email", "user__last_name"]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from calls.enums import MandateRole
 from calls.models import Mandate
 from calls.services import grant_mandate
-from tests.browser.support import axe, check_page, overflow, screenshot
+from tests.browser.support import DESKTOP, PHONE, axe, check_page, overflow, screenshot
 from tests.factories.accounts import AgentFactory, sign_in
 from tests.factories.budget import make_call
 from tests.factories.calls import the_call
@@ -93,7 +93,17 @@ def test_officer_ticks_the_excluded_costs_of_a_version(visit):
     assert page.locator("textarea[name=choices]").input_value() == ""
     page.goto(reverse("admin:calls_rulesversion_change", args=[running.rules_versions.earliest("number").pk]))
     screenshot(page, "administration-reglement")
+    page.goto(reverse("admin:calls_call_change", args=[running.pk]))
+    assert page.get_by_role("heading", level=1).inner_text() == "Appel à projets"
+    screenshot(page, "administration-appel")
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        assert overflow(page) == 0
+    page.set_viewport_size(DESKTOP)
+    page.goto(reverse("admin:index"))
+    screenshot(page, "administration")
     page.goto(reverse("admin:calls_mandate_changelist"))
+    assert page.get_by_role("heading", level=1).inner_text() == "Mandats"
     page.locator("input[name=_selected_action]").first.check()
     page.locator("select[name=action]").select_option("end_now")
     page.get_by_role("button", name="Envoyer").click()
