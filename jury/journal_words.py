@@ -42,6 +42,7 @@ journal_words.register(
         "jury.opinion": "Avis du jury",
         "jury.block_confirmed": "Avis en bloc",
         "jury.deliberation_closed": "Délibération close",
+        "jury.minutes_written": "Procès-verbal édité",
         "decision_list.created": "Liste de décisions commencée",
         "decision_list.decision_edited": "Liste de décisions\u00a0: décision changée",
         "decision_list.decision_removed": "Liste de décisions\u00a0: dossier retiré",

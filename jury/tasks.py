@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from core import files, outbox
 from jury.enums import DeliberationState
 from jury.minutes import KIND, render_minutes
 from jury.models import Deliberation
+from jury.services.base import note
 
 
 @outbox.handler("jury.minutes")
@@ -36,3 +38,6 @@ def write_minutes(payload: dict[str, Any]) -> None:
             return
         locked.minutes_file = stored
         locked.save(update_fields=["minutes_file"])
+        # Whoever holds a copy can show which bytes were kept.
+        data = {"deliberation": locked.pk, "minutes": locked.minutes_number, "sha256": stored.sha256}
+        note(deliberation.jury, "minutes_written", at=timezone.now(), actor=None, data=data)

@@ -1,5 +1,6 @@
 """Every page of the jury: it opens, says what to do next, and costs the same with 1, 3 and 30 rows."""
 
+import hashlib
 import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from core import outbox
-from core.models import StoredFile
+from core import files, outbox
+from core.models import JournalEntry, StoredFile
 from jury import services
 from jury.enums import Outcome
 from tests.factories.accounts import code_of, sign_in
@@ -320,7 +321,6 @@ def test_minutes_are_written_by_the_worker_and_downloaded(client, transactional_
 
 
 def test_minutes_are_stored_outside_any_transaction(transactional_db, monkeypatch):
-    from core import files
     from jury.tasks import write_minutes
 
     world = JuryWorld(dossiers=1, jurors=2)
@@ -339,7 +339,6 @@ def test_minutes_are_stored_outside_any_transaction(transactional_db, monkeypatc
 
 
 def test_minutes_attached_by_another_worker_meanwhile_stay(transactional_db, monkeypatch):
-    from core import files
     from jury.tasks import write_minutes
 
     world = JuryWorld(dossiers=1, jurors=2)
@@ -367,6 +366,10 @@ def test_second_delivery_of_the_minutes_changes_nothing(transactional_db):
     write_minutes({"deliberation": deliberation.pk})
     deliberation.refresh_from_db()
     first = deliberation.minutes_file_id
+    kept = files.read(deliberation.minutes_file)
+    written = JournalEntry.objects.filter(action="jury.minutes_written")
+    assert [entry.data["sha256"] for entry in written] == [hashlib.sha256(kept).hexdigest()]
     write_minutes({"deliberation": deliberation.pk})
     deliberation.refresh_from_db()
     assert deliberation.minutes_file_id == first
+    assert written.count() == 1
