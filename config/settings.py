@@ -416,9 +416,9 @@ LOGGING = {
     },
 }
 if os.environ.get("GUICHET_SENTRY_DSN"):
-    import sentry_sdk
+    from core.error_reports import start_error_reports
 
-    sentry_sdk.init(dsn=os.environ["GUICHET_SENTRY_DSN"], send_default_pii=False, traces_sample_rate=0.0)
+    start_error_reports(os.environ["GUICHET_SENTRY_DSN"])
 
 # Demonstration: accounts with known passwords and a banner on each page. Never set where real dossiers are.
 DEMONSTRATION = flag("GUICHET_DEMONSTRATION")

@@ -9,6 +9,21 @@ import structlog
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
+# What PostgreSQL adds to an error is the row itself: « Failing row contains (…) », « Key (…)=(…) ». A text of the row may
+# hold lines of its own, so the detail goes as far as what Python writes after an error.
+_ROW = re.compile(r"\b(?:DETAIL|CONTEXT):.*?(?=\n\nThe above exception|\n\nDuring handling|\nTraceback|\Z)", re.DOTALL)
+
+
+def without_personal_data(text: str) -> str:
+    """The text without e-mail addresses nor the contents of rows."""
+    return _ADDRESS.sub("[adresse]", _ROW.sub("DETAIL: [ligne]", text))
+
+
+def hide_personal_data(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Takes out of the texts of an event what may be of a person: addresses, and the rows that a broken constraint quotes."""
+    return {name: without_personal_data(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
 def hide_addresses(_logger: object, _method: str, line: str) -> str:
     """Takes e-mail addresses out of a finished line, wherever they came from."""
     return _ADDRESS.sub("[adresse]", line)
@@ -38,6 +53,7 @@ def json_formatter() -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             without_query,
+            hide_personal_data,
             structlog.processors.JSONRenderer(),
             # The last step receives the finished line, which the library's type does not say.
             hide_addresses,  # type: ignore[list-item]
