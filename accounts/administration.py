@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -52,6 +53,9 @@ class Administration(AdminSite):
                 if request.user.owes_longer_password:  # type: ignore[union-attr]
                     messages.warning(request, LONGER)
                     return redirect("account_change_password")
+                # A filter of a list goes to the database as it is written, and PostgreSQL knows no text with a NUL.
+                if "\0" in "".join(text for values in request.GET.lists() for text in (values[0], *values[1])):
+                    raise BadRequest
                 answer: HttpResponseBase = inside(request, *args, **kwargs)
                 return answer
             if request.user.is_authenticated:

@@ -31,7 +31,7 @@ class ReadOnlyAdmin(CallScopedAdmin):
 class DossierMoneyAdmin(ReadOnlyAdmin):
     """Rows that name a dossier: never one closed to the person (recusal), nor one of their own organisations.
 
-    The totals of an envelope hold them still; who is recused reads no amount of the dossier itself.
+    The account of an envelope, on the site, keeps these amounts, without which it would not add up, and not their dossier.
     """
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -20,6 +20,10 @@ from core.money import CENT, amount_text
 DRAWING = {Movement.RESERVE, Movement.DELEGATE}
 
 
+# In euros: what a column of fourteen digits, two of them cents, does not hold.
+TOO_MUCH = Decimal("1E12")
+
+
 @dataclass(frozen=True)
 class Posting:
     """One movement to write, in euros; ``amount`` is negative for a reversal."""
@@ -44,11 +48,13 @@ def year_of(at: datetime) -> int:
 
 
 def positive(amount: Decimal) -> Decimal:
-    """The amount in euros, refused unless above zero and of two decimals at most."""
+    """The amount in euros, refused unless above zero, below a thousand billion and of two decimals at most."""
     if not isinstance(amount, Decimal):
         raise TypeError("amounts are Decimal")
     if not amount.is_finite() or amount <= 0:
         raise Refused("Le montant doit être supérieur à zéro.", field="amount")
+    if amount >= TOO_MUCH:
+        raise Refused("Ce montant est trop grand.", field="amount")
     if amount != amount.quantize(CENT):
         raise Refused("Un montant en euros a deux décimales au plus.", field="amount")
     return amount.quantize(CENT)

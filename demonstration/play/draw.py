@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 
 from calls.models import Session
+from demonstration.arguments import FEWEST, MOST
 from demonstration.play.subjects import SUBJECTS, Subject
 from territories.enums import TerritoryKind
 from territories.models import Territory, Vintage
@@ -43,8 +44,8 @@ class Candidate:
 
 def draw(*, sessions: dict[str, list[Session]], count: int, seed: int) -> list[Candidate]:
     """``count`` candidates (40 to 600) in the order of filing. Raises ValueError outside."""
-    if not 40 <= count <= 600:
-        raise ValueError("from 40 dossiers, so that every outcome is met, to 600, so that authorities suffice")
+    if not FEWEST <= count <= MOST:
+        raise ValueError(f"from {FEWEST} to {MOST} dossiers")
     random = Random(seed)  # noqa: S311 - a play that can be repeated, not a secret
     pools = _pools()
     rows: list[Candidate] = []
@@ -58,7 +59,7 @@ def draw(*, sessions: dict[str, list[Session]], count: int, seed: int) -> list[C
 
 
 def draw_today(*, session: Session, count: int, random: Random) -> list[Candidate]:
-    """Candidates for a session of today: authorities that exist in both vintages and have not filed in it."""
+    """Candidates for a session of today: authorities that exist in both vintages, each once."""
     axis = session.axis.code
     current = Territory.objects.filter(vintage_id=2026, population__isnull=False).values("kind", "code")
     alive = {(row["kind"], row["code"]) for row in current}

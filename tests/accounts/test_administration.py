@@ -80,3 +80,12 @@ def test_administrator_without_any_password_enters_by_the_provider(client):
     user.save()
     sign_in(client, user)
     assert client.get(reverse("admin:index")).status_code == 200
+
+
+@pytest.mark.django_db
+def test_list_asked_with_a_nul_is_a_bad_request(client):
+    sign_in(client, AdministratorFactory())
+    for page in ("admin:budget_ledgerentry_changelist", "admin:calls_mandate_changelist"):
+        assert client.get(reverse(page), {"q": "a"}).status_code in {200, 302}
+        for query in ("movement=%00", "role=%00", "q=a%00", "%00=1"):
+            assert client.get(f"{reverse(page)}?{query}").status_code == 400, (page, query)

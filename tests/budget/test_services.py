@@ -107,6 +107,8 @@ def test_same_key_and_content_gives_the_same_entry(db):
         reserve(tree, application, "61.00", key=key)
     with pytest.raises(KeyReused):
         reserve(tree, tree.application(), "60.00", key=key)
+    with pytest.raises(KeyReused):
+        services.release(reservation=first, at=AT, actor=None, key=key, reason="abandon")
     assert LedgerEntry.objects.filter(movement="reserve").count() == 1
 
 
@@ -174,8 +176,9 @@ def test_repayment_is_of_the_year_in_which_the_money_came_in(db):
 
 def test_amount_beyond_the_column_is_refused_without_an_error(db):
     tree = Tree("100.00")
-    with pytest.raises(Refused, match="trop grand"):
-        services.allocate(envelope=tree.root, amount=D(10) ** 13, at=AT, actor=None, key=make_key())
+    for amount in (D(10) ** 13, D(10) ** 27, D("1E+30")):
+        with pytest.raises(Refused, match="trop grand"):
+            services.allocate(envelope=tree.root, amount=amount, at=AT, actor=None, key=make_key())
 
 
 def test_commit_and_pay_stay_within_what_the_dossier_holds(db):

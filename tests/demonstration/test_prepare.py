@@ -1,11 +1,14 @@
 """A demonstration made by an older version of the site, whose base a new rule refuses."""
 
 import time
+from argparse import ArgumentTypeError
 from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
+from demonstration.arguments import dossier_count
 from demonstration.management.commands import prepare_demo
 from demonstration.record import Record
 
@@ -40,3 +43,12 @@ def test_base_that_is_no_demonstration_is_never_made_anew(refusing):
     with pytest.raises(IntegrityError):
         command.bring_up_to_date(None)
     assert called == ["migrate"]
+
+
+def test_number_of_dossiers_is_refused_before_anything_is_prepared():
+    with pytest.raises(CommandError, match="de 40 à 600, et non « 5 »"):
+        call_command("demo", "--dossiers", "5")
+    for text in ("39", "601", "-40", "²", "cent"):
+        with pytest.raises(ArgumentTypeError):
+            dossier_count(text)
+    assert [dossier_count(text) for text in ("40", "600")] == [40, 600]

@@ -20,6 +20,7 @@ from django.utils import timezone
 from core.embedded import AlreadyRunning, EmbeddedError, Servers
 from core.embedded.processes import Program, run_to_end
 from core.management.commands.serve import command_line
+from demonstration.arguments import dossier_count
 from demonstration.processes import serve
 from demonstration.record import Record, read_record
 from demonstration.stamp import preparation_stamp
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=os.environ.get("PORT"), help="port du site (8000 par défaut)")
-        parser.add_argument("--dossiers", type=int, help="dossiers joués au premier démarrage, de 40 à 600")
+        parser.add_argument("--dossiers", type=dossier_count, help="dossiers joués au premier démarrage, de 40 à 600")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.since = time.monotonic()

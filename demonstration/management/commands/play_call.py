@@ -15,6 +15,7 @@ from applications.seeding import SEEDER
 from calls.data.transformation_numerique import CODE
 from calls.models import Call
 from core.commands import PreparingCommand
+from demonstration.arguments import dossier_count
 from demonstration.play.story import default_output, disagreements, figures, has_been_played, play_call, prepare_stage
 from territories.models import Vintage
 
@@ -26,7 +27,7 @@ class Command(PreparingCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dossiers", type=int, default=300, help="nombre de dossiers, de 40 à 600")
+        parser.add_argument("--dossiers", type=dossier_count, default=300, help="nombre de dossiers, de 40 à 600")
         parser.add_argument("--seed", type=int, default=88, help="graine du tirage")
         parser.add_argument("--json", action="store_true", help="résultat en JSON sur la sortie standard")
         parser.add_argument("--output", type=Path, help="dossier où copier les PDF signés")

@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from core.management.commands.prepare import collect_static
+from demonstration.arguments import dossier_count
 from demonstration.rebuild import rebuild_database
 from demonstration.record import Record, new_password, read_record
 from demonstration.stamp import preparation_stamp, static_digest
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--since", type=float, help="instant du début, d'après l'horloge monotone")
-        parser.add_argument("--dossiers", type=int, default=DOSSIERS, help="dossiers joués, de 40 à 600")
+        parser.add_argument("--dossiers", type=dossier_count, default=DOSSIERS, help="dossiers joués, de 40 à 600")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.since = options["since"] or time.monotonic()
