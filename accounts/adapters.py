@@ -12,6 +12,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -73,6 +74,11 @@ class AccountAdapter(DefaultAccountAdapter):
         # stops themself, never the owner, who comes from elsewhere.
         login = str(credentials.get("email", "")).strip().lower()
         return f"{login}|{network_of(client_address(request))}"
+
+    def set_password(self, user: User, password: str) -> None:
+        """Write the password alone: a right withdrawn meanwhile stays withdrawn."""
+        user.set_password(password)
+        user.save(update_fields=["password", "is_password_long"])
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         sociallogin = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
@@ -150,6 +156,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         proconnect.check_nonce(request, sociallogin)
+        if sociallogin.state.get("process") == AuthProcess.CONNECT and request.user.is_authenticated:
+            # To join an identity the library saves the whole person as this request read them, although nothing of
+            # them changes: what was not read is not written.
+            request.user = User.objects.only("pk").get(pk=request.user.pk)
 
     def can_authenticate_by_email(self, login: SocialLogin, email: str) -> bool:
         return False

@@ -27,6 +27,18 @@ def totp_secret_for(email: str) -> str:
     return base64.b32encode(digest[:20]).decode()
 
 
+# What a second call sets right in a person who exists; the rest of the row is others' to write.
+DESCRIBED = (
+    "first_name",
+    "last_name",
+    "job_title",
+    "is_demonstration",
+    "is_active",
+    "password",
+    "is_password_long",
+)
+
+
 @transaction.atomic
 def create_person(
     *,
@@ -49,7 +61,7 @@ def create_person(
         user.set_password(password)
     elif user.pk is None:
         user.set_unusable_password()
-    user.save()
+    user.save(update_fields=None if user.pk is None else DESCRIBED)
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
     if totp_secret is not None:
         Authenticator.objects.update_or_create(

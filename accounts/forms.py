@@ -322,6 +322,13 @@ class IdentityForm(forms.ModelForm):
         self.fields["first_name"].required = True
         self.fields["last_name"].required = True
 
+    def save(self, commit: bool = True) -> User:
+        """Write these fields alone: what somebody else changes of the person meanwhile stays."""
+        user: User = super().save(commit=False)
+        if commit:
+            user.save(update_fields=list(self.fields))
+        return user
+
 
 class FactorRecoveryForm(forms.ModelForm):
     """What happened, in the person's words, for the two agents who will check."""

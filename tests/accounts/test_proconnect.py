@@ -197,6 +197,23 @@ def test_person_links_from_their_account_then_signs_in_with_it(client, provider)
 
 
 @pytest.mark.django_db
+def test_linking_an_identity_undoes_nothing_of_what_changed_meanwhile(client, provider, monkeypatch):
+    user = UserFactory()
+    sign_in(client, user)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    check = proconnect.check_nonce
+
+    def a_mandate_is_granted_meanwhile(request, sociallogin):
+        User.objects.filter(pk=request.user.pk).update(requires_second_factor=True, is_staff=True)
+        check(request, sociallogin)
+
+    monkeypatch.setattr(proconnect, "check_nonce", a_mandate_is_granted_meanwhile)
+    through(client, provider, process="connect")
+    assert SocialAccount.objects.get().user == user
+    assert User.objects.filter(pk=user.pk, requires_second_factor=True, is_staff=True).exists()
+
+
+@pytest.mark.django_db
 def test_identity_provider_does_not_replace_the_second_factor(client, provider):
     user = UserFactory(second_factor=True)
     link(user)

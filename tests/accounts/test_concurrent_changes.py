@@ -1,0 +1,58 @@
+"""What a person writes of themself never undoes what others write of them at the same instant."""
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.urls import reverse
+
+from accounts.models import User
+from tests.accounts.test_sign_in import code_in, mails
+from tests.concurrency import while_uncommitted
+from tests.factories.accounts import PASSWORD, UserFactory, sign_in
+
+NEW = "une toute autre phrase"
+FLAGS = {"is_staff": True, "requires_second_factor": True}
+NAME = {"first_name": "Aude", "last_name": "Perrin", "job_title": "maire", "phone": ""}
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def given(user, **flags):
+    return lambda: User.objects.filter(pk=user.pk).update(**flags)
+
+
+@pytest.mark.parametrize("flags", [FLAGS, {"is_active": False}], ids=["power", "closed"])
+def test_name_saved_while_flags_change_leaves_them(client, flags):
+    user = UserFactory()
+    sign_in(client, user)
+    assert while_uncommitted(given(user, **flags), lambda: client.post(reverse("account_identity"), NAME)) == []
+    assert User.objects.filter(pk=user.pk, **flags, **NAME).exists()
+
+
+@pytest.mark.parametrize("flags", [FLAGS, {"is_active": False}], ids=["power", "closed"])
+def test_password_changed_while_flags_change_leaves_them(client, flags):
+    user = UserFactory()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    sent = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    assert while_uncommitted(given(user, **flags), lambda: client.post(reverse("account_change_password"), sent)) == []
+    user = User.objects.get(pk=user.pk, **flags)
+    assert user.check_password(NEW)
+    assert user.is_password_long
+
+
+def test_password_reset_while_flags_change_leaves_them(client):
+    user = UserFactory()
+    client.post(reverse("account_reset_password"), {"email": user.email})
+    client.post(reverse("account_confirm_password_reset_code"), {"code": code_in(mails()[-1])})
+    page, sent = reverse("account_complete_password_reset"), {"password1": NEW, "password2": NEW}
+    assert while_uncommitted(given(user, **FLAGS), lambda: client.post(page, sent)) == []
+    assert User.objects.get(pk=user.pk, **FLAGS).check_password(NEW)
+
+
+def test_first_password_chosen_while_flags_change_leaves_them(client):
+    user = UserFactory()
+    user.set_unusable_password()
+    user.save()
+    sign_in(client, user)
+    page, sent = reverse("account_set_password"), {"password1": NEW, "password2": NEW}
+    assert while_uncommitted(given(user, **FLAGS), lambda: client.post(page, sent)) == []
+    assert User.objects.get(pk=user.pk, **FLAGS).check_password(NEW)
