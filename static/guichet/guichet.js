@@ -81,6 +81,17 @@
     window.setTimeout(function () { delete form.dataset.guichetSent; }, 8000);
   }
 
+  // On a phone, filters that nobody uses leave the screen to the list.
+  function fold(details) {
+    var narrow = window.matchMedia("(max-width: 47.99em)");
+    function settle() {
+      var fields = Array.prototype.slice.call(details.querySelectorAll("input, select"));
+      details.open = !narrow.matches || fields.some(function (field) { return field.value; });
+    }
+    settle();
+    narrow.addEventListener("change", settle);
+  }
+
   // Typed and not saved: the browser asks before it leaves the page.
   function keepTyped(form) {
     var typed = false;
@@ -95,6 +106,7 @@
     focusOnErrors();
     document.querySelectorAll("[data-guichet-counter]").forEach(count);
     document.querySelectorAll("[data-guichet-keep]").forEach(keepTyped);
+    document.querySelectorAll("[data-guichet-fold]").forEach(fold);
     document.addEventListener("click", goTo);
     document.addEventListener("click", addRow);
     document.addEventListener("click", dismiss);

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from core import navigation
-from tests.browser.support import PHONE, axe, check_page, screenshot
+from tests.browser.support import DESKTOP, PHONE, axe, check_page, screenshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.urls("tests.core.gallery")]
 
@@ -91,6 +91,23 @@ def test_gallery_list_is_filtered_as_one_types(visit):
     assert "q=Brive" in page.url
     assert page.locator("#resultats").count() == 1
     assert page.evaluate("document.activeElement.name") == "q"
+
+
+def test_gallery_filters_leave_a_phone_to_the_list_until_one_is_used(visit):
+    page = visit("/galerie/", viewport=PHONE)
+    more = page.get_by_text("Plus de filtres")
+    state = page.locator(".guichet-filters__more select").first
+    assert more.is_visible() and not state.is_visible()
+    more.click()
+    state.wait_for(state="visible")
+    more.click()
+    page.set_viewport_size(DESKTOP)
+    state.wait_for(state="visible")
+    assert not more.is_visible()
+    box, frame = state.bounding_box(), page.locator(".guichet-filters").bounding_box()
+    assert box["x"] + box["width"] < frame["x"] + frame["width"]
+    plain = visit("/galerie/", viewport=PHONE, java_script_enabled=False)
+    assert plain.locator(".guichet-filters__more select").first.is_visible()
 
 
 def test_gallery_batch_tells_its_end_by_itself(visit):
