@@ -1,6 +1,9 @@
 """The minutes as a document: what is said of people, and what stays together on a page."""
 
+import io
 import subprocess
+
+import pikepdf
 
 from jury import services
 from jury.enums import Attendance
@@ -61,3 +64,15 @@ def test_minutes_open_as_a_paper_of_the_state_and_end_with_the_place_of_a_signat
     assert str(deliberation.closed_by) in pages[-1].partition("Pour le jury")[2]
     for place, page in enumerate(pages, start=1):
         assert f"page {place} sur {len(pages)}" in page
+
+
+def test_minutes_are_pdf_a_3_tagged_and_carry_their_fonts(db):
+    deliberation = JuryWorld(dossiers=2).deliberated()
+    with pikepdf.open(io.BytesIO(render_minutes(deliberation))) as document:
+        metadata = document.open_metadata()
+        assert (metadata["pdfaid:part"], metadata["pdfaid:conformance"]) == ("3", "A")
+        assert document.Root.MarkInfo.Marked
+        assert document.Root.Lang == "fr"
+        fonts = [one for one in document.objects if isinstance(one, pikepdf.Dictionary) and "/FontName" in one]
+        assert fonts
+        assert all({"/FontFile", "/FontFile2", "/FontFile3"} & set(one.keys()) for one in fonts)
