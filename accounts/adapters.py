@@ -20,7 +20,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import hooks, proconnect, sealing
+from accounts import hooks, proconnect, recovery, sealing
 from accounts.models import User
 from accounts.second_factor import FACTORS
 from core.mail import queue_mail
@@ -85,6 +85,9 @@ class AccountAdapter(DefaultAccountAdapter):
         if sociallogin is not None:
             with transaction.atomic():
                 hooks.announce_identity(user=user, claims=sociallogin.account.extra_data, at=timezone.now())
+        # Codes of recovery prove nothing of the telephone: they are what one uses when it is lost.
+        if any(record.get("type") in FACTORS for record in get_authentication_records(request, user)):
+            recovery.cancel_as_factor_was_shown(user=user, at=timezone.now())
         return super().post_login(request, user, **kwargs)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:

@@ -344,3 +344,17 @@ class FactorRecoveryForm(forms.ModelForm):
             )
         }
         widgets = {"reason": forms.Textarea(attrs={"rows": 5})}
+
+
+class RecoveryRefusalForm(forms.Form):
+    """Why an agent refuses to remove a second factor, in words that its person will read."""
+
+    refusal_reason = forms.CharField(
+        label="Motif du refus",
+        max_length=500,
+        help_text=(
+            "La personne le lira dans un courriel. Exemple\u00a0: «\u00a0Au téléphone, vous nous avez dit n’avoir "
+            "rien demandé.\u00a0»"
+        ),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )

@@ -1,6 +1,6 @@
 """People, and the confirmations by which they take responsibility for an act."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -10,6 +10,11 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django_fsm import FSMField, transition
+
+# A lost second factor may be removed during this time once the delay has passed; an agreement does not serve for ever.
+REMOVAL_OPEN = timedelta(days=7)
+# How long a request waits for its two agreements.
+AGREEMENTS_AWAITED = timedelta(days=30)
 
 # Characters asked of whoever may open the administration.
 ADMINISTRATOR_MINIMUM_LENGTH = 16
@@ -131,6 +136,25 @@ class UsedCode(models.Model):
         return f"{self.user_id} {self.step}"
 
 
+class FactorRecoveryQuerySet(models.QuerySet["FactorRecovery"]):
+    """Requests, by what may still happen to them."""
+
+    def unfinished(self) -> "FactorRecoveryQuerySet":
+        """Neither executed, stopped nor told to have lapsed."""
+        return self.filter(state__in=["requested", "approved_once", "approved"])
+
+    def overdue(self, at: datetime) -> "FactorRecoveryQuerySet":
+        """Unfinished ones that serve no more at this instant, as :attr:`FactorRecovery.lapses_at` says."""
+        return self.unfinished().filter(
+            Q(effective_from__lte=at - REMOVAL_OPEN)
+            | Q(effective_from__isnull=True, requested_at__lte=at - AGREEMENTS_AWAITED)
+        )
+
+    def open(self, at: datetime) -> "FactorRecoveryQuerySet":
+        """Those that may still lead to the removal of a factor."""
+        return self.unfinished().exclude(pk__in=self.overdue(at))
+
+
 class FactorRecovery(models.Model):
     """Removal of a lost second factor: two agents agree, then a delay runs during which the person may stop it."""
 
@@ -140,6 +164,7 @@ class FactorRecovery(models.Model):
         APPROVED = "approved", "accordée, délai en cours"
         COMPLETED = "completed", "exécutée"
         CANCELLED = "cancelled", "annulée"
+        LAPSED = "lapsed", "expirée"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="factor_recoveries", verbose_name="personne")
     state = FSMField("état", default=State.REQUESTED, choices=State.choices, protected=True, max_length=16)
@@ -156,6 +181,9 @@ class FactorRecovery(models.Model):
     effective_from = models.DateTimeField("exécutable à partir du", null=True, blank=True)
     completed_at = models.DateTimeField("exécutée le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+    lapsed_at = models.DateTimeField("expirée le", null=True, blank=True)
+
+    objects = FactorRecoveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = "secours d’un second facteur perdu"
@@ -164,7 +192,7 @@ class FactorRecovery(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user"],
-                condition=~Q(state__in=["completed", "cancelled"]),
+                condition=~Q(state__in=["completed", "cancelled", "lapsed"]),
                 name="accounts_factorrecovery_one_open",
                 violation_error_message="Une demande est déjà en cours pour ce compte.",
             ),
@@ -191,10 +219,19 @@ class FactorRecovery(models.Model):
                 condition=~Q(state="completed") | Q(completed_at__gte=models.F("effective_from")),
                 name="accounts_factorrecovery_delay_elapsed",
             ),
+            models.CheckConstraint(
+                condition=~Q(state="completed") | Q(completed_at__lt=models.F("effective_from") + REMOVAL_OPEN),
+                name="accounts_factorrecovery_not_lapsed",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"secours {self.pk} ({self.state})"
+
+    @property
+    def lapses_at(self) -> datetime:
+        """From this instant an open request serves no more: seven days after its delay, thirty without agreement."""
+        return self.effective_from + REMOVAL_OPEN if self.effective_from else self.requested_at + AGREEMENTS_AWAITED
 
     @transition(field=state, source=State.REQUESTED, target=State.APPROVED_ONCE)
     def approve_once(self, *, by: User, at: datetime) -> None:
@@ -211,6 +248,11 @@ class FactorRecovery(models.Model):
     def cancel(self, *, at: datetime) -> None:
         """Stopped by the person or by an agent."""
         self.cancelled_at = at
+
+    @transition(field=state, source=[State.REQUESTED, State.APPROVED_ONCE, State.APPROVED], target=State.LAPSED)
+    def lapse(self, *, at: datetime) -> None:
+        """Left unused for too long."""
+        self.lapsed_at = at
 
     @transition(field=state, source=State.APPROVED, target=State.COMPLETED)
     def complete(self, *, at: datetime) -> None:

@@ -1,7 +1,7 @@
-"""Lost second factor: the person asks, two agents agree, forty-eight hours pass, then it may be removed.
+"""Lost second factor: the person asks, two agents agree, forty-eight hours pass, then it may be removed for a week.
 
-The person receives a mail at each step, with a link that stops everything. A password alone, or one agent alone,
-never removes a second factor.
+The person receives a mail at each step, with a link that stops everything, and whoever signs in with the factor said
+to be lost stops it too. A password alone, or one agent alone, never removes a second factor.
 """
 
 from datetime import datetime, timedelta
@@ -20,10 +20,12 @@ from core.mail import queue_mail
 
 State = FactorRecovery.State
 DELAY = timedelta(hours=48)
-LINK_VALIDITY = timedelta(days=30)
 APPROVAL_ACT = "accounts.recovery.approve"
 _SALT = "accounts.recovery.cancel"
-_OPEN = (State.REQUESTED, State.APPROVED_ONCE, State.APPROVED)
+_UNFINISHED = (State.REQUESTED, State.APPROVED_ONCE, State.APPROVED)
+FACTOR_FOUND = "Connexion avec la seconde vérification."
+LAPSED = "Cette demande a expiré\u00a0: elle n’a pas servi à temps. Faites-en une nouvelle."
+OVER = "Cette demande est déjà terminée."
 
 
 def approval_digest(recovery: FactorRecovery) -> str:
@@ -40,7 +42,9 @@ def request_recovery(*, user: User, reason: str, at: datetime) -> FactorRecovery
     Raises :class:`Refused` when one is already open.
     """
     User.objects.select_for_update().get(pk=user.pk)
-    if FactorRecovery.objects.filter(user=user, state__in=_OPEN).exists():
+    for overdue in FactorRecovery.objects.overdue(at).filter(user=user):
+        lapse_recovery(recovery=overdue, at=at)
+    if FactorRecovery.objects.unfinished().filter(user=user).exists():
         raise Refused("Une demande est déjà en cours pour ce compte.", field="reason")
     recovery = FactorRecovery.objects.create(user=user, reason=reason, requested_at=at)
     _note(recovery, "second_factor_recovery_requested", actor=user, at=at, to_state=State.REQUESTED)
@@ -55,12 +59,12 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     The second one starts the delay. Raises :class:`Refused` when the agent may not, is the person themself, agreed
     already, has not confirmed, or when the request is no longer waiting.
     """
-    locked = FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
+    locked = _locked(recovery)
     if not hooks.may_approve_recovery(by):
         raise Refused("Seul un agent habilité peut donner cet accord.")
     if by.pk == locked.user_id:
         raise Refused("Vous ne pouvez pas donner un accord pour votre propre compte.")
-    if locked.state not in (State.REQUESTED, State.APPROVED_ONCE):
+    if locked.state not in (State.REQUESTED, State.APPROVED_ONCE) or at >= locked.lapses_at:
         raise Refused("Cette demande n’attend plus d’accord.")
     if by.pk == locked.first_approved_by_id:
         raise Refused("Vous avez déjà donné votre accord : le second vient d’un autre agent.")
@@ -78,36 +82,65 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
 
 @transaction.atomic
 def cancel_recovery(*, recovery: FactorRecovery, by: User | None, at: datetime) -> FactorRecovery:
-    """Stop a request at any moment before its execution. ``by`` is None for the link received by mail."""
-    locked = FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
-    if locked.state not in _OPEN:
-        raise Refused("Cette demande est déjà terminée.")
+    """The person stops a request at any moment before its execution; ``by`` is None for the link received by mail.
+
+    Raises :class:`Refused` when it is over, or when ``by`` is somebody else, who would refuse it instead.
+    """
+    locked = _locked(recovery)
+    if by is not None and by.pk != locked.user_id:
+        raise Refused("Cette demande n’est pas la vôtre.")
+    return _stop(locked, "cancelled", "Votre demande de secours est annulée", actor=by, at=at)
+
+
+@transaction.atomic
+def refuse_recovery(*, recovery: FactorRecovery, by: User, reason: str, at: datetime) -> FactorRecovery:
+    """An agent stops a request, at any moment before its execution; the person reads why in a mail.
+
+    Raises :class:`Refused` when the agent may not decide, or when the request is over.
+    """
+    locked = _locked(recovery)
+    if not hooks.may_approve_recovery(by):
+        raise Refused("Seul un agent habilité peut refuser cette demande.")
+    return _stop(locked, "refused", "Votre demande de secours est refusée", actor=by, at=at, reason=reason)
+
+
+@transaction.atomic
+def cancel_as_factor_was_shown(*, user: User, at: datetime) -> None:
+    """The person has just signed in with the factor said to be lost: what is in progress stops, and they are told."""
+    for found in FactorRecovery.objects.unfinished().filter(user=user):
+        locked = _locked(found)
+        if locked.state in _UNFINISHED:
+            subject = "Votre demande de secours est annulée"
+            _stop(locked, "found", subject, actor=user, at=at, reason=FACTOR_FOUND)
+
+
+@transaction.atomic
+def lapse_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecovery:
+    """Close a request left unused, if it is so at this instant and still open; the person is told."""
+    locked = _locked(recovery)
+    if locked.state not in _UNFINISHED or at < locked.lapses_at:
+        return locked
     before = str(locked.state)
-    locked.cancel(at=at)
+    locked.lapse(at=at)
     locked.save()
-    _note(
-        locked,
-        "second_factor_recovery_cancelled",
-        actor=by,
-        at=at,
-        from_state=before,
-        to_state=State.CANCELLED,
-    )
-    _write(locked, "cancelled", "Votre demande de secours est annulée")
+    _note(locked, "second_factor_recovery_lapsed", actor=None, at=at, from_state=before, to_state=State.LAPSED)
+    _write(locked, "lapsed", "Votre demande de secours a expiré")
     return locked
 
 
 @transaction.atomic
 def complete_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecovery:
-    """Remove the lost factor and end every session, once the delay has passed.
+    """Remove the lost factor and end every session, once the delay has passed and within the week that follows.
 
-    The caller has checked the person's password in this very session. Raises :class:`Refused` before the delay ends.
+    The caller has checked the person's password in this very session. Raises :class:`Refused` before and after.
     """
-    locked = FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
+    locked = _locked(recovery)
     if locked.state != State.APPROVED or locked.effective_from is None:
         raise Refused("Cette demande n’a pas reçu les deux accords nécessaires.")
     if at < locked.effective_from:
         raise Refused("Le délai de quarante-huit heures n’est pas écoulé.")
+    if at >= locked.lapses_at:
+        raise Refused(LAPSED)
     Authenticator.objects.filter(user_id=locked.user_id).delete()
     for session in UserSession.objects.filter(user_id=locked.user_id):
         session.end()
@@ -131,17 +164,35 @@ def cancellation_token(recovery: FactorRecovery) -> str:
 
 
 def recovery_of_token(token: str) -> FactorRecovery | None:
-    """The request named by a link of a mail, or None when the link is altered or older than thirty days."""
+    """The request named by a link of a mail, or None when the link is altered. It serves as long as the request."""
     try:
-        pk = signing.loads(token, salt=_SALT, max_age=LINK_VALIDITY)
+        pk = signing.loads(token, salt=_SALT)
     except signing.BadSignature:
         return None
     return FactorRecovery.objects.filter(pk=pk).select_related("user").first()
 
 
-def open_recovery_of(user: User) -> FactorRecovery | None:
-    """The person's request in progress, if any."""
-    return FactorRecovery.objects.filter(user=user, state__in=_OPEN).first()
+def open_recovery_of(user: User, at: datetime) -> FactorRecovery | None:
+    """The person's request in progress at this instant, if any."""
+    return FactorRecovery.objects.open(at).filter(user=user).first()
+
+
+def _locked(recovery: FactorRecovery) -> FactorRecovery:
+    return FactorRecovery.objects.select_for_update(of=("self",)).select_related("user").get(pk=recovery.pk)
+
+
+def _stop(
+    locked: FactorRecovery, step: str, subject: str, *, actor: User | None, at: datetime, reason: str = ""
+) -> FactorRecovery:
+    if locked.state not in _UNFINISHED:
+        raise Refused(OVER)
+    before = str(locked.state)
+    locked.cancel(at=at)
+    locked.save()
+    action = f"second_factor_recovery_{'refused' if step == 'refused' else 'cancelled'}"
+    _note(locked, action, actor=actor, at=at, from_state=before, to_state=State.CANCELLED, reason=reason)
+    _write(locked, step, subject, reason=reason)
+    return locked
 
 
 def _note(
@@ -152,6 +203,7 @@ def _note(
     at: datetime,
     to_state: str,
     from_state: str = "",
+    reason: str = "",
 ) -> None:
     record(
         chain=f"person:{recovery.user_id}",
@@ -160,11 +212,12 @@ def _note(
         actor=actor,
         from_state=from_state,
         to_state=str(to_state),
+        reason=reason,
         data={"recovery": str(recovery.pk)},
     )
 
 
-def _write(recovery: FactorRecovery, step: str, subject: str) -> None:
+def _write(recovery: FactorRecovery, step: str, subject: str, *, reason: str = "") -> None:
     effective = recovery.effective_from
     queue_mail(
         to=[recovery.user.email],
@@ -172,6 +225,7 @@ def _write(recovery: FactorRecovery, step: str, subject: str) -> None:
         template="emails/accounts/recovery.txt",
         context={
             "step": step,
+            "reason": reason,
             "effective_from": effective.isoformat() if effective else "",
             "cancel_path": reverse("recovery_cancel", args=[cancellation_token(recovery)]),
         },

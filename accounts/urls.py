@@ -83,9 +83,11 @@ urlpatterns = [
     # Lost second factor
     page("compte/perte/", views.recovery_request, name="recovery_request"),
     page("compte/perte/retrait/", views.recovery_complete, name="recovery_complete"),
+    page("compte/perte/arret/", views.recovery_stop, name="recovery_stop"),
     page("compte/perte/annulation/<str:token>/", views.recovery_cancel, name="recovery_cancel"),
     page("compte/perte/demandes/", views.recovery_list, name="recovery_list"),
     page("compte/perte/demandes/<int:pk>/", views.recovery_approve, name="recovery_approve"),
+    page("compte/perte/demandes/<int:pk>/refus/", views.recovery_refuse, name="recovery_refuse"),
     # Sessions
     page("compte/sessions/", sessions.list_usersessions, name="usersessions_list"),
     # Identity providers

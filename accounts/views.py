@@ -34,7 +34,7 @@ from requests import RequestException
 
 from accounts import hooks, proconnect, recovery
 from accounts.act_forms import ConfirmedActForm
-from accounts.forms import FactorRecoveryForm, IdentityForm
+from accounts.forms import FactorRecoveryForm, IdentityForm, RecoveryRefusalForm
 from accounts.models import FactorRecovery, User
 from accounts.second_factor import held_factors
 from core.errors import Refused
@@ -75,6 +75,7 @@ def account_home(request: HttpRequest) -> HttpResponse:
             "identities": SocialAccount.objects.filter(user=user),
             "proconnect": bool(settings.PROCONNECT_SERVER_URL),
             "may_approve_recovery": hooks.may_approve_recovery(user),
+            "recovery": recovery.open_recovery_of(user, timezone.now()),
         },
     )
 
@@ -181,7 +182,7 @@ class RemoveWebAuthnView(BaseRemoveWebAuthnView):
 def recovery_request(request: HttpRequest) -> HttpResponse:
     """The password was right, the second factor is lost: ask two agents for help."""
     user = _person_of_stage(request)
-    opened = recovery.open_recovery_of(user)
+    opened = recovery.open_recovery_of(user, timezone.now())
     if opened is not None:
         ready = opened.effective_from is not None and opened.effective_from <= timezone.now()
         return render(request, "accounts/recovery_status.html", {"recovery": opened, "ready": ready})
@@ -201,7 +202,7 @@ def recovery_request(request: HttpRequest) -> HttpResponse:
 @require_POST
 def recovery_complete(request: HttpRequest) -> HttpResponse:
     """After the delay, remove the lost factor; the person then signs in and enrols a new one."""
-    opened = recovery.open_recovery_of(_person_of_stage(request))
+    opened = recovery.open_recovery_of(_person_of_stage(request), timezone.now())
     if opened is None:
         return redirect("recovery_request")
     try:
@@ -231,17 +232,36 @@ def recovery_cancel(request: HttpRequest, token: str) -> HttpResponse:
         else:
             messages.success(request, "La demande est annulée : votre seconde vérification reste en place.")
         return redirect("account_login")
-    return render(request, "accounts/recovery_cancel.html", {"recovery": found})
+    return render(request, "accounts/recovery_cancel.html", {"recovery": found, **_what_remains(found)})
+
+
+@require_POST
+def recovery_stop(request: HttpRequest) -> HttpResponse:
+    """Stop one's own request from « Mon compte »."""
+    user = _person(request)
+    opened = recovery.open_recovery_of(user, timezone.now())
+    if opened is None:
+        messages.info(request, "Aucune demande n’est en cours.")
+        return redirect("account_home")
+    try:
+        recovery.cancel_recovery(recovery=opened, by=user, at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(
+            request,
+            "La demande est arrêtée : votre seconde vérification reste en place. Si elle ne venait pas de vous, "
+            "changez de mot de passe.",
+        )
+    return redirect("account_home")
 
 
 @require_safe
 def recovery_list(request: HttpRequest) -> HttpResponse:
-    """Agents: requests that wait for an agreement."""
+    """Agents: requests in progress."""
     if not hooks.may_approve_recovery(_person(request)):
         raise Http404
-    opened = FactorRecovery.objects.select_related("user", "first_approved_by").exclude(
-        state__in=[FactorRecovery.State.COMPLETED, FactorRecovery.State.CANCELLED]
-    )
+    opened = FactorRecovery.objects.open(timezone.now()).select_related("user", "first_approved_by")
     return render(request, "accounts/recovery_list.html", {"recoveries": opened})
 
 
@@ -266,7 +286,35 @@ def recovery_approve(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Votre accord est enregistré. La personne en est avertie.")
             return redirect("recovery_list")
-    return render(request, "accounts/recovery_approve.html", {"recovery": found, "form": form})
+    context = {"recovery": found, "form": form, **_what_remains(found)}
+    return render(request, "accounts/recovery_approve.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_refuse(request: HttpRequest, pk: int) -> HttpResponse:
+    """Agents: stop a request, saying why."""
+    agent = _person(request)
+    if not hooks.may_approve_recovery(agent):
+        raise Http404
+    found = get_object_or_404(FactorRecovery.objects.select_related("user"), pk=pk)
+    form = RecoveryRefusalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            recovery.refuse_recovery(
+                recovery=found, by=agent, reason=form.cleaned_data["refusal_reason"], at=timezone.now()
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, "La demande est refusée. La personne en est avertie.")
+            return redirect("recovery_list")
+    context = {"recovery": found, "form": form, **_what_remains(found)}
+    return render(request, "accounts/recovery_refuse.html", context)
+
+
+def _what_remains(found: FactorRecovery) -> dict[str, bool]:
+    is_open = FactorRecovery.objects.open(timezone.now()).filter(pk=found.pk).exists()
+    return {"is_open": is_open, "awaits_agreement": is_open and found.second_approved_at is None}
 
 
 def _person_of_stage(request: HttpRequest) -> User:

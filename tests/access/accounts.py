@@ -65,8 +65,11 @@ ROUTES: dict[str, Route] = {
     "mfa_edit_webauthn": NOBODY,
     "recovery_request": PUBLIC,
     "recovery_cancel": Route(EVERYONE, _recovery_token),
+    # Nothing to stop leads back to « Mon compte ».
+    "recovery_stop": Route(EVERYONE_SIGNED_IN, method="post"),
     "recovery_list": Route(AGENTS),
     "recovery_approve": Route(AGENTS, _recovery_pk),
+    "recovery_refuse": Route(AGENTS, _recovery_pk),
     "usersessions_list": SIGNED_IN,
     "socialaccount_connections": SIGNED_IN,
     "socialaccount_signup": PUBLIC,

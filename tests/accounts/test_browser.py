@@ -11,7 +11,7 @@ from accounts import recovery, totp
 from accounts.models import Confirmation, FactorRecovery, UsedCode, User
 from core.models import OutboxMessage
 from tests.browser.support import check_page
-from tests.factories.accounts import PASSWORD, AdministratorFactory, AgentFactory, UserFactory, code_of
+from tests.factories.accounts import PASSWORD, AdministratorFactory, AgentFactory, UserFactory, code_of, confirmed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -139,10 +139,38 @@ def test_lost_factor_from_both_sides(visit, new_context):
     press(other.get_by_role("button", name="Donner mon accord"))
     assert other.get_by_text("Votre accord est enregistré.").is_visible()
 
-    request = recovery.open_recovery_of(user)
+    request = recovery.open_recovery_of(user, timezone.now())
     assert request.state == "approved_once"
     page = visit(reverse("recovery_cancel", args=[recovery.cancellation_token(request)]))
     check_page(page, "perte-annulation")
+
+    other.goto(reverse("recovery_approve", kwargs={"pk": request.pk}))
+    press(other.get_by_role("link", name="Refuser la demande"))
+    check_page(other, "perte-refus")
+    press(other.get_by_role("button", name="Refuser la demande"))
+    check_page(other, "perte-refus-erreur")
+    other.locator("textarea[name=refusal_reason]").fill("Au standard, personne ne connaît cette demande.")
+    press(other.get_by_role("button", name="Refuser la demande"))
+    assert other.get_by_text("La demande est refusée.").is_visible()
+    page = visit(reverse("recovery_cancel", args=[recovery.cancellation_token(request)]))
+    check_page(page, "perte-terminee")
+
+
+def test_person_finds_a_request_in_their_account_and_stops_it(visit):
+    user, now = UserFactory(), timezone.now()
+    page = visit(reverse("account_login"))
+    fill_login(page, user)
+    page.wait_for_url("**/compte/")
+    request = recovery.request_recovery(user=user, reason="téléphone perdu", at=now)
+    for agent in (AdministratorFactory(), AdministratorFactory()):
+        digest = recovery.approval_digest(request)
+        confirmed(agent, act=recovery.APPROVAL_ACT, content_sha256=digest, at=now)
+        request = recovery.approve_recovery(recovery=request, by=agent, at=now)
+    page = visit(reverse("account_home"))
+    check_page(page, "compte-accueil-demande")
+    press(page.get_by_role("button", name="Arrêter cette demande"))
+    assert page.get_by_text("La demande est arrêtée").is_visible()
+    assert recovery.open_recovery_of(user, now) is None
 
 
 def test_passkey_enrolment_sign_in_and_confirmation_of_an_act(visit):

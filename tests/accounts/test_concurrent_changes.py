@@ -1,7 +1,6 @@
 """What a person writes of themself never undoes what others write of them at the same instant."""
 
 import pytest
-from allauth.socialaccount.models import SocialAccount
 from django.urls import reverse
 
 from accounts.models import User

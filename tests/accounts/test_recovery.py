@@ -213,7 +213,7 @@ def test_removal_ends_every_session(client_factory):
 @pytest.mark.django_db
 def test_link_of_the_mail_stops_the_request(client):
     user = AgentFactory()
-    request = ask(user)
+    request = ask(user, at=timezone.now())
     mail = OutboxMessage.objects.get(dedupe_key__contains="accounts:recovery")
     path = mail.payload["context"]["cancel_path"]
     assert client.get(path).status_code == 200
@@ -240,7 +240,8 @@ def test_list_of_requests_costs_the_same_whatever_its_length(client):
     costs = []
     for rows in (1, 3, 30):
         while FactorRecovery.objects.count() < rows:
-            approve(ask(UserFactory(second_factor=True)), AdministratorFactory())
+            now = timezone.now()
+            approve(ask(UserFactory(second_factor=True), at=now), AdministratorFactory(), at=now)
         with CaptureQueriesContext(connection) as queries:
             page = client.get(reverse("recovery_list"))
         assert page.content.decode().count("Examiner") == rows
@@ -282,33 +283,39 @@ def test_agreement_to_one_request_does_not_serve_for_another():
 
 
 @pytest.mark.django_db
-def test_link_of_the_mail_serves_thirty_days(client):
-    request = ask(AgentFactory())
-    token = recovery.cancellation_token(request)
-    made = timezone.now()
-    with time_machine.travel(made + timedelta(days=30, minutes=-1), tick=False):
-        assert recovery.recovery_of_token(token) == request
-    with time_machine.travel(made + timedelta(days=30, minutes=1), tick=False):
-        assert recovery.recovery_of_token(token) is None
-        assert client.post(reverse("recovery_cancel", args=[token])).status_code == 404
-    assert FactorRecovery.objects.get().state == State.REQUESTED
+def test_link_of_the_mail_serves_as_long_as_the_request(client):
+    user, now = AgentFactory(), timezone.now()
+    request = ask(user, at=now)
+    path = reverse("recovery_cancel", args=[recovery.cancellation_token(request)])
+    with time_machine.travel(now + timedelta(days=29), tick=False):
+        for _ in range(2):
+            approve(request, AdministratorFactory(), at=timezone.now())
+    # Thirty-seven days after the first mail, an hour before the removal closes.
+    with time_machine.travel(now + timedelta(days=29 + 9, hours=-1), tick=False):
+        assert "Arrêter cette demande" in client.get(path).content.decode()
+        client.post(path)
+    assert FactorRecovery.objects.get().state == State.CANCELLED
+    page = client.get(path).content.decode()
+    assert "déjà terminée" in page
+    assert "Arrêter cette demande" not in page
 
 
 @pytest.mark.django_db
 def test_request_in_progress_is_the_open_one_not_an_older_one():
     user = AgentFactory()
     recovery.cancel_recovery(recovery=ask(user), by=None, at=NOON)
-    assert recovery.open_recovery_of(user) is None
+    assert recovery.open_recovery_of(user, NOON) is None
     present = ask(user)
-    assert recovery.open_recovery_of(user) == present
+    assert recovery.open_recovery_of(user, NOON) == present
 
 
 @pytest.mark.django_db
 def test_removal_is_for_who_typed_their_password_and_is_a_post(client):
     user = AgentFactory()
-    request = ask(user)
+    lately = timezone.now() - timedelta(days=3)
+    request = ask(user, at=lately)
     for _ in range(2):
-        approve(request, AdministratorFactory())
+        approve(request, AdministratorFactory(), at=lately)
     # A visitor names nobody, and a person signed in is past that step.
     assert client.post(reverse("recovery_complete")).url.startswith(reverse("account_login"))
     sign_in(client, user)
@@ -322,7 +329,8 @@ def test_removal_is_for_who_typed_their_password_and_is_a_post(client):
 
 @pytest.mark.django_db
 def test_closed_agents_and_closed_requests_leave_the_list(client, monkeypatch):
-    waiting, over = ask(UserFactory(last_name="Attend")), ask(UserFactory(last_name="Fini"))
+    now = timezone.now()
+    waiting, over = (ask(UserFactory(last_name=name), at=now) for name in ("Attend", "Fini"))
     recovery.cancel_recovery(recovery=over, by=None, at=NOON)
     sign_in(client, AdministratorFactory())
     page = client.get(reverse("recovery_list")).content.decode()
@@ -335,5 +343,5 @@ def test_closed_agents_and_closed_requests_leave_the_list(client, monkeypatch):
     assert not hooks.may_approve_recovery(closed)
     assert not hooks.may_approve_recovery(AgentFactory())
     with pytest.raises(Refused, match="agent habilité"):
-        approve(waiting, closed)
+        approve(waiting, closed, at=now)
     assert FactorRecovery.objects.get(pk=waiting.pk).state == State.REQUESTED
