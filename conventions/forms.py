@@ -11,6 +11,7 @@ from django.core.validators import RegexValidator
 from accounts.act_forms import ConfirmedActForm
 from conventions.enums import ConventionState
 from conventions.models import Repayment
+from conventions.services.signing import NAMELESS, bears_name
 from conventions.waiting import Work
 from core.forms import IdempotencyField
 from core.money import NBSP, MoneyFormField
@@ -128,6 +129,12 @@ class SignForm(ConfirmedActForm):
     )
 
     field_order = ("has_read", "confirmation_code", "confirmation_credential", "shown", "key")
+
+    def clean(self) -> dict[str, Any]:
+        """What stops the signature whatever the code is said before the code is spent."""
+        if not bears_name(self.user):
+            raise forms.ValidationError(NAMELESS)
+        return super().clean() or {}
 
 
 class PaymentForm(forms.Form):

@@ -92,7 +92,7 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
             raise Refused("La signature attendue n’est pas la vôtre.")
         CONVENTION.check(locked, name, at)
         _refuse_both_parties(locked, kind, user)
-        if not (user.first_name.strip() and user.last_name.strip()):
+        if not bears_name(user):
             raise Refused(NAMELESS)
         if what_is_signed(locked) != shown_sha256:
             raise Refused("Le document a changé depuis que vous l’avez ouvert. Rechargez la page et relisez-le.")
@@ -111,6 +111,11 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
         )
         command.answer = {"signing": str(signing.pk)}
     return signing
+
+
+def bears_name(user: "User") -> bool:
+    """Whether the person's account has the first name and the name that a certificate bears."""
+    return bool(user.first_name.strip() and user.last_name.strip())
 
 
 def _refuse_both_parties(convention: Convention, kind: RevisionKind, user: "User") -> None:

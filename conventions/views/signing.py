@@ -14,8 +14,10 @@ from conventions.forms import SignForm
 from conventions.models import Convention, Signing
 from conventions.presentation import document_url, summary_of
 from conventions.services.signing import (
+    NAMELESS,
     POSTPONED,
     SIGN_ACT,
+    bears_name,
     complete_signing,
     start_signing,
     what_is_signed,
@@ -74,6 +76,7 @@ def _context(request: HttpRequest, convention: Convention, form: SignForm, shown
     return {
         "convention": convention,
         "form": form,
+        "nameless": "" if bears_name(person(request)) else NAMELESS,
         "sha256": shown,
         "for_state": convention.state == ConventionState.BENEFICIARY_SIGNED,
         "document_url": f"{document_url(convention)}?lecture",

@@ -23,34 +23,14 @@ from conventions.models import Convention, Repayment, Report, Signing
 from conventions.presentation import APPLICANT, timeline_of
 from conventions.services import writing
 from conventions.services.signing import complete_signing
-from core import files, keyring, outbox
+from core import files, outbox
 from core.pdf.render import RenderError
-from core.signing.keys import SigningError
-from tests.factories.accounts import AgentFactory, code_of, sign_in
+from tests.conventions.pages import client_of, fresh, hidden, text_of
+from tests.factories.accounts import AgentFactory
 from tests.factories.conventions import ConventionWorld, begin_signing, pay_as, representative_of, sign_as
 from tests.factories.territories import AffiliationFactory
 
 pytestmark = pytest.mark.usefixtures("ready_bytes")
-
-
-def client_of(user):
-    client = Client()
-    sign_in(client, user)
-    return client
-
-
-def text_of(response):
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode().replace("&nbsp;", " ")).split())
-
-
-def hidden(response, name):
-    return re.search(rf'name="{name}" value="([^"]+)"', response.content.decode())[1]
-
-
-def fresh(user):
-    """A code of this moment, as if the one before had been typed thirty seconds ago."""
-    user.used_codes.all().delete()
-    return code_of(user)
 
 
 @pytest.fixture
@@ -262,104 +242,6 @@ def test_document_is_the_very_bytes_and_never_the_draft(world):
     assert answer["Content-Disposition"].startswith("attachment")
     assert answer["Content-Security-Policy"] == "sandbox"
     assert client.get(path, {"lecture": ""})["Content-Disposition"].startswith("inline")
-
-
-def test_both_parties_sign_through_the_pages(world):
-    convention = world.sealed()
-    path = f"/conventions/{convention.number}/signature/"
-    for user, state in (
-        (representative_of(convention), ConventionState.BENEFICIARY_SIGNED),
-        (world.signatory, ConventionState.SIGNED),
-    ):
-        client = client_of(user)
-        page = client.get(path)
-        assert convention.current_revision().sha256 in text_of(page)
-        data = {"shown": hidden(page, "shown"), "key": hidden(page, "key"), "has_read": "on"}
-        answer = client.post(path, {**data, "confirmation_code": fresh(user)}, follow=True)
-        assert "Votre signature est enregistrée" in text_of(answer)
-        convention.refresh_from_db()
-        assert convention.state == state
-    assert AwardBalance.objects.get().committed == convention.amount
-
-
-def test_sign_page_opens_at_ones_own_turn_only(world):
-    convention = world.sealed()
-    path = f"/conventions/{convention.number}/signature/"
-    contributor = AffiliationFactory(organisation=convention.application.organisation).user
-    for user in (world.officer, contributor):
-        assert client_of(user).get(path).status_code == 404
-    answer = client_of(world.signatory).get(path, follow=True)
-    assert "La collectivité doit signer d’abord" in text_of(answer)
-    assert "une fois la convention signée" in text_of(
-        client_of(world.officer).get(f"/conventions/{convention.number}/versement/", follow=True)
-    )
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ({"has_read": ""}, "Lisez la convention"),
-        ({"confirmation_code": "000000"}, "Ce code n"),
-        ({"confirmation_code": ""}, "Saisissez le code"),
-        ({"shown": "0" * 64}, "a changé"),
-    ],
-)
-def test_wrong_signing_forms_change_nothing_and_say_why(world, data, message):
-    convention = world.sealed()
-    user = representative_of(convention)
-    client, path = client_of(user), f"/conventions/{convention.number}/signature/"
-    page = client.get(path)
-    values = {
-        "shown": hidden(page, "shown"),
-        "key": hidden(page, "key"),
-        "has_read": "on",
-        "confirmation_code": fresh(user),
-        **data,
-    }
-    answer = client.post(path, values)
-    assert answer.status_code == 200
-    assert message in text_of(answer)
-    assert not Signing.objects.exists()
-    assert Convention.objects.get().state == ConventionState.SEALED
-
-
-def test_representative_without_second_factor_is_told_what_to_do(world):
-    convention = world.sealed()
-    user = representative_of(convention)
-    user.authenticator_set.all().delete()
-    answer = client_of(user).get(f"/conventions/{convention.number}/signature/")
-    assert answer.status_code == 200
-    assert "seconde vérification" in text_of(answer)
-
-
-def test_signature_whose_timestamp_is_away_is_said_to_be_in_progress(world, monkeypatch):
-    convention = world.sealed()
-    user = representative_of(convention)
-    client, path = client_of(user), f"/conventions/{convention.number}/signature/"
-    page = client.get(path)
-
-    def away():
-        raise SigningError("refused")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(keyring, "timestamp_source", away)
-        data = {"shown": hidden(page, "shown"), "key": hidden(page, "key"), "has_read": "on"}
-        answer = client.post(path, {**data, "confirmation_code": fresh(user)}, follow=True)
-        assert "Votre signature est en cours" in text_of(answer)
-        assert "Une signature est en cours" in text_of(answer)
-    from conventions.tasks import sweep_signings_task
-
-    sweep_signings_task()
-    assert Convention.objects.get().state == ConventionState.BENEFICIARY_SIGNED
-
-
-def test_signing_queue_holds_what_the_mandate_covers(world):
-    convention = world.signed_once()
-    text = text_of(client_of(world.signatory).get("/conventions/a-signer/"))
-    assert convention.number in text
-    elsewhere = world.agent(MandateRole.SIGNATORY, mandate={"departement_code": "75"})
-    assert "Rien à signer" in text_of(client_of(elsewhere).get("/conventions/a-signer/"))
-    assert client_of(world.officer).get("/conventions/a-signer/").status_code == 404
 
 
 def test_payment_is_typed_read_again_and_confirmed(world):
