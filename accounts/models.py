@@ -136,6 +136,23 @@ class UsedCode(models.Model):
         return f"{self.user_id} {self.step}"
 
 
+class Try(models.Model):
+    """One of the few tries that a throttle allows, taken until an instant; the name of what is counted is hashed."""
+
+    name_sha256 = models.CharField("empreinte de ce qui est compté", max_length=64)
+    number = models.PositiveSmallIntegerField("rang")
+    token = models.UUIDField("jeton de qui l’a pris", unique=True)
+    expires_at = models.DateTimeField("rendu le", db_index=True)
+
+    class Meta:
+        verbose_name = "essai"
+        verbose_name_plural = "essais"
+        constraints = [models.UniqueConstraint(fields=["name_sha256", "number"], name="accounts_try_taken_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name_sha256} {self.number}"
+
+
 class FactorRecoveryQuerySet(models.QuerySet["FactorRecovery"]):
     """Requests, by what may still happen to them."""
 
