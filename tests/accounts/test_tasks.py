@@ -3,12 +3,16 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts import totp
-from accounts.models import UsedCode
+from accounts import tasks, throttle, totp
+from accounts.models import Try, UsedCode
 from accounts.tasks import forget_expired_task
 from tests.factories.accounts import UserFactory
 
@@ -34,6 +38,41 @@ def test_address_and_browser_of_a_session_are_forgotten_with_it():
         UserSession.objects.create(user=user, session_key=key, ip="192.0.2.7", user_agent="Firefox")
     forget_expired_task()
     assert UserSession.objects.get().session_key == "open"
+
+
+def counters():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cache_key FROM core_cache")
+        return {key for (key,) in cursor.fetchall()}
+
+
+def test_addresses_of_who_mistyped_a_password_are_forgotten(client):
+    address = "203.0.113.77"
+    for _ in range(2):
+        client.post(reverse("account_login"), {"login": UserFactory().email, "password": "faux"}, REMOTE_ADDR=address)
+    throttle.take_try(name=f"verify.code:{address}", limit=5, seconds=900)
+    assert any(address in key for key in counters())
+    forget_expired_task()
+    assert any(address in key for key in counters()), "still counts"
+    assert Try.objects.count() == 1
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+        cache.set("today", 1, timeout=60)
+        forget_expired_task()
+    assert counters() == {cache.make_key("today")}
+    assert not Try.objects.exists()
+
+
+def test_expired_rows_go_by_batches_of_a_bounded_number(monkeypatch):
+    monkeypatch.setattr(tasks, "BATCH_ROWS", 2)
+    for number in range(7):
+        cache.set(f"key{number}", 1, timeout=1)
+    with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=False):
+        monkeypatch.setattr(tasks, "BATCHES", 1)
+        forget_expired_task()
+        assert len(counters()) == 5
+        monkeypatch.setattr(tasks, "BATCHES", 50)
+        forget_expired_task()
+    assert counters() == set()
 
 
 def test_forgetting_is_scheduled(settings):
