@@ -14,7 +14,7 @@ from django.urls import Resolver404, resolve, reverse
 
 from accounts.models import User
 from accounts.second_factor import held_factors, showed_second_factor
-from core.returning import page_before
+from core.returning import page_at, page_before
 
 # What a person without any second factor may open: to enrol one, and to leave.
 ENROLMENT = frozenset(
@@ -56,8 +56,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if request.method in {"GET", "HEAD"} or _asked_by_script(request):
             return super().handle_no_permission(request, view_func)
         messages.warning(request, SESSION_OVER)
-        before = page_before(request)
-        return redirect_to_login(before) if before else super().handle_no_permission(request, view_func)
+        return redirect_to_login(page_before(request) or page_at(request.path, request) or "/")
 
 
 class SecondFactorMiddleware:

@@ -7,6 +7,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from core.returning import page_at
+
 
 class PageOfAFormMiddleware:
     """The address of a form that was opened by hand, or loaded again after an error, says so instead of a blank page."""
@@ -17,7 +19,8 @@ class PageOfAFormMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET" and not response.content:
-            page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+            context = {"form_page": page_at(request.path, request)}
+            page = render(request, "405.html", context, status=HTTPStatus.METHOD_NOT_ALLOWED)
             page["Allow"] = response.get("Allow", "")
             return page
         return response

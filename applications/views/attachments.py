@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from applications.enums import AttachmentKind
 from applications.forms.filing import AttachmentForm, upload_of
@@ -17,9 +17,10 @@ from applications.views.access import own_application, visible_application
 from applications.views.drafts import CLOSED, render_documents
 from core import files, uploads
 from core.errors import Refused
+from core.http import posts_only
 
 
-@require_POST
+@posts_only
 def attachment_add(request: HttpRequest, pk: Any) -> HttpResponse:
     """Joins one document, after its bytes were read."""
     application, at = own_application(request, pk), timezone.now()
@@ -38,7 +39,7 @@ def attachment_add(request: HttpRequest, pk: Any) -> HttpResponse:
     return render_documents(request, application, form)
 
 
-@require_POST
+@posts_only
 def attachment_remove(request: HttpRequest, pk: Any, attachment: Any) -> HttpResponse:
     """Takes a document out of the dossier."""
     application = own_application(request, pk)

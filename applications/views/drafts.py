@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.completeness import Missing, assessment_of, missing_items
 from applications.financing import Assessment, Cost, Plan, Resource, assess, plan_of
@@ -22,6 +22,7 @@ from applications.services import save_section
 from applications.views.access import own_application
 from applications.workflow import guard_session_open
 from core.errors import Refused
+from core.http import posts_only
 from core.money import AmountError, parse_euros
 
 CLOSED = "Ce dossier est déposé\u00a0: ses rubriques ne peuvent plus être modifiées."
@@ -142,7 +143,7 @@ def application_missing(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "applications/missing.html", context)
 
 
-@require_POST
+@posts_only
 def application_totals(request: HttpRequest, pk: Any) -> HttpResponse:
     """Totals and rates of what is being typed; writes nothing."""
     application, at = own_application(request, pk), timezone.now()

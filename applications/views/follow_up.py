@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from applications.completeness import missing_items
 from applications.forms.filing import MessageForm
@@ -27,6 +27,7 @@ from applications.views.access import followed_application, own_application, vis
 from applications.workflow import guard_session_open
 from core import files
 from core.errors import Refused
+from core.http import posts_only
 
 
 @require_safe
@@ -60,7 +61,7 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
     return render(request, "applications/application_detail.html", context)
 
 
-@require_POST
+@posts_only
 def application_message(request: HttpRequest, pk: Any) -> HttpResponse:
     """Writes to the service."""
     application = own_application(request, pk)

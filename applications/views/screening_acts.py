@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from applications import services
 from applications.completeness import missing_items
@@ -21,6 +21,7 @@ from applications.views.access import screened_application
 from applications.views.screening import render_screening
 from applications.workflow import WORKFLOW
 from core.errors import Refused
+from core.http import posts_only
 
 
 def _dossier(request: HttpRequest, pk: Any) -> Application:
@@ -130,7 +131,7 @@ def screening_inadmissible(request: HttpRequest, pk: Any) -> HttpResponse:
     )
 
 
-@require_POST
+@posts_only
 def screening_complete(request: HttpRequest, pk: Any) -> HttpResponse:
     """Says that nothing is missing."""
     application = _dossier(request, pk)
@@ -143,7 +144,7 @@ def screening_complete(request: HttpRequest, pk: Any) -> HttpResponse:
     return redirect("screening_detail", pk)
 
 
-@require_POST
+@posts_only
 def screening_message(request: HttpRequest, pk: Any) -> HttpResponse:
     """Writes to the applicant."""
     application = _dossier(request, pk)

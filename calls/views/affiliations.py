@@ -9,11 +9,12 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.enums import MandateRole
 from calls.permissions import territory_scope
 from core.errors import Refused
+from core.http import posts_only
 from territories.models import Affiliation, AffiliationQuerySet
 from territories.names import normalise
 from territories.people import person
@@ -55,7 +56,7 @@ def affiliation_requests(request: HttpRequest) -> HttpResponse:
     return render(request, "calls/affiliation_requests.html", {"page": page})
 
 
-@require_POST
+@posts_only
 def affiliation_validate(request: HttpRequest, affiliation_id: int) -> HttpResponse:
     """Accept a request."""
 

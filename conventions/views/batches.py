@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from conventions.enums import ConventionState
 from conventions.models import Batch
@@ -14,6 +14,7 @@ from conventions.permissions import agent_conventions, agent_scope, may_retry, v
 from conventions.services.batches import retry_batch, troubles_of
 from conventions.views.access import visible_batch
 from conventions.waiting import batches_to_retry
+from core.http import posts_only
 from territories.people import person
 
 
@@ -67,7 +68,7 @@ def batch_progress(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "conventions/batch_progress.html", _context(request, batch))
 
 
-@require_POST
+@posts_only
 def batch_retry(request: HttpRequest, pk: Any) -> HttpResponse:
     """Asks the worker again for what is not written; for an officer of the batch's own axis."""
     batch = visible_batch(request, pk)

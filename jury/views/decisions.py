@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.enums import ApplicationState
 from applications.models import Application
@@ -17,6 +17,7 @@ from calls.enums import MandateRole
 from calls.permissions import has_mandate, territory_scope
 from core.errors import Refused
 from core.exports import csv_response
+from core.http import posts_only
 from jury import services
 from jury.enums import DecisionListState
 from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
@@ -233,7 +234,7 @@ def decision_remove(request: HttpRequest, pk: Any, decision: int) -> HttpRespons
     return render(request, "jury/decision_remove.html", context)
 
 
-@require_POST
+@posts_only
 def decision_list_propose(request: HttpRequest, pk: Any) -> HttpResponse:
     """Propose the list, as read, to the second person."""
     decision_list = _acting_list(request, pk, "mark_prepared")
@@ -252,7 +253,7 @@ def decision_list_propose(request: HttpRequest, pk: Any) -> HttpResponse:
     return redirect("decision_list_detail", pk=pk)
 
 
-@require_POST
+@posts_only
 def decision_list_reopen(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take the list back."""
     decision_list = _acting_list(request, pk, "reopen")

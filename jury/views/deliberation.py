@@ -7,13 +7,14 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.confirmations import content_digest
 from applications.enums import ApplicationState
 from applications.models import Application
 from core import files
 from core.errors import Refused
+from core.http import posts_only
 from jury import services
 from jury.enums import DeliberationState
 from jury.forms import AttendanceForm, BlockForm, OpinionForm, SummonForm
@@ -272,7 +273,7 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "jury/block.html", context)
 
 
-@require_POST
+@posts_only
 def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
     """Close for good."""
     deliberation = chaired_deliberation(request, pk)

@@ -6,12 +6,13 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.financing import Assessment, assess, plan_of
 from applications.models import Application
 from applications.rules import rules_of, terms_of
 from core.errors import Refused
+from core.http import posts_only
 from jury import services
 from jury.enums import DeliberationState, EvaluationState
 from jury.forms import EvaluationForm, HandInForm, RecusalForm
@@ -172,7 +173,7 @@ def reading_of(evaluation: Evaluation, criteria: list[CriterionSpec]) -> dict[st
     }
 
 
-@require_POST
+@posts_only
 def evaluation_declare(request: HttpRequest, pk: Any) -> HttpResponse:
     """« Rien ne me lie à ce dossier »."""
     evaluation = own_evaluation(request, pk)
@@ -210,7 +211,7 @@ def evaluation_recuse(request: HttpRequest, pk: Any) -> HttpResponse:
     )
 
 
-@require_POST
+@posts_only
 def evaluation_save(request: HttpRequest, pk: Any) -> HttpResponse:
     """« Enregistrer »: a draft, as often as one likes."""
     evaluation = own_evaluation(request, pk)
@@ -286,7 +287,7 @@ def _review_page(request: HttpRequest, evaluation: Evaluation) -> HttpResponse:
     return render(request, "jury/evaluation_review.html", context)
 
 
-@require_POST
+@posts_only
 def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
     """« Remettre mon évaluation »: for good, and exactly what was read again."""
     evaluation = own_evaluation(request, pk)

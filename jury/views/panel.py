@@ -8,10 +8,11 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.enums import ApplicationState
 from core.errors import Refused
+from core.http import posts_only
 from jury import services
 from jury.assignment import Seat, explain, problem_of
 from jury.enums import DeliberationState, EvaluationState
@@ -116,7 +117,7 @@ def _members(jury: Jury, visible: list[Any]) -> Any:
     )
 
 
-@require_POST
+@posts_only
 def assignment_propose(request: HttpRequest, pk: Any) -> HttpResponse:
     """Compute a proposal; seats that would move cost a price when some exist."""
     jury = managed_jury(request, pk)
@@ -209,7 +210,7 @@ def assignment_change(request: HttpRequest, pk: Any, dossier: Any) -> HttpRespon
     )
 
 
-@require_POST
+@posts_only
 def assignment_confirm(request: HttpRequest, pk: Any) -> HttpResponse:
     """Seat the jurors as read."""
     run = managed_run(request, pk)
