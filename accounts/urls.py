@@ -6,7 +6,6 @@ from collections.abc import Callable
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
-from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as social
 from allauth.usersessions import views as sessions
@@ -59,7 +58,7 @@ urlpatterns = [
     page("compte/protection/connexion/", mfa.authenticate, name="mfa_authenticate"),
     page("compte/protection/verification/", mfa.reauthenticate, name="mfa_reauthenticate"),
     page("compte/protection/application/", views.ActivateTOTPView.as_view(), name="mfa_activate_totp"),
-    page("compte/protection/application/retrait/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    page("compte/protection/application/retrait/", views.DeactivateTOTPView.as_view(), name="mfa_deactivate_totp"),
     page("compte/protection/secours/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     page(
         "compte/protection/secours/nouveaux/",

@@ -13,6 +13,7 @@ from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.totp.views import ActivateTOTPView as BaseActivateTOTPView
+from allauth.mfa.totp.views import DeactivateTOTPView as BaseDeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView as BaseAddWebAuthnView
 from allauth.mfa.webauthn.views import RemoveWebAuthnView as BaseRemoveWebAuthnView
 from allauth.socialaccount.helpers import render_authentication_error
@@ -23,6 +24,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -163,7 +165,21 @@ class AddWebAuthnView(BaseAddWebAuthnView):
         return response
 
 
-class RemoveWebAuthnView(BaseRemoveWebAuthnView):
+class OneRemovalAtATime:
+    """Of two removals at the same instant, the second sees what the first one left."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).get(pk=_person(request).pk)
+            answer: HttpResponseBase = super().post(request, *args, **kwargs)  # type: ignore[misc]
+            return answer
+
+
+class DeactivateTOTPView(OneRemovalAtATime, BaseDeactivateTOTPView):
+    """Remove the application of codes, unless it is the last factor of a person who must have one."""
+
+
+class RemoveWebAuthnView(OneRemovalAtATime, BaseRemoveWebAuthnView):
     """Remove a passkey, unless it is the last factor of a person who must have one."""
 
     def form_valid(self, form: Any) -> HttpResponse:

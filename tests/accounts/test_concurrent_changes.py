@@ -1,12 +1,15 @@
 """What a person writes of themself never undoes what others write of them at the same instant."""
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from tests.accounts.test_sign_in import code_in, mails
 from tests.concurrency import while_uncommitted
-from tests.factories.accounts import PASSWORD, UserFactory, sign_in
+from tests.factories.accounts import PASSWORD, AgentFactory, UserFactory, sign_in
 
 NEW = "une toute autre phrase"
 FLAGS = {"is_staff": True, "requires_second_factor": True}
@@ -55,3 +58,34 @@ def test_first_password_chosen_while_flags_change_leaves_them(client):
     page, sent = reverse("account_set_password"), {"password1": NEW, "password2": NEW}
     assert while_uncommitted(given(user, **FLAGS), lambda: client.post(page, sent)) == []
     assert User.objects.get(pk=user.pk, **FLAGS).check_password(NEW)
+
+
+def showing(user, factor):
+    """A browser of this person, this factor shown and the password typed a moment ago."""
+    client = Client()
+    sign_in(client, user)
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "mfa", "at": timezone.now().timestamp(), "id": factor.pk, "type": factor.type}
+    ]
+    session.save()
+    return client
+
+
+@pytest.mark.parametrize("other", ["webauthn", "totp"])
+@pytest.mark.parametrize("first", [True, False], ids=["this first", "other first"])
+def test_two_last_factors_removed_at_once_leave_one(other, first):
+    user = AgentFactory(second_factor=other == "totp")
+    kinds = ["webauthn"] if other == "totp" else ["webauthn", "webauthn"]
+    for number, kind in enumerate(kinds):
+        Authenticator.objects.create(user=user, type=kind, data={"name": str(number), "credential": {}})
+    factors = list(Authenticator.objects.filter(user=user).order_by("pk" if first else "-pk"))
+    pages = [
+        reverse("mfa_deactivate_totp")
+        if factor.type == "totp"
+        else reverse("mfa_remove_webauthn", kwargs={"pk": factor.pk})
+        for factor in factors
+    ]
+    mine, theirs = (showing(user, factor) for factor in factors)
+    assert while_uncommitted(lambda: mine.post(pages[0]), lambda: theirs.post(pages[1])) == []
+    assert Authenticator.objects.get(user=user) == factors[1]
