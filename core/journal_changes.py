@@ -1,9 +1,10 @@
 """What a change made in the administration says: « SIRET de l’attribuant : ancien → nouveau », line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
+from django.contrib import admin
 from django.db.models import Model
 
 CHANGES = {"added": "ajout", "changed": "modification"}
@@ -23,16 +24,52 @@ def changed_model(action: str) -> type[Model] | None:
 
 
 def label_of(model: type[Model] | None, field: str) -> str:
-    """The French name of a field, as the form shows it."""
-    found = next((each for each in model._meta.get_fields() if each.name == field), None) if model else None
-    return str(getattr(found, "verbose_name", field))
+    """The French name of a field, as the form shows it: of a column, or of a question that the form adds; empty when
+    neither is there."""
+    return str(getattr(_column(model, field), "verbose_name", "")) or _question(model, field)
 
 
 def target_of(model: type[Model] | None, field: str) -> str:
     """The name of the model that a field points to; empty for a plain value."""
-    found = next((each for each in model._meta.get_fields() if each.name == field), None) if model else None
-    related = getattr(found, "related_model", None)
+    related = getattr(_column(model, field), "related_model", None)
     return str(related._meta.model_name) if related else ""
+
+
+def is_addition(model: type[Model] | None, fields: Mapping[str, Any]) -> bool:
+    """Whether these changes make a new row: one already there was never empty where its column is required."""
+    return any(
+        isinstance(values, list) and values[:1] == [None] and _is_required(model, field)
+        for field, values in fields.items()
+    )
+
+
+def is_column(model: type[Model] | None, field: str) -> bool:
+    """Whether the row keeps this field; a question that a form adds had no answer before."""
+    return getattr(_column(model, field), "concrete", False)
+
+
+def _is_required(model: type[Model] | None, field: str) -> bool:
+    return is_column(model, field) and not getattr(_column(model, field), "null", True)
+
+
+def _column(model: type[Model] | None, field: str) -> Any:
+    return next((each for each in model._meta.get_fields() if each.name == field), None) if model else None
+
+
+def _question(model: type[Model] | None, name: str) -> str:
+    """The label of a question that a form of the administration adds to the columns of this model."""
+    for registered in filter(admin.site.is_registered, apps.get_models()):
+        page = admin.site.get_model_admin(registered)
+        for each in (page, *page.inlines):
+            asked = getattr(each.form, "declared_fields", {}).get(name) if each.model is model else None
+            if asked is not None and asked.label:
+                return _within_a_line(str(asked.label))
+    return ""
+
+
+def _within_a_line(label: str) -> str:
+    """« Seuil » as « seuil »; « SIRET » stays."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def pairs_of(action: str, data: Any) -> Iterator[tuple[str, str]]:

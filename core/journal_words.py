@@ -29,7 +29,17 @@ from django.utils.module_loading import autodiscover_modules
 from django.utils.text import slugify
 
 from core import journal_names
-from core.journal_changes import CHANGES, UNKEPT, changed_model, label_of, model_named, pairs_of, target_of
+from core.journal_changes import (
+    CHANGES,
+    UNKEPT,
+    changed_model,
+    is_addition,
+    is_column,
+    label_of,
+    model_named,
+    pairs_of,
+    target_of,
+)
 from core.journal_names import Lookup, Names
 from core.models import JournalEntry
 from core.money import euros
@@ -41,6 +51,7 @@ EUROS = "(€)"
 # Ends the label of a field that is an amount.
 IN_EUROS = ", en euros"
 AMOUNT = re.compile(r"-?\d+(\.\d+)?")
+DECIMAL = re.compile(r"-?\d+\.\d+")
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -187,12 +198,13 @@ def _changes(model: type[models.Model], data: Mapping[str, Any], names: Names) -
 
 
 def _fields(model: type[models.Model] | None, fields: Mapping[str, Any], names: Names) -> Iterable[tuple[str, str]]:
+    is_new = is_addition(model, fields)
     for field, value in fields.items():
-        label, target = label_of(model, field), target_of(model, field)
+        label, target = label_of(model, field) or _data.get(field, field), target_of(model, field)
         before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
         if UNKEPT in (before, after):
             text = "changé (le journal ne garde pas les textes)" if before is not None else "écrit"
-        elif isinstance(value, list):
+        elif isinstance(value, list) and not is_new and is_column(model, field):
             text = f"{_value(label, target, before, names)} → {_value(label, target, after, names)}"
         else:
             text = _value(label, target, after, names)
@@ -204,6 +216,8 @@ def _value(label: str, target: str, value: Any, names: Names) -> str:
         return "vide"
     if label.endswith(IN_EUROS) and AMOUNT.fullmatch(str(value)):
         return euros(Decimal(value))
+    if isinstance(value, str) and DECIMAL.fullmatch(value):
+        return f"{Decimal(value).normalize():f}".replace(".", ",")
     return names.get((target, str(value))) or _text("", value, names)
 
 
