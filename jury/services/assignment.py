@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -142,24 +143,55 @@ def change_seat(
     return locked
 
 
+@dataclass(frozen=True)
+class _Ties:
+    """What keeps members from a dossier: their recusals (jurors), what they act for (users), who reads it already."""
+
+    recused: frozenset[int]
+    affiliated: frozenset[int]
+    panel: frozenset[int]
+    houses: frozenset[str]
+
+
+def _ties_to(key: str, jurors: Collection[Juror], panel: set[int], at: datetime) -> _Ties:
+    """As many queries for one member as for all of them."""
+    recusals = Recusal.objects.filter(juror__in=[juror.pk for juror in jurors], application_id=key)
+    readers = Juror.objects.filter(pk__in=panel).values_list("organisation_name", flat=True)
+    return _Ties(
+        recused=frozenset(recusals.values_list("juror_id", flat=True)),
+        affiliated=frozenset(user for user, _ in affiliated_pairs([juror.user_id for juror in jurors], [key], at)),
+        panel=frozenset(panel),
+        houses=frozenset(house for name in readers if (house := _house(name))),
+    )
+
+
+def _house(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _seat_obstacle(juror: Juror, ties: _Ties, load: int) -> str:
+    """Why this member, who reads ``load`` dossiers, cannot read this one too; empty when nothing is against it."""
+    if juror.pk in ties.recused:
+        return "Ce juré s’est déporté de ce dossier."
+    if juror.user_id in ties.affiliated:
+        return AFFILIATED
+    if juror.pk in ties.panel:
+        return "Ce juré est déjà affecté à ce dossier."
+    if _house(juror.organisation_name) in ties.houses:
+        return "Un juré du même organisme lit déjà ce dossier."
+    if load >= juror.load_max:
+        return f"Ce juré a déjà {load} dossiers, sa charge maximale."
+    return ""
+
+
 def _refuse_seat(
     jury: Jury, key: str, juror: Juror, panel: set[int], seats: list[dict[str, Any]], at: datetime
 ) -> None:
     if juror.jury_id != jury.pk:
         raise Refused("Cette personne ne siège pas dans ce jury.", field="new")
-    if Recusal.objects.filter(juror=juror, application_id=key).exists():
-        raise Refused("Ce juré s’est déporté de ce dossier.", field="new")
-    if affiliated_pairs([juror.user_id], [key], at):
-        raise Refused(AFFILIATED, field="new")
-    if juror.pk in panel:
-        raise Refused("Ce juré est déjà affecté à ce dossier.", field="new")
-    house = juror.organisation_name.strip().casefold()
-    others = Juror.objects.filter(pk__in=panel).values_list("organisation_name", flat=True)
-    if house and house in {name.strip().casefold() for name in others}:
-        raise Refused("Un juré du même organisme lit déjà ce dossier.", field="new")
     load = Counter(seat["juror"] for seat in seats)[juror.pk]
-    if load >= juror.load_max:
-        raise Refused(f"Ce juré a déjà {load} dossiers, sa charge maximale.", field="new")
+    if obstacle := _seat_obstacle(juror, _ties_to(key, [juror], panel, at), load):
+        raise Refused(obstacle, field="new")
 
 
 @transaction.atomic
@@ -240,14 +272,9 @@ def possible_readers(*, jury: Jury, application: Application, at: datetime) -> l
     """The members who could read this dossier too, by name, each with the number of dossiers they read already."""
     seats, panel = _seats_now(jury, application)
     loads = Counter(seat["juror"] for seat in seats)
-    found = []
-    for juror in jury.jurors.select_related("user").order_by("user__last_name", "user__first_name", "pk"):
-        try:
-            _refuse_seat(jury, str(application.pk), juror, panel, seats, at)
-        except Refused:
-            continue
-        found.append((juror, loads[juror.pk]))
-    return found
+    jurors = list(jury.jurors.select_related("user").order_by("user__last_name", "user__first_name", "pk"))
+    ties = _ties_to(str(application.pk), jurors, panel, at)
+    return [(juror, loads[juror.pk]) for juror in jurors if not _seat_obstacle(juror, ties, loads[juror.pk])]
 
 
 def verify_run(run: AssignmentRun) -> bool:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from jury.enums import EvaluationState
-from jury.permissions import readable_evaluations, reads_names
+from jury.permissions import own_evaluations, readable_evaluations, reads_names
 from jury.queries import criteria_of
 from jury.views.found import followed_jury, jury_dossier
 from jury.views.juror import dossier_context, reading_of
@@ -18,6 +18,10 @@ def jury_dossier_page(request: HttpRequest, pk: Any, dossier: Any) -> HttpRespon
     """What the readers had before them and what they made of it: the evaluations that the person may read now."""
     jury = followed_jury(request, pk)
     application = jury_dossier(request, jury, dossier)
+    undeclared = own_evaluations(request.user).filter(application=application, no_conflict_declared_at=None).first()
+    if undeclared is not None:
+        # Whoever reads it too says first that nothing ties them to it.
+        return redirect("evaluation_page", pk=undeclared.pk)
     given = (
         readable_evaluations(request.user, jury)
         .filter(application=application, state=EvaluationState.SUBMITTED)

@@ -1,10 +1,12 @@
 """The dossier as the chair and the ministry read it before and after the meeting."""
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from jury import services
 from tests.factories.accounts import sign_in
-from tests.factories.jury import AT, JuryWorld
+from tests.factories.jury import AT, JuryWorld, marks
 
 NOTHING_YET = "Aucune évaluation que vous puissiez lire"
 
@@ -114,9 +116,44 @@ def test_chair_who_reads_too_waits_for_nothing_but_their_own_evaluation(client, 
     world.chair.refresh_from_db()
     services.seat_juror(jury=world.jury, application=application, juror=world.chair, at=AT, actor=world.officer)
     world.submit(world.evaluation(application, reader), 4)
+    own = world.evaluation(application, world.chair_user)
+    undeclared = page_of(client, world.chair_user, world, application)
+    assert undeclared.url == reverse("evaluation_page", kwargs={"pk": own.pk})
+    client.post(reverse("evaluation_declare", kwargs={"pk": own.pk}))
     before = page_of(client, world.chair_user, world, application).content.decode()
     assert NOTHING_YET in before
     assert "Notes : " not in before
-    world.submit(world.evaluation(application, world.chair_user), 3)
+    own.refresh_from_db()
+    services.submit_evaluation(
+        evaluation=own, marks=marks(3), comment="", version=own.version, at=AT, actor=world.chair_user, key="k"
+    )
     after = page_of(client, world.chair_user, world, application).content.decode()
     assert "16,00 sur 20" in after and "12,00 sur 20" in after
+
+
+def test_choice_of_one_more_reader_costs_the_same_whatever_the_size_of_the_jury(client, db):
+    costs, offered = [], []
+    for size in (2, 4, 30):
+        world = JuryWorld(dossiers=1, jurors=size)
+        world.assign()
+        url = reverse("seat_add", kwargs={"pk": world.jury.pk, "dossier": world.applications[0].pk})
+        sign_in(client, world.chair_user)
+        with CaptureQueriesContext(connection) as asked:
+            offered.append(len(client.get(url).context["possible"]))
+        costs.append(len(asked))
+    assert costs[0] == costs[1] == costs[2], costs
+    assert offered[0] < offered[1] < offered[2]
+
+
+def test_member_of_the_same_house_as_a_reader_is_not_offered(client, db):
+    world = JuryWorld(dossiers=1, jurors=3)
+    world.assign()
+    application = world.applications[0]
+    readers = [world.juror(user) for user in world.readers(application)]
+    free = world.jury.jurors.exclude(pk__in=[row.pk for row in (*readers, world.chair)]).get()
+    url = reverse("seat_add", kwargs={"pk": world.jury.pk, "dossier": application.pk})
+    sign_in(client, world.chair_user)
+    assert [row.pk for row, _ in client.get(url).context["possible"]] == [free.pk]
+    type(free).objects.filter(pk=readers[0].pk).update(organisation_name="Université ")
+    type(free).objects.filter(pk=free.pk).update(organisation_name="université")
+    assert "vient du même organisme" in client.get(url).content.decode()
