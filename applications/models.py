@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin
 
@@ -411,7 +411,8 @@ class Acknowledgement(models.Model):
     application = models.OneToOneField(Application, on_delete=models.PROTECT, related_name="acknowledgement")
     number = models.CharField("numéro", max_length=40, unique=True)
     received_at = models.DateTimeField("reçu le")
-    statement = models.JSONField("ce qu’il atteste", default=dict, blank=True)
+    # The database fills it too: a process of the version before still files while the new one starts.
+    statement = models.JSONField("ce qu’il atteste", default=dict, db_default=Value({}, models.JSONField()), blank=True)
     file = models.ForeignKey(StoredFile, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sent_at = models.DateTimeField("envoyé le", null=True, blank=True)
 

@@ -12,9 +12,9 @@ BOUNDS = {
     "min_length": "%(limit_value)d caractères au moins (vous en avez écrit %(show_value)d).",
     "min_value": "Indiquez %(limit_value)s ou plus.",
     "max_value": "Indiquez %(limit_value)s ou moins.",
-    "max_digits": "Ce nombre est trop long\u00a0: %(max)s chiffres au plus.",
-    "max_decimal_places": "%(max)s chiffres au plus après la virgule.",
-    "max_whole_digits": "Ce nombre est trop grand\u00a0: %(max)s chiffres au plus avant la virgule.",
+    "max_digits": "Ce nombre est trop long. Nombre de chiffres\u00a0: %(max)s au plus.",
+    "max_decimal_places": "Nombre de chiffres après la virgule\u00a0: %(max)s au plus.",
+    "max_whole_digits": "Ce nombre est trop grand. Nombre de chiffres avant la virgule\u00a0: %(max)s au plus.",
 }
 FILE_NAME = "Le nom du fichier compte %(max)d caractères au plus (le vôtre en compte %(length)d)."
 

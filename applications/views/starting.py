@@ -44,12 +44,13 @@ def application_list(request: HttpRequest) -> HttpResponse:
         .order_by("-created_at", "pk")
     )
     left = Q(state=ApplicationState.WITHDRAWN, submitted_at__isnull=True)
-    abandoned = rows.filter(left)[:MOST_ABANDONED]
+    abandoned = list(rows.filter(left)[: MOST_ABANDONED + 1])
     page = Paginator(rows.exclude(left), PER_PAGE).get_page(request.GET.get("page"))
     organisations = organisations_of(request.user, at)  # type: ignore[arg-type]
     context = {
         "page": page,
-        "abandoned": list(abandoned),
+        "abandoned": abandoned[:MOST_ABANDONED],
+        "abandoned_more": len(abandoned) > MOST_ABANDONED,
         "organisations": organisations,
         "pending": requests_of(request.user),  # type: ignore[arg-type]
     }

@@ -7,7 +7,7 @@ import subprocess
 import pikepdf
 import pytest
 from django.core import mail
-from django.db import ProgrammingError, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from applications.models import Acknowledgement, Application
@@ -17,7 +17,7 @@ from core import files, outbox
 from core.models import OutboxMessage, StoredFile
 from core.money import euros
 from territories.models import Organisation
-from tests.factories.applications import IBAN, submitted_application
+from tests.factories.applications import IBAN, ApplicationFactory, submitted_application
 
 MENTIONS = (
     "1er avril 2021 à 10 h 00",
@@ -119,3 +119,13 @@ def test_statement_of_an_acknowledgement_is_written_once(db):
             Acknowledgement.objects.update(**change)
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         Acknowledgement.objects.get().delete()
+
+
+def test_process_of_the_version_before_still_writes_its_acknowledgement(db):
+    application = ApplicationFactory()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO applications_acknowledgement (application_id, number, received_at) VALUES (%s, 'AR-0', now())",
+            [application.pk],
+        )
+    assert Acknowledgement.objects.get(application=application).statement == {}

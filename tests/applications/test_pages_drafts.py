@@ -9,6 +9,7 @@ from django.utils import timezone
 from applications.completeness import REQUIRED, missing_items
 from applications.models import Application
 from applications.services import withdraw
+from applications.views import starting
 from tests.applications.pages import rows, section_url
 from tests.factories.accounts import sign_in
 from tests.factories.applications import ApplicationFactory, applicant_of, start
@@ -66,7 +67,7 @@ def test_text_typed_too_long_is_not_cut_by_the_browser(client, db, travel):
         assert "maxlength" not in main, slug
 
 
-def test_draft_given_up_stands_apart_with_a_readable_name(client, db, travel):
+def test_draft_given_up_stands_apart_with_a_readable_name(client, db, travel, monkeypatch):
     kept = start()
     user = applicant_of(kept.organisation)
     sign_in(client, user)
@@ -77,6 +78,12 @@ def test_draft_given_up_stands_apart_with_a_readable_name(client, db, travel):
     content = shown.content.decode()
     assert "Brouillons abandonnés (1)" in content
     assert f"Brouillon sans titre, {left.axis.title}" in content
+    monkeypatch.setattr(starting, "MOST_ABANDONED", 1)
+    assert "Brouillons abandonnés (1)" in client.get(reverse("application_list")).content.decode()
+    withdraw(application=kept, user=user, at=timezone.now())
+    cut = client.get(reverse("application_list"))
+    assert "Derniers brouillons abandonnés (1)" in cut.content.decode()
+    assert [row.pk for row in cut.context["abandoned"]] == [left.pk]
 
 
 def test_simulator_opened_from_the_start_of_a_dossier_keeps_the_call(client, db, travel):
