@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
@@ -17,7 +17,19 @@ def unseal(sealed: str) -> str:
     return _box().decrypt(sealed.encode()).decode()
 
 
+def seal_again(sealed: str) -> str:
+    """The same text under the present secret: unchanged when it already was. Raises ``InvalidToken`` if none reads it."""
+    try:
+        _box_of(str(settings.SECRET_KEY)).decrypt(sealed.encode())
+    except InvalidToken:
+        return _box().rotate(sealed.encode()).decode()
+    return sealed
+
+
 def _box() -> MultiFernet:
     secrets = [str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)]
-    keys = [hashlib.sha256(b"guichet second factor\0" + secret.encode()).digest() for secret in secrets]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+    return MultiFernet([_box_of(secret) for secret in secrets])
+
+
+def _box_of(secret: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"guichet second factor\0" + secret.encode()).digest()))

@@ -14,6 +14,8 @@ from config.environment import BASE_DIR, data_dir, database, flag, listed, secre
 DATA_DIR = data_dir()
 DEBUG = flag("GUICHET_DEBUG")
 SECRET_KEY = secret("GUICHET_SECRET_KEY")
+# Former keys, still believed while the key is changed (docs/operations.md).
+SECRET_KEY_FALLBACKS = listed("GUICHET_SECRET_KEY_FALLBACKS")
 SITE_URL = os.environ.get("GUICHET_SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SECURE = SITE_URL.startswith("https://")
 ALLOWED_HOSTS = listed("GUICHET_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1],testserver")
