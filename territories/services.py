@@ -229,15 +229,16 @@ def request_affiliation(*, user: User, organisation: Organisation, role: Affilia
             raise Refused(already_asked(existing), field="organisation")
         affiliation = Affiliation.objects.create(user=user, organisation=organisation, role=role, requested_at=at)
         _journal(affiliation, "affiliation.requested", user, at)
-        _tell(affiliation, "requested", subject="Votre demande de rattachement est transmise")
+        held = Affiliation.objects.filter(user=user, organisation=organisation).current(at).first()
+        _tell(affiliation, "requested", subject="Votre demande de rattachement est transmise", held=held)
     return affiliation
 
 
 # What a person who asks is told, on the pages and by mail. No text sets a time limit: none is promised.
 WHAT_FOLLOWS = (
-    "Un agent de l’État de votre territoire la vérifie auprès de votre collectivité, puis l’accepte ou la refuse\u00a0; "
-    "sa réponse vous arrive par courriel. Aucun délai ne lui est fixé\u00a0: sans nouvelles après une semaine, écrivez "
-    "au service chargé de l’appel, dont l’adresse figure sur la page de l’appel."
+    "Un agent de l’État de votre territoire vérifie votre demande auprès de votre collectivité, puis l’accepte ou la "
+    "refuse\u00a0; sa réponse vous arrive par courriel. Aucun délai ne lui est fixé\u00a0: sans nouvelles après une "
+    "semaine, écrivez au service chargé de l’appel, dont l’adresse figure sur la page de l’appel."
 )
 
 
@@ -245,7 +246,9 @@ def already_asked(affiliation: Affiliation) -> str:
     """What to tell whoever asks again: the affiliation is in force, or the request waits, since when and for whom."""
     name, role = affiliation.organisation.name, affiliation.get_role_display()
     if affiliation.validated_at:
-        return f"Vous êtes déjà rattaché à {name} ({role})\u00a0: vous pouvez agir pour elle."
+        return (
+            f"Votre rattachement à {name} ({role}) est déjà en vigueur\u00a0: vous pouvez agir pour cette collectivité."
+        )
     asked = paris_date(affiliation.requested_at)
     return f"Vous avez déjà demandé ce rattachement à {name} ({role}) le {asked}. {WHAT_FOLLOWS}"
 
@@ -348,8 +351,8 @@ def _readable(reason: str) -> str:
     return text
 
 
-def _tell(affiliation: Affiliation, answer: str, *, subject: str) -> None:
-    """Mail the holder what became of it: requested, validated, refused or ended."""
+def _tell(affiliation: Affiliation, answer: str, *, subject: str, held: Affiliation | None = None) -> None:
+    """Mail the holder what became of it: requested, validated, refused or ended. ``held``: what they already hold there."""
     organisation = affiliation.organisation.name
     queue_mail(
         to=[affiliation.user.email],
@@ -360,6 +363,7 @@ def _tell(affiliation: Affiliation, answer: str, *, subject: str) -> None:
             "role": affiliation.get_role_display(),
             "reason": affiliation.end_reason or affiliation.refusal_reason,
             "needs_factor": affiliation.role == AffiliationRole.LEGAL_REPRESENTATIVE,
+            "held": held.get_role_display() if held else "",
             "follows": WHAT_FOLLOWS if answer == "requested" else "",
             "path": reverse("affiliation_home"),
         },

@@ -99,6 +99,7 @@ def affiliation_request(request: HttpRequest) -> HttpResponse:
         "authority": authority,
         "known": [] if form.is_bound else [(row, already_asked(row)) for row in known],
         "other_role": form.is_bound or bool(left),
+        "held": any(row.validated_at for row in known),
         "follows": WHAT_FOLLOWS,
     }
     return render(request, "territories/affiliation_request.html", context, status=422 if form.errors else 200)

@@ -93,7 +93,7 @@ def test_whoever_asks_is_told_what_follows_and_is_not_offered_the_same_request_a
     sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": new_key()}
     assert "Aucun délai ne lui est fixé" in client.post(address, sent, follow=True).content.decode()
     mail = OutboxMessage.objects.get(kind="core.mail").payload["context"]["follows"]
-    assert "Un agent de l’État de votre territoire la vérifie" in mail
+    assert mail.startswith("Un agent de l’État de votre territoire vérifie votre demande")
     asked = Affiliation.objects.get()
     shown = client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"})
     told = html.unescape(shown.content.decode())
