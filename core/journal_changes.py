@@ -72,6 +72,18 @@ def _within_a_line(label: str) -> str:
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
+def is_well_formed(action: str, data: Any) -> bool:
+    """Whether the data of a row have the shape in which the site writes them; whoever altered a row may have left another."""
+    if not isinstance(data, dict):
+        return False
+    if changed_model(action) is None:
+        return True
+    lines = data.get("lines") or []
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        return False
+    return all(isinstance(part.get("fields") or {}, dict) for part in (data, *lines))
+
+
 def pairs_of(action: str, data: Any) -> Iterator[tuple[str, str]]:
     """The (model, id) that a change names: what was changed, its lines, what their fields point to."""
     model = changed_model(action)

@@ -16,6 +16,7 @@ A room writes ``<room>/journal_words.py``, imported at the first reading::
 ``acts`` must name whatever the room records: the tests refuse an act without words.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -35,6 +36,7 @@ from core.journal_changes import (
     changed_model,
     is_addition,
     is_column,
+    is_well_formed,
     label_of,
     model_named,
     pairs_of,
@@ -147,6 +149,8 @@ def _chain_pair(chain: str) -> tuple[str, str]:
 
 
 def _pairs(row: JournalEntry) -> Iterable[tuple[str, str]]:
+    if not is_well_formed(row.action, row.data):
+        return
     yield from pairs_of(row.action, row.data)
     for name, value in row.data.items():
         values = value if isinstance(value, list) else [value]
@@ -170,6 +174,8 @@ def data_in_words(
     ids; ``action`` says of which model the changed fields are."""
     _discover()
     names = names or {}
+    if not is_well_formed(action, data):
+        return [("données illisibles, à montrer à l’exploitant", json.dumps(data, ensure_ascii=False))], []
     if (model := changed_model(action)) is not None:
         return list(_changes(model, data, names)), []
     told: list[tuple[str, str]] = []

@@ -322,3 +322,16 @@ def test_names_cost_the_same_with_1_3_and_30_dossiers(client, auditor):
             client.get(reverse("journal"), asked)
         costs.append(len(queries))
     assert len(set(costs)) == 1, costs
+
+
+def test_rows_that_somebody_altered_are_shown_as_they_are_and_hide_no_other(client, auditor):
+    write(1)
+    for data in ([], "x", 3, [{"fields": {}}]):
+        JournalEntry.objects.create(chain="application:abc", action="application.submit", at=timezone.now(), data=data)
+    for data in ([], {"fields": [1]}, {"lines": [3]}, {"lines": 3}, {"lines": [{"fields": "x"}]}, {"fields": 3}):
+        JournalEntry.objects.create(chain="call:abc", action="call.changed", at=timezone.now(), data=data)
+    page = client.get(reverse("journal"))
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert text.count("données illisibles") == 10
+    assert "ab12" in text, "the row that is as the site wrote it is read as ever"
