@@ -358,3 +358,36 @@ class RecoveryRefusalForm(forms.Form):
         ),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
+
+
+class FindAccountForm(forms.Form):
+    """Whose account an agent looks for."""
+
+    found: User | None = None
+
+    email = forms.EmailField(
+        label="Adresse électronique du compte",
+        help_text=EMAIL_HINT,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"]).strip().lower()
+        self.found = User.objects.filter(email=email).first()
+        if self.found is None:
+            raise forms.ValidationError("Aucun compte n’a cette adresse.")
+        return email
+
+
+class ClosingForm(forms.Form):
+    """Why an account is closed or opened again, in words that its person will read."""
+
+    closing_reason = forms.CharField(
+        label="Motif",
+        max_length=500,
+        help_text=(
+            "La personne le lira dans un courriel, et il est inscrit au journal. Exemple\u00a0: "
+            "«\u00a0Départ du service.\u00a0»"
+        ),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )

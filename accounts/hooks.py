@@ -30,3 +30,8 @@ recovery_approver: Callable[[User], bool] = _is_administrator
 def may_approve_recovery(user: User) -> bool:
     """True for the agents whose agreement counts when a second factor is lost."""
     return recovery_approver(user)
+
+
+def may_close_accounts(user: User) -> bool:
+    """True for the agents who close accounts and open them again: those who decide on lost second factors."""
+    return recovery_approver(user)

@@ -14,6 +14,8 @@ def people(reader: Any, ids: set[str]) -> dict[str, str]:
 
 journal_words.register(
     acts={
+        "account_closed": "Compte fermé",
+        "account_reopened": "Compte rouvert",
         "second_factor_recovery_requested": "Seconde vérification perdue\u00a0: nouvelle demandée",
         "second_factor_recovery_approved": "Perte de la seconde vérification\u00a0: accord d’un agent",
         "second_factor_recovery_cancelled": "Perte de la seconde vérification\u00a0: demande annulée",

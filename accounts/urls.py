@@ -24,6 +24,10 @@ def page(route: str, view: Callable[..., HttpResponseBase], *, name: str) -> URL
 urlpatterns = [
     page("compte/", views.account_home, name="account_home"),
     page("compte/identite/", views.account_identity, name="account_identity"),
+    # Accounts of others
+    page("compte/fermeture/", views.account_find, name="account_find"),
+    page("compte/fermeture/<int:pk>/", views.account_close, name="account_close"),
+    page("compte/fermeture/<int:pk>/reouverture/", views.account_reopen, name="account_reopen"),
     # Sign-in, sign-up, sign-out
     page("compte/connexion/", account.login, name="account_login"),
     page("compte/connexion/code/", account.confirm_login_code, name="account_confirm_login_code"),

@@ -34,9 +34,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from requests import RequestException
 
-from accounts import hooks, proconnect, recovery
+from accounts import closing, hooks, proconnect, recovery
 from accounts.act_forms import ConfirmedActForm
-from accounts.forms import FactorRecoveryForm, IdentityForm, RecoveryRefusalForm
+from accounts.forms import ClosingForm, FactorRecoveryForm, FindAccountForm, IdentityForm, RecoveryRefusalForm
 from accounts.models import FactorRecovery, User
 from accounts.second_factor import held_factors
 from core.errors import Refused
@@ -77,6 +77,7 @@ def account_home(request: HttpRequest) -> HttpResponse:
             "identities": SocialAccount.objects.filter(user=user),
             "proconnect": bool(settings.PROCONNECT_SERVER_URL),
             "may_approve_recovery": hooks.may_approve_recovery(user),
+            "may_close_accounts": hooks.may_close_accounts(user),
             "recovery": recovery.open_recovery_of(user, timezone.now()),
         },
     )
@@ -92,6 +93,51 @@ def account_identity(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Vos informations sont enregistrées.")
         return redirect("account_home")
     return render(request, "accounts/identity.html", {"form": form})
+
+
+# ------------------------------------------------------------------ accounts of others
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_find(request: HttpRequest) -> HttpResponse:
+    """Agents: find the account to close or to open again, by its address."""
+    if not hooks.may_close_accounts(_person(request)):
+        raise Http404
+    # Sent, not written in the address of a page: addresses of pages stay in logs and histories.
+    form = FindAccountForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and form.found is not None:
+        return redirect("account_close" if form.found.is_active else "account_reopen", pk=form.found.pk)
+    return render(request, "accounts/find.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_close(request: HttpRequest, pk: int) -> HttpResponse:
+    """Agents: close somebody's account, saying why."""
+    return _change_account(request, pk, closing.close_account, "Le compte est fermé, ses sessions sont terminées.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_reopen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Agents: open a closed account again, saying why."""
+    return _change_account(request, pk, closing.reopen_account, "Le compte est rouvert.")
+
+
+def _change_account(request: HttpRequest, pk: int, change: Callable[..., User], done: str) -> HttpResponse:
+    agent = _person(request)
+    if not hooks.may_close_accounts(agent):
+        raise Http404
+    found = get_object_or_404(User, pk=pk)
+    form = ClosingForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            change(user=found, by=agent, reason=form.cleaned_data["closing_reason"], at=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, f"{done} La personne en est avertie.")
+            return redirect("account_find")
+    is_closing = change is closing.close_account
+    return render(request, "accounts/closing.html", {"person": found, "form": form, "is_closing": is_closing})
 
 
 # ------------------------------------------------------------------ sign-out and ProConnect

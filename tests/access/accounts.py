@@ -29,6 +29,10 @@ def _recovery_token(world: Any) -> dict[str, Any]:
     return {"token": recovery.cancellation_token(_recovery())}
 
 
+def _person_pk(world: Any) -> dict[str, Any]:
+    return {"pk": _recovery().user_id}
+
+
 def _key_pk(world: Any) -> dict[str, Any]:
     return {"pk": 0}
 
@@ -69,6 +73,9 @@ ROUTES: dict[str, Route] = {
     "recovery_stop": Route(EVERYONE_SIGNED_IN, method="post"),
     "recovery_list": Route(AGENTS),
     "recovery_approve": Route(AGENTS, _recovery_pk),
+    "account_find": Route(AGENTS),
+    "account_close": Route(AGENTS, _person_pk),
+    "account_reopen": Route(AGENTS, _person_pk),
     "recovery_refuse": Route(AGENTS, _recovery_pk),
     "usersessions_list": SIGNED_IN,
     "socialaccount_connections": SIGNED_IN,

@@ -173,6 +173,30 @@ def test_person_finds_a_request_in_their_account_and_stops_it(visit):
     assert recovery.open_recovery_of(user, now) is None
 
 
+def test_agent_closes_an_account(visit):
+    user, agent = UserFactory(first_name="Aude", last_name="Perrin"), AdministratorFactory()
+    page = visit(reverse("account_login"))
+    fill_login(page, agent)
+    fill(page, code=fresh_code(agent))
+    press(page.locator("main").get_by_role("button", name="Se connecter"))
+    page.wait_for_url("**/compte/")
+    press(page.get_by_role("link", name="Fermer ou rouvrir un compte"))
+    check_page(page, "compte-fermeture-recherche")
+    fill(page, email="personne@ailleurs.fr")
+    press(page.get_by_role("button", name="Chercher ce compte"))
+    check_page(page, "compte-fermeture-inconnu")
+    fill(page, email=user.email)
+    press(page.get_by_role("button", name="Chercher ce compte"))
+    check_page(page, "compte-fermeture")
+    page.locator("textarea[name=closing_reason]").fill("Départ du service.")
+    press(page.get_by_role("button", name="Fermer ce compte"))
+    assert page.get_by_text("Le compte est fermé").is_visible()
+    fill(page, email=user.email)
+    press(page.get_by_role("button", name="Chercher ce compte"))
+    check_page(page, "compte-reouverture")
+    assert not User.objects.get(pk=user.pk).is_active
+
+
 def test_passkey_enrolment_sign_in_and_confirmation_of_an_act(visit):
     user = AdministratorFactory(second_factor=False)
     page = visit(reverse("account_login"))

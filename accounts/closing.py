@@ -1,0 +1,63 @@
+"""An account is closed by an agent, with a reason, and opened again the same way; nothing of the person is removed."""
+
+from datetime import datetime
+
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from accounts import hooks
+from accounts.models import User
+from core.errors import Refused
+from core.journal import record
+from core.mail import queue_mail
+
+
+@transaction.atomic
+def close_account(*, user: User, by: User, reason: str, at: datetime) -> User:
+    """Close an account: its sessions end, nobody signs in with it, its mandates give no right any more.
+
+    Raises :class:`Refused` when the agent may not, is the person themself, or when it is closed already.
+    """
+    locked = _locked(user, by)
+    if not locked.is_active:
+        raise Refused("Ce compte est déjà fermé.")
+    locked.is_active = False
+    locked.save(update_fields=["is_active"])
+    for session in UserSession.objects.filter(user_id=locked.pk):
+        session.end()
+    _tell(locked, "account_closed", "Votre compte Guichet est fermé", by=by, reason=reason, at=at)
+    return locked
+
+
+@transaction.atomic
+def reopen_account(*, user: User, by: User, reason: str, at: datetime) -> User:
+    """Open a closed account again, with the rights it still has; the person signs in as before.
+
+    Raises :class:`Refused` when the agent may not, is the person themself, or when it is open.
+    """
+    locked = _locked(user, by)
+    if locked.is_active:
+        raise Refused("Ce compte est ouvert.")
+    locked.is_active = True
+    locked.save(update_fields=["is_active"])
+    _tell(locked, "account_reopened", "Votre compte Guichet est rouvert", by=by, reason=reason, at=at)
+    return locked
+
+
+def _locked(user: User, by: User) -> User:
+    if not hooks.may_close_accounts(by):
+        raise Refused("Seul un agent habilité peut fermer ou rouvrir un compte.")
+    if by.pk == user.pk:
+        raise Refused("Vous ne pouvez pas fermer ni rouvrir votre propre compte.")
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _tell(user: User, action: str, subject: str, *, by: User, reason: str, at: datetime) -> None:
+    record(chain=f"person:{user.pk}", action=action, at=at, actor=by, reason=reason)
+    queue_mail(
+        to=[user.email],
+        subject=subject,
+        template="emails/accounts/closing.txt",
+        context={"is_open": user.is_active, "reason": reason},
+        dedupe_key=f"accounts:closing:{user.pk}:{at.isoformat()}",
+    )
