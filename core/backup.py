@@ -90,6 +90,23 @@ def digest_of(handle: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
+class HashingReader:
+    """Reads a file once, keeping the SHA-256 of what was read."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._handle.read(size)
+        self._digest.update(block)
+        return block
+
+    def hexdigest(self) -> str:
+        """SHA-256 in hexadecimal of what was read so far."""
+        return self._digest.hexdigest()
+
+
 def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     """The content of one member of the archive. CommandError when it is not there."""
     try:

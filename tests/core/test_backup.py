@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -22,7 +22,7 @@ from conventions.models import Convention
 from conventions.services.writing import write_convention
 from core import keyring
 from core.anchors import ANCHORING, AnchoringBusy, anchor_journal
-from core.backup import MANIFEST, every_key, program, run_program, verify_archive
+from core.backup import MANIFEST, HashingReader, every_key, program, run_program, verify_archive
 from core.embedded import Servers
 from core.management.commands.backup import publish
 from core.management.commands.restore import read_manifest
@@ -183,6 +183,34 @@ def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):
     with pytest.raises(CommandError, match="no space left"):
         call_command("backup", str(tmp_path / "failed.tar"))
     assert not list(tmp_path.glob("failed.tar*"))
+
+
+def test_backup_of_a_file_that_grows_meanwhile_can_be_restored(place, tmp_path, monkeypatch):
+    """An upload in progress: the store writes in place, and the file is longer each time one looks."""
+    growing = place / "files" / "ab" / "abcdef"
+    growing.parent.mkdir(parents=True)
+    growing.write_bytes(b"x" * 100_000)
+    size = FileSystemStorage.size
+
+    def said_then_grown(self, key):
+        found = size(self, key)
+        with growing.open("ab") as handle:
+            handle.write(b"y" * 70_000)
+        return found
+
+    monkeypatch.setattr(FileSystemStorage, "size", said_then_grown)
+    path = tmp_path / "guichet.tar"
+    call_command("backup", str(path), stdout=io.StringIO())
+    with tarfile.open(path) as source:
+        verify_archive(source, read_manifest(source))
+        assert source.extractfile("files/ab/abcdef").read() == b"x" * 100_000
+
+
+def test_backup_that_reads_back_otherwise_leaves_nothing(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(HashingReader, "hexdigest", lambda self: "0" * 64)
+    with pytest.raises(CommandError, match="rien n’est gardé"):
+        call_command("backup", str(tmp_path / "guichet.tar"), stdout=io.StringIO())
+    assert [item for item in tmp_path.iterdir() if item.name.startswith("guichet.tar")] == []
 
 
 def test_backup_lets_nobody_anchor_between_dump_and_files(archive, tmp_path, monkeypatch):

@@ -15,7 +15,17 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from core.anchors import AnchoringBusy, no_other_anchor
-from core.backup import DUMP, FILES, MANIFEST, SECRETS, digest_of, every_key, every_secret, run_program
+from core.backup import (
+    DUMP,
+    FILES,
+    MANIFEST,
+    SECRETS,
+    HashingReader,
+    every_key,
+    every_secret,
+    run_program,
+    verify_archive,
+)
 from core.commands import PreparedCommand
 
 KEY_ELSEWHERE = (
@@ -59,11 +69,22 @@ class Command(PreparedCommand):
                     self.add_all(target, with_keys=with_keys)
                 handle.flush()
                 os.fsync(handle.fileno())
+            self.read_again(draft)
             publish(draft, archive)
         except FileExistsError as error:
             raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.") from error
         finally:
             draft.unlink(missing_ok=True)
+
+    def read_again(self, draft: Path) -> None:
+        """An archive that could not be restored is told today, not the day it is needed. CommandError."""
+        try:
+            with tarfile.open(draft) as source:
+                verify_archive(source, {"members": self.members})
+        except (CommandError, tarfile.TarError, OSError) as error:
+            raise CommandError(
+                f"L’archive relue n’est pas celle qui a été écrite ; rien n’est gardé. {error}"
+            ) from error
 
     def add_all(self, target: tarfile.TarFile, *, with_keys: bool) -> None:
         """The dump comes first: every file that one of its rows points at was written before the row."""
@@ -84,10 +105,13 @@ class Command(PreparedCommand):
         target.addfile(entry(MANIFEST, len(content)), io.BytesIO(content))
 
     def add(self, target: tarfile.TarFile, name: str, handle: IO[bytes], size: int) -> None:
-        """Adds one member and remembers its SHA-256."""
-        self.members[name] = digest_of(handle)
-        handle.seek(0)
-        target.addfile(entry(name, size), handle)
+        """Adds the first ``size`` bytes as one member and remembers the SHA-256 of what was copied.
+
+        An upload may be growing: no row of the dump points at it yet, but the archive must hold what it says it holds.
+        """
+        copied = HashingReader(handle)
+        target.addfile(entry(name, size), copied)
+        self.members[name] = copied.hexdigest()
 
 
 def publish(draft: Path, archive: Path) -> None:
