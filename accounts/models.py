@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.password_validation import validate_password
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -30,7 +31,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Staff with every right. Raises ``ValidationError`` for a password too weak for the administration: the command
+        that asks for it at the terminal knows nothing yet of who is being made."""
         fields.update(is_staff=True, is_superuser=True, requires_second_factor=True)
+        if password is not None:
+            validate_password(password, self.model(email=email, **fields))
         return self.create_user(email, password, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
