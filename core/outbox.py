@@ -31,6 +31,8 @@ _forgotten: set[str] = set()
 # survives a mail server away for a long weekend.
 ATTEMPTS_BEFORE_ABANDON = 180
 LONGEST_DELAY = timedelta(hours=1)
+# Looked for at once.
+BATCH = 500
 
 
 def handler(kind: str, *, forgets: bool = False) -> Callable[[Handler], Handler]:
@@ -150,24 +152,27 @@ def put_back_abandoned() -> int:
     return abandoned_messages().update(abandoned_at=None, attempts=0, available_at=timezone.now())
 
 
-def due_messages(limit: int = 500) -> list[str]:
-    """Ids of the messages that somebody should deliver now, oldest first."""
+def due_messages() -> list[str]:
+    """Ids of the messages that somebody should deliver now, oldest first, ``BATCH`` at most."""
     now = timezone.now()
     rows = (
         OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True, available_at__lte=now)
         .order_by("available_at", "id")
-        .values_list("pk", flat=True)[:limit]
+        .values_list("pk", flat=True)[:BATCH]
     )
     return [str(pk) for pk in rows]
 
 
 def deliver_all(limit: int = 10_000) -> int:
-    """Delivers in this process all that is due, without a broker; used by commands and tests. Returns how many."""
-    delivered = 0
+    """Delivers in this process all that is due, without a broker; used by commands and tests. Returns how many.
+
+    Each message is tried once: those that fail wait for their next time and hold back none of the others.
+    """
+    delivered, tried = 0, set[str]()
     while delivered < limit:
-        due = due_messages()
-        progress = sum(deliver(message_id) for message_id in due)
-        delivered += progress
-        if not progress:
+        due = [message_id for message_id in due_messages() if message_id not in tried]
+        if not due:
             break
+        tried.update(due)
+        delivered += sum(deliver(message_id) for message_id in due)
     return delivered

@@ -168,6 +168,22 @@ def set_aside(message):
     )
 
 
+def test_many_that_fail_hold_back_none_of_the_others(transactional_db, monkeypatch, caplog):
+    def handler(payload):
+        if payload["fails"]:
+            raise ValueError("server away")
+
+    monkeypatch.setitem(outbox._handlers, "test.note", handler)
+    monkeypatch.setattr(outbox, "BATCH", 3)
+    for number in range(7):
+        put(f"bad-{number}", fails=True)
+    good = put("good", fails=False)
+    assert outbox.deliver_all() == 1
+    good.refresh_from_db()
+    assert good.delivered_at is not None
+    assert set(OutboxMessage.objects.exclude(pk=good.pk).values_list("attempts", flat=True)) == {1}
+
+
 def test_deliver_outbox_leaves_what_was_set_aside_until_asked(transactional_db, delivered):
     set_aside(put("aside", n=1))
     put("due", n=2)
