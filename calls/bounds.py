@@ -22,6 +22,7 @@ FIRST_YEAR = 2000
 YEAR = timedelta(days=365)
 MONTHS_MAX = 36
 PHONE = re.compile(r"\+?[0-9]{4,15}")
+SILENT_RULES = "Le règlement en vigueur ce jour-là ne dit rien de cet axe\u00a0: ajoutez d’abord une version."
 AROUND_DIGITS = re.compile(r"[\s.()\-\u00a0\u202f]")
 
 
@@ -94,10 +95,19 @@ def keeps_opening(stored: datetime | None, asked: datetime) -> bool:
     return stored is not None and stored.replace(microsecond=0) == asked.replace(microsecond=0)
 
 
-def opening_to_come(stored: datetime | None) -> None:
-    """Raises ValidationError when the opening of a session is moved though it is past."""
-    if stored is not None and stored <= timezone.now():
+def opening_moves(
+    stored: datetime | None, asked: datetime, *, published_at: datetime | None, has_dossiers: bool
+) -> None:
+    """Raises ValidationError when a session may not open at ``asked``: moved once people file in it, or once its call is
+    published and it has opened; on a published call, opened on a day that is past, which nobody could correct.
+    ``stored`` is its opening so far, None when it is new."""
+    now = timezone.now()
+    is_published = published_at is not None and published_at <= now
+    if stored is not None and (has_dossiers or (is_published and stored <= now)):
         told = "Cette relève est ouverte, des dossiers ont pu y être déposés\u00a0: son ouverture ne change plus."
+        raise ValidationError({"opens_at": told})
+    if is_published and timezone.localdate(asked) < timezone.localdate(now):
+        told = "L’appel est publié\u00a0: une relève s’y ouvre aujourd’hui ou plus tard, pas un jour déjà passé."
         raise ValidationError({"opens_at": told})
 
 

@@ -158,7 +158,7 @@ class Session(Checked):
         return self.title
 
     def clean(self) -> None:
-        """Nobody files on an axis of which the rules say nothing yet; a session that has opened keeps its opening."""
+        """Nobody files on an axis of which the rules say nothing yet; an opening stays once somebody may have filed."""
         axis = getattr(self, "axis", None)
         if axis is None or self.opens_at is None or axis.call_id is None:
             return
@@ -168,9 +168,9 @@ class Session(Checked):
         versions = RulesVersion.objects.filter(call=axis.call_id, effective_at__lte=self.opens_at)
         current = versions.order_by("-effective_at").first()
         if current is None or not current.terms.filter(axis=axis.pk).exists():
-            told = "Le règlement en vigueur ce jour-là ne dit rien de cet axe\u00a0: ajoutez d’abord une version."
-            raise ValidationError({"opens_at": told})
-        bounds.opening_to_come(stored)
+            raise ValidationError({"opens_at": bounds.SILENT_RULES})
+        has_dossiers = stored is not None and self.applications.exists()
+        bounds.opening_moves(stored, self.opens_at, published_at=axis.call.published_at, has_dossiers=has_dossiers)
 
 
 class RulesVersion(Checked):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +13,7 @@ from calls.models import Axis, Call, Mandate, Session
 from calls.services import end_mandate, grant_mandate
 from tests.calls.test_admin import fields_shown, mandate_of
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.applications import start
 from tests.factories.budget import make_axis, make_call
 from tests.factories.calls import axis_of, session_of, the_call
 
@@ -127,6 +129,61 @@ def test_session_keeps_an_opening_that_is_past_and_takes_no_absurd_day(
     assert sentence in " ".join(formset.forms[int(index)].errors.get(name, []))
     kept = Session.objects.get(pk=session.pk)
     assert (kept.opens_at, kept.closes_at) == (session.opens_at, session.closes_at)
+
+
+def opened_yesterday(axis):
+    """A session typed with an opening that was past already."""
+    now = timezone.now()
+    return axis.sessions.create(
+        code="hier", title="Hier", opens_at=now - timedelta(days=1), closes_at=now + timedelta(days=60)
+    )
+
+
+@pytest.mark.parametrize("published_at", [None, timedelta(days=5)])
+def test_opening_typed_in_the_past_is_corrected_while_nobody_can_file(call, published_at):
+    Call.objects.filter(pk=call.pk).update(published_at=published_at and timezone.now() + published_at)
+    call.refresh_from_db()
+    session = opened_yesterday(axis_of(call))
+    session.opens_at += timedelta(days=9)
+    session.clean()
+    session.opens_at -= timedelta(days=20)
+    session.clean()
+
+
+def test_opening_in_the_past_stays_once_the_call_is_published(call):
+    session = opened_yesterday(axis_of(call))
+    session.opens_at += timedelta(days=9)
+    with pytest.raises(ValidationError, match="son ouverture ne change plus"):
+        session.clean()
+
+
+def test_opening_stays_once_a_dossier_is_begun_even_on_a_call_taken_back(call):
+    session = start().session
+    Call.objects.update(published_at=None)
+    session = Session.objects.get(pk=session.pk)
+    session.opens_at += timedelta(hours=1)
+    with pytest.raises(ValidationError, match="son ouverture ne change plus"):
+        session.clean()
+
+
+def test_opening_of_a_published_call_is_not_typed_on_a_day_that_is_past(call):
+    axis, now = axis_of(call), timezone.now()
+    new = Session(axis=axis, code="neuve", title="Neuve", opens_at=now, closes_at=now + timedelta(days=60))
+    new.clean()
+    new.opens_at = timezone.localtime(now).replace(hour=0, minute=0, second=0)
+    new.clean()
+    new.opens_at -= timedelta(minutes=1)
+    with pytest.raises(ValidationError, match="pas un jour déjà passé"):
+        new.clean()
+    new.opens_at = now + timedelta(days=9)
+    new.save()
+    new.opens_at = now - timedelta(days=2)
+    with pytest.raises(ValidationError, match="pas un jour déjà passé"):
+        new.clean()
+    Call.objects.filter(pk=call.pk).update(published_at=None)
+    Session.objects.get(pk=new.pk).clean()
+    new.axis.call.refresh_from_db()
+    new.clean()
 
 
 @pytest.mark.parametrize(
