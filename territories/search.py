@@ -11,12 +11,15 @@ from territories.names import normalise
 from territories.sirets import compact, validate_siren, validate_siret
 
 MINIMUM_LENGTH = 2
+POSTAL = 5  # digits of a postal code
 SHOWN = 12  # at most, in a list that one reads
 _SIREN_OR_SIRET = re.compile(r"^([0-9]{9})([0-9]{5})?$")
 _CODE = re.compile(r"^([0-9]{5}|2[abAB][0-9]{3}|[0-9]{2,3}|2[abAB])$")
-# « Mairie de Rennes », « la ville du Mans » with nobody's name in it; « Rennes (35) », « Rennes 35000 », normalised.
-_TOWN_HALL = re.compile(r"^(?:(?:la|l) )?(?:mairie|ville|commune) (?:(?:de|d|du|des) )?")
-_PLACE = re.compile(r"(.*[a-z]) (2[ab]|[0-9]{2,3}|[0-9]{5})")
+# Normalised: « mairie de Rennes », « la ville du Mans », of which « mairie de » is the beginning as one types;
+# « 35042 Rennes Cedex 7 »; « Rennes (35) », « Rennes 35000 », « 35000 Rennes ».
+_TOWN_HALL = re.compile(r"^(?:(?:la|l) )?(?:mairie|ville|commune)(?: (?:de|d|du|des))?(?: |$)")
+_CEDEX = re.compile(r" cedex(?: [0-9]{1,2})?(?= |$)")
+_PLACE = re.compile(r"(?:([0-9]{5}) )?(.*?[a-z].*?)(?: (2[ab]|[0-9]{2,3}|[0-9]{5}))?")
 
 _KIND_LABELS = {
     "commune": "Commune",
@@ -87,11 +90,11 @@ class Hit:
 
 
 def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> list[Hit]:
-    """At most ``limit`` authorities for what was typed, the best first, in one query, or two.
+    """At most ``limit`` authorities for what was typed, the best first, in one query, three at most.
 
     Order: exact name, then names that begin so, then names that hold every word; the most populated first.
-    A SIREN, SIRET or INSEE code gives exactly what bears it. « Mairie de Rennes », « Rennes (35) » or « Rennes 35000 »
-    find Rennes, unless a name begins as they do (Ville-d’Avray).
+    A SIREN, SIRET or INSEE code gives exactly what bears it. « Mairie de Rennes », « Rennes (35) », « 35000 Rennes » or
+    « Rennes Cedex » find Rennes, unless a name begins as they do (Ville-d’Avray).
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
     number = compact(text)
@@ -105,10 +108,12 @@ def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> li
     if len(name) < MINIMUM_LENGTH:
         return []
     found = _by_name(year, limit, name)
-    bare, departement = _bare(name)
+    bare, place = _bare(name)
     if bare == name or len(bare) < MINIMUM_LENGTH or any(normalise(hit.name).startswith(name) for hit in found):
         return found
-    return _by_name(year, limit, bare, departement) or found
+    found = _by_name(year, limit, bare, _departement(place)) or found
+    # Some communes have the postal code of the département beside theirs.
+    return found or (_by_name(year, limit, bare) if len(place) == POSTAL else [])
 
 
 def _by_name(year: int, limit: int, name: str, departement: str = "") -> list[Hit]:
@@ -120,13 +125,19 @@ def _by_name(year: int, limit: int, name: str, departement: str = "") -> list[Hi
 
 
 def _bare(name: str) -> tuple[str, str]:
-    """The normalised ``name`` without « mairie de » before nor a département or postal code after, and the former."""
-    placed = _PLACE.fullmatch(name)
-    name, place = (placed.group(1), placed.group(2)) if placed else (name, "")
-    if len(place) == 5:
-        # The postal codes of Corsica, 20…, do not tell its two départements apart.
-        place = "" if place.startswith("20") else place[: 3 if place.startswith("97") else 2]
-    return _TOWN_HALL.sub("", name), place
+    """The normalised ``name`` without « mairie de », « Cedex », a département or a postal code around it, and the latter."""
+    placed = _PLACE.fullmatch(_CEDEX.sub("", name))
+    if placed is None:
+        return name, ""
+    return _TOWN_HALL.sub("", placed.group(2)), placed.group(1) or placed.group(3) or ""
+
+
+def _departement(place: str) -> str:
+    """The code of the département of a postal code, if it tells it; a département as it is."""
+    if len(place) != POSTAL:
+        return place
+    # The postal codes of Corsica, 20…, do not tell its two départements apart.
+    return "" if place.startswith("20") else place[: 3 if place.startswith("97") else 2]
 
 
 def nothing_found(text: str) -> str:

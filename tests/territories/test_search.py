@@ -2,6 +2,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from territories.names import normalise
 from territories.search import search_territories
 from tests.factories.territories import (
     RENNES,
@@ -96,7 +97,12 @@ def test_search_takes_one_query_whatever_it_finds(loaded):
 
 @pytest.mark.parametrize(
     "text",
-    ["mairie de Rennes", "Ville de Rennes", "commune de rennes", "la mairie de Rennes", "Rennes (35)", "Rennes 35000"],
+    [
+        *("mairie de Rennes", "Ville de Rennes", "commune de rennes", "la mairie de Rennes", "Mairie Rennes"),
+        *("Rennes (35)", "Rennes 35000", "35000 Rennes", "35000 RENNES (35)", "Mairie de Rennes 35000"),
+        *("Rennes cedex", "Rennes Cedex 7", "Rennes cedex 35042", "35042 Rennes Cedex", "35042 rennes cedex 7"),
+        *("35000 Mairie de Rennes", "44000 Rennes"),
+    ],
 )
 def test_search_leaves_out_what_is_no_part_of_the_name(loaded, text):
     assert search_territories(text, 2021)[0].reference == f"commune:{RENNES}"
@@ -107,6 +113,36 @@ def test_search_keeps_such_words_where_a_name_begins_with_them(db):
     TerritoryFactory(vintage=vintage, name="Ville-d’Avray", search_name="ville d avray", code="92077")
     TerritoryFactory(vintage=vintage, name="Avray", search_name="avray", code="99001")
     assert [hit.name for hit in search_territories("Ville d’Avray", vintage)] == ["Ville-d’Avray"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["mairie", "la mairie", "mairie d", "mairie de", "mairie des", "mairie du ", "35000 r"]
+)
+def test_beginning_of_a_town_hall_finds_nothing_while_one_types(loaded, typed):
+    assert search_territories("de", 2021), "names that begin with « de », not asked for"
+    assert search_territories(typed, 2021) == []
+
+
+def test_beginning_of_a_town_finds_the_names_that_begin_so_and_not_those_of_a_particle(loaded):
+    for typed in ("ville", "ville de", "commune de", "la commune du"):
+        for hit in search_territories(typed, 2021, limit=50):
+            assert all(
+                any(word.startswith(part) for word in normalise(hit.name).split()) for part in normalise(typed).split()
+            ), (typed, hit.name)
+
+
+def test_search_by_a_code_alone_is_that_of_an_authority_and_never_postal(loaded):
+    assert [hit.code for hit in search_territories("35238", 2021)] == [RENNES]
+    assert search_territories("35042", 2021) == []
+    assert search_territories("cedex 35042", 2021) == []
+
+
+def test_postal_code_tells_homonyms_apart_and_yields_when_it_is_of_the_departement_beside(db):
+    vintage = VintageFactory()
+    here = TerritoryFactory(vintage=vintage, name="Saint-Pierre-Laval", departement_code="03")
+    assert [hit.code for hit in search_territories("42620 Saint-Pierre-Laval", vintage)] == [here.code]
+    there = TerritoryFactory(vintage=vintage, name="Saint-Pierre-Laval", departement_code="42")
+    assert [hit.code for hit in search_territories("42620 Saint-Pierre-Laval", vintage)] == [there.code]
 
 
 def test_search_by_department_beside_the_name_finds_no_homonym_elsewhere(loaded):
