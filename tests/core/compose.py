@@ -36,9 +36,20 @@ def read_compose() -> dict[str, Any]:
     return found
 
 
-def interpolated(text: str) -> str:
-    """A value as Compose hands it on when none of our variables is set: ``${NAME:-default}``, ``$$`` for ``$``."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text).replace("$$", "$")
+def interpolated(text: str, given: Mapping[str, str] | None = None) -> str:
+    """A value as Compose hands it on when its ``.env`` gives these variables: ``${NAME:-default}``, ``$$`` for ``$``."""
+    known = given or {}
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: known.get(found[1]) or found[2], text).replace("$$", "$")
+
+
+def environment_of(
+    service: Mapping[str, Any], files: Mapping[str, Mapping[str, str]], given: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What Compose gives the container: the env files that are there, each over the one before, then ``environment``."""
+    found: dict[str, str] = {}
+    for file in env_files(service):
+        found |= files.get(Path(file).stem, {})
+    return found | {key: interpolated(str(value), given) for key, value in service.get("environment", {}).items()}
 
 
 def env_files(service: Mapping[str, Any], *, required_only: bool = False) -> list[str]:
@@ -80,9 +91,7 @@ class Deployment:
         """What the service's container would see; addresses lead to unix sockets."""
         service = self.service(name)
         found = {"PATH": f"{self.folder}/bin:{Path(sys.executable).parent}:{os.defpath}", "HOME": str(self.folder)}
-        found |= {key: interpolated(str(value)) for key, value in service.get("environment", {}).items()}
-        for file in env_files(service, required_only=True):
-            found |= self.secrets[Path(file).stem]
+        found |= environment_of(service, self.secrets)
         if name in SITE:
             found |= {"GUICHET_DATA_DIR": str(self.data), "GUICHET_BIND": f"127.0.0.1:{self.port}"}
             found |= {"GUICHET_WORKERS": "2"}
@@ -198,7 +207,9 @@ def _install_programs(found: Deployment) -> None:
     (found.folder / "bin").mkdir(mode=0o755)
     for name, words in programs.items():
         path = found.folder / "bin" / name
-        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        # The loopback of a container is our socket: of two hosts, the last one counts.
+        last = f" -h {shlex.quote(str(found.sockets))}" if name == "pg_isready" else ""
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"{last}\n')
         path.chmod(0o755)
 
 

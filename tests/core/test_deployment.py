@@ -19,7 +19,17 @@ from django.template.utils import get_app_template_dirs
 
 from core.embedded.children import Child
 from core.management.commands.prepare import UNUSED
-from tests.core.compose import ROOT, SITE, Deployment, deployment, env_files, free_port, interpolated, read_compose
+from tests.core.compose import (
+    ROOT,
+    SITE,
+    Deployment,
+    deployment,
+    env_files,
+    environment_of,
+    free_port,
+    interpolated,
+    read_compose,
+)
 from tests.core.embedded_fixtures import eventually
 
 MAKE_SECRETS = [sys.executable, "manage.py", "make_secrets", "--directory"]
@@ -331,3 +341,32 @@ def assert_logs_hold_nobody(deployed: Deployment) -> None:
 
 def test_interpolation_follows_compose() -> None:
     assert interpolated("${A:-http://x:80}/$$B") == "http://x:80/$B"
+    assert interpolated("${A:-http://x:80}/$$B", {"A": "https://y"}) == "https://y/$B"
+
+
+def test_address_of_the_site_is_read_where_the_documentation_says() -> None:
+    web, files = services()["web"], {"site": {"DATABASE_URL": "x"}}
+    told = {"GUICHET_SITE_URL": "https://guichet.example.fr", "GUICHET_ALLOWED_HOSTS": "guichet.example.fr"}
+    assert environment_of(web, files)["GUICHET_SITE_URL"] == "http://localhost:8080"
+    assert told.items() <= environment_of(web, files, told).items()
+    # Written among the options, the composition would win over it: the documentation sends nobody there.
+    misled = environment_of(web, {**files, "options": told})
+    assert misled["GUICHET_SITE_URL"] == "http://localhost:8080"
+    options = environment_of(web, {**files, "options": {"GUICHET_SMTP_HOST": "smtp.example.fr"}})
+    assert options["GUICHET_SMTP_HOST"] == "smtp.example.fr"
+
+
+def test_documentation_sorts_what_an_operator_gives_as_the_composition_reads_it() -> None:
+    start = (ROOT / "docs" / "operations.md").read_text().split("## First start with containers")[1].split("## ")[0]
+    told = {
+        line.split("|")[1].strip(): set(re.findall(r"`(GUICHET_\w+)`", line))
+        for line in start.splitlines()
+        if line.startswith("| ")
+    }
+    composition = (ROOT / "docker-compose.yml").read_text()
+    interpolated_names = set(re.findall(r"\$\{(GUICHET_\w+):-", composition))
+    assert told["`.env`, beside `docker-compose.yml`"] == interpolated_names
+    fixed = set(services()["web"]["environment"]) - interpolated_names
+    assert told["nowhere: the composition gives it"] == fixed
+    assert ".env" in (ROOT / ".dockerignore").read_text().splitlines()
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
