@@ -9,6 +9,8 @@ import structlog
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
+# Longer than a number, a name or a UUID: the token of a link sent by mail.
+_TOKEN = re.compile(r"/[\w:.=~-]{37,}(?=/|$)")
 # What PostgreSQL adds to an error is the row itself: « Failing row contains (…) », « Key (…)=(…) ». A text of the row may
 # hold lines of its own, so the detail goes as far as what Python writes after an error.
 _ROW = re.compile(r"\b(?:DETAIL|CONTEXT):.*?(?=\n\nThe above exception|\n\nDuring handling|\nTraceback|\Z)", re.DOTALL)
@@ -30,9 +32,10 @@ def hide_addresses(_logger: object, _method: str, line: str) -> str:
 
 
 def without_query(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Leaves of a request its method and path: what people type into a search does not belong in a log."""
+    """Leaves of a request its method and path: what people type into a search, and what a link proves, do not belong in a
+    log."""
     if isinstance(event.get("request"), str):
-        event["request"] = event["request"].partition("?")[0]
+        event["request"] = _TOKEN.sub("/[jeton]", event["request"].partition("?")[0])
     return event
 
 

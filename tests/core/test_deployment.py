@@ -16,6 +16,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.utils import matches_patterns
 from django.template.utils import get_app_template_dirs
+from django.urls import reverse
 
 from core.embedded.children import Child
 from core.management.commands.prepare import UNUSED
@@ -157,6 +158,11 @@ def test_proxy_configuration_is_well_formed() -> None:
     assert "proxy_pass http://$site:8000;" in text
     assert "set $site web;" in text
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
+    # Neither what is searched nor the token of a link stays in a log.
+    link = reverse("recovery_cancel", args=["jeton"]).removesuffix("jeton/")
+    assert f"~^{link} {link};" in text
+    assert "access_log /var/log/nginx/access.log paths;" in text
+    assert "$request " not in text and "$request_uri" not in text and "$http_referer" not in text
     size = re.search(r"client_max_body_size (\d+)m;", text)
     assert size is not None
     from django.conf import settings

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import uuid
 
 import structlog
+from django.core import signing
 
 from core.logs import configure_structlog, json_formatter
 
@@ -48,6 +50,18 @@ def test_request_keeps_its_path_and_loses_what_was_typed() -> None:
     event = json.loads(json_formatter().format(records[0]))
     assert event["request"] == "GET /dossiers/"
     assert event["code"] == 404
+
+
+def test_request_loses_the_token_of_a_link_and_keeps_the_key_of_a_dossier() -> None:
+    token = signing.dumps({"recovery": 1}, salt="recovery")
+    key = str(uuid.uuid4())
+    for path, kept in (
+        (f"/compte/perte/annulation/{token}/", "/[jeton]/"),
+        (f"/dossiers/{key}/pieces/", f"/{key}/pieces/"),
+    ):
+        event = written("guichet", logging.INFO, "request_finished", request=f"GET {path}")
+        assert str(event["request"]).endswith(kept), path
+        assert token not in str(event)
 
 
 def test_address_of_a_visitor_is_not_bound_to_events() -> None:
