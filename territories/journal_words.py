@@ -21,6 +21,7 @@ journal_words.register(
         "affiliation.ended": "Rattachement terminé",
     },
     data={"affiliation": "rattachement", "organisation": "collectivité", "role": "fonction"},
-    names={"organisation": organisations},
+    chains={"organisation": "Collectivité"},
+    names=dict.fromkeys(("organisation:", "organisation"), organisations),
     values={"role": AffiliationRole},
 )
