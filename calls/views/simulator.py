@@ -23,17 +23,19 @@ from calls.services import current_call, running_calls
 from core.errors import Refused
 from territories.lookup import Authority, find_by_references, reference_of
 from territories.models import Vintage
+from territories.names import normalise
 from territories.search import SHOWN, Hit, nothing_found, search_territories
 
 MAXIMUM_MEMBERS = 50
 TONES = {Verdict.ELIGIBLE: "success", Verdict.NOT_ELIGIBLE: "error", Verdict.UNKNOWN: "warning"}
 _ANSWERS = {"oui": True, "non": False}
 UNREADABLE_DAY = "Cette date n’existe pas\u00a0: écrivez-la sous la forme 31/12/2021 ou 31 décembre 2021."
+# As ``normalise`` writes them: one types them with accents or without.
 _MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin"),
-    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+    *("janvier", "fevrier", "mars", "avril", "mai", "juin"),
+    *("juillet", "aout", "septembre", "octobre", "novembre", "decembre"),
 )
-_IN_WORDS = re.compile(r"(\d{1,2})(?:er)?\s+([a-zéû]+)\s+(\d{4})", re.ASCII | re.IGNORECASE)
+_IN_WORDS = re.compile(r"(\d{1,2})(?:er)?\s+([^\s\d]+)\s+(\d{4})", re.ASCII)
 _IN_FIGURES = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", re.ASCII)
 
 
@@ -76,8 +78,9 @@ def read_day(text: str) -> date | None:
     """A day as one writes it: « 31 décembre 2021 », « 1er juin 2021 », « 31/12/2021 » or 2021-12-31; None otherwise."""
     text = " ".join(text.split())
     written = _IN_WORDS.fullmatch(text.lower())
-    if written and written.group(2) in _MONTHS:
-        parts = (written.group(3), str(_MONTHS.index(written.group(2)) + 1), written.group(1))
+    month = normalise(written.group(2)) if written else ""
+    if written and month in _MONTHS:
+        parts = (written.group(3), str(_MONTHS.index(month) + 1), written.group(1))
     elif in_figures := _IN_FIGURES.fullmatch(text):
         parts = (in_figures.group(3), in_figures.group(2), in_figures.group(1))
     else:

@@ -1,5 +1,5 @@
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.models import Call, Session
-from calls.views.simulator import population_in_words
+from calls.views.simulator import population_in_words, read_day
 from tests.factories.calls import the_call
 from tests.factories.territories import (
     RENNES,
@@ -258,6 +258,27 @@ def test_day_is_read_as_one_writes_it(client, call):
     assert "31/12/2021 ou 31 décembre 2021" in page(
         client, "eligibility", qui=f"epci:{RENNES_METROPOLE}", le="31/02/2021"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("1 août 2021", date(2021, 8, 1)),
+        ("1 aout 2021", date(2021, 8, 1)),
+        ("1ER AOÛT 2021", date(2021, 8, 1)),
+        ("1 aou\u0302t 2021", date(2021, 8, 1)),
+        ("1 février 2021", date(2021, 2, 1)),
+        ("1 fevrier 2021", date(2021, 2, 1)),
+        ("31 decembre 2021", date(2021, 12, 31)),
+        ("31 décembre 2021", date(2021, 12, 31)),
+        ("31 novembre 2021", None),
+        ("1 thermidor 2021", None),
+        ("1 -- 2021", None),
+        ("² aout 2021", None),
+    ],
+)
+def test_month_is_read_with_its_accents_or_without(typed, day):
+    assert read_day(typed) == day
 
 
 def test_day_before_any_rule_is_told_at_its_field_and_the_question_stays(client, call):
