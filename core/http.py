@@ -13,4 +13,4 @@ def posts_only(view: View) -> View:
     """The view takes a form and nothing else: ``core.returning`` never sends anybody to read its address."""
     guarded: Any = require_POST(view)
     guarded.posts_only = True
-    return guarded  # type: ignore[no-any-return]
+    return guarded
