@@ -196,6 +196,7 @@ def verify_journal() -> JournalReport:
         heads = _walk_chains(report, wanted, found)
         _compare_heads(report, heads)
         rows = _verify_anchors(report, found)
+    _compare_copies(report, rows)
     for sha256, text in _copies_without_row(report, rows, copies).items():
         _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", text, found)
     return report
@@ -261,11 +262,25 @@ def _compare_heads(report: JournalReport, heads: dict[str, tuple[int, str]]) -> 
             report.problems.append(f"Chaîne {name} : la tête enregistrée ne correspond pas à la dernière écriture.")
 
 
-def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) -> dict[str, int]:
-    """Each row: its place, its content, its token, the entries that it seals. Returns their numbers by digest, in order."""
+@dataclass(frozen=True)
+class _Row:
+    """What a row of an anchor says that its copies must say too."""
+
+    number: int
+    heads: bytes
+    token: bytes
+
+
+def _content_digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) -> dict[str, _Row]:
+    """Each row: its place, its content, its token, the entries that it seals. Returns what their copies must say, by
+    digest of the anchor, in order: hashes, since the heads of one name every chain."""
     trust = keyring.trust_material()
     previous = ""
-    rows: dict[str, int] = {}
+    rows: dict[str, _Row] = {}
     for position, anchor in enumerate(_anchors(), start=1):
         report.anchors += 1
         name = f"Ancrage n° {anchor.number}"
@@ -280,20 +295,31 @@ def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) ->
             report.problems.append(f"{name} : le jeton d'horodatage ne prouve plus ce contenu.")
         _compare_points(report, name, anchor.heads, found)
         previous = anchor.sha256
-        rows[anchor.sha256] = anchor.number
+        heads, token = _content_digest(anchor.heads.encode()), _content_digest(bytes(anchor.token))
+        rows[anchor.sha256] = _Row(anchor.number, heads, token)
     return rows
 
 
-def _copies_without_row(report: JournalReport, rows: dict[str, int], copies: dict[str, str]) -> dict[str, str]:
+def _compare_copies(report: JournalReport, rows: dict[str, _Row]) -> None:
+    """The copies outside the database prove nothing unless they are those of the rows, byte for byte."""
+    kept = _copies()
+    for sha256, row in rows.items():
+        name = f"Ancrage n° {row.number}"
+        if sha256 not in kept:
+            report.problems.append(f"{name} : sa copie hors base a disparu.")
+        elif _content_digest(_read(_copy(sha256, "heads"))) != row.heads:
+            report.problems.append(f"{name} : la copie hors base de ses têtes n'est plus la même.")
+        elif _content_digest(_read(_copy(sha256, "tsr"))) != row.token:
+            report.problems.append(f"{name} : la copie hors base de son jeton n'est plus la même.")
+
+
+def _copies_without_row(report: JournalReport, rows: dict[str, _Row], copies: dict[str, str]) -> dict[str, str]:
     """Heads of the ``copies`` whose row is not in the database, by digest. Each accuses: its row was removed.
 
     Only the one that directly follows the last row may be innocent, an anchor interrupted before its row was there:
     the sentence says so, and the next anchor takes it up.
     """
     kept = _copies()
-    for sha256, number in rows.items():
-        if sha256 not in kept:
-            report.problems.append(f"Ancrage n° {number} : sa copie hors base a disparu.")
     last = next(reversed(rows), "")
     without_row = {sha256: copies[sha256] for sha256 in sorted(copies.keys() & kept - rows.keys())}
     for sha256, heads in without_row.items():

@@ -149,6 +149,14 @@ def test_anchor_copy_removed_is_convicted(sealed_journal):
     assert any("copie hors base" in problem for problem in verify_journal().problems)
 
 
+@pytest.mark.parametrize(("kind", "told"), [("heads", "de ses têtes"), ("tsr", "de son jeton")])
+@pytest.mark.parametrize("content", [b"", b"autre"])
+def test_anchor_copy_that_says_something_else_is_convicted(sealed_journal, kind, told, content):
+    assert verify_journal().problems == []
+    Path(default_storage.path(f"{FOLDER}/{sealed_journal.sha256}.{kind}")).write_bytes(content)
+    assert verify_journal().problems == [f"Ancrage n° 1 : la copie hors base {told} n'est plus la même."]
+
+
 def test_anchors_follow_each_other_and_cover_later_entries(sealed_journal):
     record(chain="a", action="essai.closed", at=AT, actor=None)
     second = anchor_journal()
