@@ -16,7 +16,7 @@ from core.mail import queue_mail
 def close_account(*, user: User, by: User, reason: str, at: datetime) -> User:
     """Close an account: its sessions end, nobody signs in with it, its mandates give no right any more.
 
-    Raises :class:`Refused` when the agent may not, is the person themself, or when it is closed already.
+    Raises :class:`Refused` when the agent may not, is the person themself, when the account is the operator's, or closed.
     """
     locked = _locked(user, by)
     if not locked.is_active:
@@ -49,7 +49,11 @@ def _locked(user: User, by: User) -> User:
         raise Refused("Seul un agent habilité peut fermer ou rouvrir un compte.")
     if by.pk == user.pk:
         raise Refused("Vous ne pouvez pas fermer ni rouvrir votre propre compte.")
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if locked.is_superuser and not by.is_superuser:
+        # Whoever administers one call would otherwise shut the site's last door.
+        raise Refused("Le compte de l’exploitant ne se ferme pas ici\u00a0: adressez-vous à lui.")
+    return locked
 
 
 def _tell(user: User, action: str, subject: str, *, by: User, reason: str, at: datetime) -> None:

@@ -31,7 +31,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from requests import RequestException
 
 from accounts import closing, hooks, proconnect, recovery
@@ -40,6 +40,7 @@ from accounts.forms import ClosingForm, FactorRecoveryForm, FindAccountForm, Ide
 from accounts.models import FactorRecovery, User
 from accounts.second_factor import held_factors
 from core.errors import Refused
+from core.http import posts_only
 
 
 def _person(request: HttpRequest) -> User:
@@ -158,7 +159,7 @@ def _leaving(request: HttpRequest, url: str, title: str) -> HttpResponse:
 
 
 @login_not_required
-@require_POST
+@posts_only
 def proconnect_login(request: HttpRequest) -> HttpResponseBase:
     """Go to ProConnect."""
     adapter = proconnect.ProConnectAdapter(request)
@@ -261,7 +262,7 @@ def recovery_request(request: HttpRequest) -> HttpResponse:
 
 
 @login_stage_required(stage=AuthenticateStage.key, redirect_urlname="account_login")
-@require_POST
+@posts_only
 def recovery_complete(request: HttpRequest) -> HttpResponse:
     """After the delay, remove the lost factor; the person then signs in and enrols a new one."""
     opened = recovery.open_recovery_of(_person_of_stage(request), timezone.now())
@@ -297,7 +298,7 @@ def recovery_cancel(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/recovery_cancel.html", {"recovery": found, **_what_remains(found)})
 
 
-@require_POST
+@posts_only
 def recovery_stop(request: HttpRequest) -> HttpResponse:
     """Stop one's own request from « Mon compte »."""
     user = _person(request)

@@ -119,3 +119,17 @@ def test_person_between_two_steps_of_sign_in_does_not_enter(client):
     closing.close_account(user=user, by=AdministratorFactory(), reason=WHY, at=timezone.now())
     client.post(reverse("mfa_authenticate"), {"code": code_of(user)})
     assert client.get(reverse("account_home")).url.startswith(reverse("account_login"))
+
+
+def test_account_of_the_operator_is_out_of_an_agents_reach(client, monkeypatch):
+    operator, agent = AdministratorFactory(), AgentFactory()
+    monkeypatch.setattr(hooks, "may_close_accounts", lambda user: True)
+    sign_in(client, agent)
+    refused = client.post(page_of("account_close", operator), {"closing_reason": WHY})
+    assert "adressez-vous à lui" in refused.content.decode()
+    operator.refresh_from_db()
+    assert operator.is_active
+    other = AdministratorFactory()
+    closing.close_account(user=operator, by=other, reason=WHY, at=timezone.now())
+    operator.refresh_from_db()
+    assert not operator.is_active
