@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -300,10 +301,11 @@ def assert_pages_are_served(deployed: Deployment) -> None:
 def assert_scales(deployed: Deployment) -> None:
     """A second web and a second worker beside the first: same pages, and a message is delivered once."""
     other = free_port()
-    second = deployed.start("web", GUICHET_BIND=f"127.0.0.1:{other}")
+    second = deployed.start("web", GUICHET_BIND=f"127.0.0.1:{other}", GUICHET_METRICS="1")
     helper = deployed.start("worker")
     assert eventually(lambda: deployed.is_healthy("web", GUICHET_BIND=f"127.0.0.1:{other}"), 60), deployed.log("web")
     assert page(deployed, "/", other)[0] == 200
+    assert_processes_count_together(deployed, other)
     # By name, in the process that serves: the template is one of the site's own.
     template = "jury/decision_refused.txt"
     for number in range(6):
@@ -314,8 +316,22 @@ def assert_scales(deployed: Deployment) -> None:
     assert eventually(lambda: deployed.psql(pending) == "0", 60), deployed.log("worker")
     mails = [path.read_text() for path in (deployed.data / "mails").iterdir()]
     assert sum(text.count("To: marie@commune.example") for text in mails) == 6
+    counters = family_environment(second)["PROMETHEUS_MULTIPROC_DIR"]
+    assert os.listdir(counters)
     assert second.stop() == 0
+    assert not os.path.exists(counters)
     helper.stop()
+
+
+def assert_processes_count_together(deployed: Deployment, port: int) -> None:
+    """Whichever process answers, it tells of all of them: a counter never goes back."""
+    counted = re.compile(r"^django_http_requests_before_middlewares_total (\d+)", re.MULTILINE)
+    seen = []
+    for _ in range(20):
+        found = counted.search(page(deployed, "/metrics", port)[1])
+        assert found is not None
+        seen.append(int(found[1]))
+    assert all(after == before + 1 for before, after in pairwise(seen)), seen
 
 
 def assert_dead_processes_are_noticed(deployed: Deployment, processes: dict[str, Child]) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import sys
+import tempfile
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 DEFAULT_BIND = os.environ.get("GUICHET_BIND", "0.0.0.0:8000")
@@ -70,5 +72,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         line = command_line(options["process"], bind=options["bind"], workers=options["workers"])
         environment = {**os.environ, "GUICHET_PROCESS": options["process"]}
+        if settings.EXPOSE_METRICS and options["process"] == "web":
+            # Before the first metric is made: the server's processes then count together.
+            environment["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="guichet-metrics-")
+            line.append("--config=python:core.server_hooks")
         # The process becomes the server: signals of the supervisor reach it directly.
         os.execve(line[0], line, environment)  # noqa: S606 - our own command line, and no shell is wanted
