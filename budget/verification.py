@@ -114,7 +114,8 @@ def _code(tree: dict[int, Envelope], envelope_id: int) -> str:
 
 def _read_entries(report: LedgerReport, tree: dict[int, Envelope]) -> _Books:
     books = _Books()
-    with connection.cursor() as cursor:
+    # Of the server: another cursor would bring the whole ledger here at once.
+    with connection.chunked_cursor() as cursor:
         cursor.execute(_ENTRIES)
         while rows := cursor.fetchmany(5000):
             for *parts, row_hash in rows:

@@ -8,9 +8,13 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from conventions.models import Convention
+from conventions.presentation import TITLES
 from conventions.services.verification import DocumentVerdict, verify_stored, verify_upload
 from core.commands import PreparedCommand
 from core.signing.report import Verdict
+
+VALID = "cachet et signatures valides."
+SAID = {0: "Aucune convention enregistrée : rien à vérifier.", 1: f"1 document vérifié : intact, {VALID}"}
 
 
 class Command(PreparedCommand):
@@ -32,7 +36,7 @@ class Command(PreparedCommand):
         elif not wrong:
             for verdict in verdicts if len(verdicts) == 1 else []:
                 self._describe(verdict)
-            self.stdout.write(f"{len(verdicts)} document(s) vérifié(s) : intact(s), cachet et signatures valides.")
+            self.stdout.write(SAID.get(len(verdicts), f"{len(verdicts)} documents vérifiés : intacts, {VALID}"))
         if wrong:
             raise CommandError("\n".join(map(self._wrong, wrong)))
 
@@ -54,4 +58,4 @@ class Command(PreparedCommand):
 
     def _wrong(self, verdict: DocumentVerdict) -> str:
         name = verdict.convention.number if verdict.convention else verdict.sha256[:12]
-        return f"{name} : {verdict.verdict.value} – {' '.join(verdict.sentences)}"
+        return f"{name} : {TITLES[verdict.verdict][1].lower()}. {' '.join(verdict.sentences)}"

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from core.anchors import verify_journal
 from core.commands import PreparedCommand
+from core.navigation import counted
 
 
 class Command(PreparedCommand):
@@ -35,7 +36,9 @@ class Command(PreparedCommand):
             raise CommandError("\n".join(["Le journal n'est pas intact :", *report.problems]))
         if not options["json"]:
             self.stdout.write(
-                f"Journal intact : {report.entries} écritures, {report.chains} chaînes, {report.anchors} ancrages."
+                f"Journal intact : {counted(report.entries, 'écriture', 'écritures') or 'aucune écriture'}, "
+                f"{counted(report.chains, 'chaîne', 'chaînes') or 'aucune chaîne'}, "
+                f"{counted(report.anchors, 'ancrage', 'ancrages') or 'aucun ancrage'}."
             )
             if not report.anchors:
                 self.stdout.write("Aucun ancrage encore : une réécriture complète ne serait pas détectée.")
