@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import keyring
+from core.anchor_heads import Replay, all_of, lines, moved, points, said_digest
 from core.locks import exclusive
 from core.models import Chain, JournalAnchor
 from core.series import take_number
@@ -27,6 +28,8 @@ logger = logging.getLogger("guichet.journal")
 FOLDER = "anchors"
 # Held while an anchor or a backup is made.
 ANCHORING = "journal-anchor"
+# One anchor in as many names every chain: a proof never needs more than these to be read again.
+ALL_HEADS_EVERY = 30
 
 
 def anchor_digest(previous_sha256: str, heads: str) -> bytes:
@@ -34,10 +37,33 @@ def anchor_digest(previous_sha256: str, heads: str) -> bytes:
     return hashlib.sha256(f"{previous_sha256}\n{heads}".encode()).digest()
 
 
-def current_heads() -> str:
-    """One line per chain, ``name<TAB>number<TAB>hash``, sorted: one statement, so one instant of the database."""
-    rows = Chain.objects.order_by("name").values_list("name", "head_number", "head_hash")
-    return "".join(f"{name}\t{number}\t{digest}\n" for name, number, digest in rows)
+def heads_to_seal() -> str:
+    """The heads of all chains at one instant of the database (one statement): in whole, or what moved since the last
+    anchor.
+
+    In whole each time that what moved would not tell the rest: the first time, once in ``ALL_HEADS_EVERY``, when the
+    anchors before do not add up, and when a chain that they name is gone.
+    """
+    now = lines(Chain.objects.values_list("name", "head_number", "head_hash"))
+    before = _heads_before()
+    if before is None or not before.keys() <= now.keys():
+        return all_of(now)
+    return moved(before, now)
+
+
+def _heads_before() -> dict[str, str] | None:
+    """All heads as the last anchors tell them, back to the one that names every chain; None when they cannot."""
+    newest = JournalAnchor.objects.order_by("-number").values_list("heads", flat=True)
+    since: list[str] = []
+    # One at a time: those of former versions all name every chain.
+    while len(since) < ALL_HEADS_EVERY and (text := newest[len(since) : len(since) + 1].first()) is not None:
+        since.append(text)
+        if not said_digest(text):
+            break
+    replay = Replay()
+    if not since or len(since) == ALL_HEADS_EVERY or not all(replay.read(text) for text in reversed(since)):
+        return None
+    return replay.told
 
 
 class AnchoringBusy(Exception):
@@ -62,7 +88,7 @@ def anchor_journal() -> JournalAnchor:
     with no_other_anchor():
         _take_up_interrupted()
         previous_sha256 = _last_sha256()
-        heads = current_heads()
+        heads = heads_to_seal()
         digest = anchor_digest(previous_sha256, heads)
         token = timestamp_digest(digest, source=keyring.timestamp_source())
         # A connection lost while the authority answered took the lock with it: this question fails then.
@@ -177,7 +203,7 @@ def verify_journal() -> JournalReport:
     """Reads the whole journal again: each hash is computed here, in Python, so that altered SQL cannot hide.
 
     One snapshot for rows, heads and anchors, so that a site at work raises no false alarm. The heads of one anchor are
-    held at a time: each names every chain.
+    held at a time, with what those before leave: some name every chain.
     """
     report = JournalReport()
     # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it. Nor is
@@ -207,19 +233,11 @@ def _anchors() -> Iterator[JournalAnchor]:
 
 
 def _wanted(heads: str) -> set[tuple[str, int]]:
-    return {(chain, number) for chain, number, _ in _points(heads)}
-
-
-def _points(heads: str) -> Iterator[tuple[str, int, str]]:
-    """The chains that were sealed. A line that is none was written by another hand: the anchor's digest accuses it."""
-    for line in heads.splitlines():
-        parts = line.rsplit("\t", 2)
-        if len(parts) == 3 and parts[1].isascii() and parts[1].isdigit():
-            yield parts[0], int(parts[1]), parts[2]
+    return {(chain, number) for chain, number, _ in points(heads)}
 
 
 def _compare_points(report: JournalReport, name: str, heads: str, found: dict[tuple[str, int], str]) -> None:
-    for chain, number, expected in _points(heads):
+    for chain, number, expected in points(heads):
         if number and found.get((chain, number)) != expected:
             report.problems.append(f"{name} : la chaîne {chain} n'a plus l'écriture n° {number} qui y était scellée.")
 
@@ -277,10 +295,11 @@ def _content_digest(content: bytes) -> bytes:
 
 def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) -> dict[str, _Row]:
     """Each row: its place, its content, its token, the entries that it seals. Returns what their copies must say, by
-    digest of the anchor, in order: hashes, since the heads of one name every chain."""
+    digest of the anchor, in order: hashes, since the heads of one may name every chain."""
     trust = keyring.trust_material()
     previous = ""
     rows: dict[str, _Row] = {}
+    replay = Replay()
     for position, anchor in enumerate(_anchors(), start=1):
         report.anchors += 1
         name = f"Ancrage n° {anchor.number}"
@@ -293,6 +312,10 @@ def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) ->
             report.anchored_at = verify_timestamp_token(bytes(anchor.token), digest, trust=trust).at
         except TimestampError:
             report.problems.append(f"{name} : le jeton d'horodatage ne prouve plus ce contenu.")
+        if not replay.read(anchor.heads):
+            report.problems.append(
+                f"{name} : son résumé de toutes les chaînes ne correspond plus aux ancrages précédents."
+            )
         _compare_points(report, name, anchor.heads, found)
         previous = anchor.sha256
         heads, token = _content_digest(anchor.heads.encode()), _content_digest(bytes(anchor.token))

@@ -72,8 +72,9 @@ class JournalEntry(models.Model):
 class JournalAnchor(models.Model):
     """Daily seal over the heads of all chains, with an RFC 3161 timestamp taken outside the database.
 
-    ``heads`` is the exact text that was hashed: one line per chain, ``name<TAB>number<TAB>hash``, sorted. A copy of
-    heads and token is written to the file store, so that removing rows here does not remove the proof.
+    ``heads`` is the exact text that was hashed: the chains that moved since the anchor before, or all of them (see
+    ``core.anchor_heads``). A copy of heads and token is written to the file store, so that removing rows here does not
+    remove the proof.
     """
 
     number = models.PositiveBigIntegerField("numéro", unique=True)

@@ -15,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
 
 from core import anchors
+from core.anchor_heads import said_digest
 from core.anchors import ANCHORING, FOLDER, AnchoringBusy, anchor_journal, verify_journal
 from core.journal import record
-from core.models import JournalAnchor, JournalEntry
+from core.models import Chain, JournalAnchor, JournalEntry
 from core.signing.timestamps import TimestampError
 from core.tasks import anchor_journal_task
 
@@ -166,6 +167,114 @@ def test_anchors_follow_each_other_and_cover_later_entries(sealed_journal):
     assert verify_journal().problems == []
 
 
+# ------------------------------------------------------------------ what moved, and the rest
+
+SUMMARY = "son résumé de toutes les chaînes ne correspond plus aux ancrages précédents."
+
+
+def change(chain):
+    record(chain=chain, action="essai.changed", at=AT, actor=None)
+
+
+def test_anchor_tells_what_moved_and_the_digest_of_all(sealed_journal):
+    change("a")
+    change("c")
+    heads = {name: f"{name}\t{number}\t{digest}\n" for name, number, digest in Chain.objects.values_list()}
+    everything = hashlib.sha256("".join(heads[name] for name in "abc").encode()).hexdigest()
+    first, *others = anchor_journal().heads.splitlines(keepends=True)
+    assert first == f"moved since the anchor before; all heads: sha256 {everything}\n"
+    assert others == [heads["a"], heads["c"]]
+    assert anchor_journal().heads == first
+    assert verify_journal().problems == []
+
+
+def test_anchor_does_not_grow_with_the_chains_that_stay(sealed_journal):
+    for number in range(300):
+        change(f"application:{number:036}")
+    grown = anchor_journal()
+    change("a")
+    assert len(grown.heads) > 300 * 100
+    assert len(anchor_journal().heads) < 300
+    assert verify_journal().problems == []
+
+
+def test_anchors_of_a_former_version_are_followed_by_what_moved(sealed_journal, monkeypatch):
+    """They all name every chain."""
+    with monkeypatch.context() as patched:
+        patched.setattr(anchors, "_heads_before", lambda: None)
+        for _ in range(2):
+            change("a")
+            assert said_digest(anchor_journal().heads) == ""
+    change("b")
+    assert said_digest(anchor_journal().heads)
+    report = verify_journal()
+    assert (report.anchors, report.problems) == (4, [])
+
+
+def test_one_anchor_in_so_many_names_every_chain(sealed_journal, monkeypatch):
+    monkeypatch.setattr(anchors, "ALL_HEADS_EVERY", 3)
+    for _ in range(6):
+        change("a")
+        anchor_journal()
+    kept = JournalAnchor.objects.order_by("number").values_list("heads", flat=True)
+    assert ["b\t1" in heads for heads in kept] == [True, False, False, True, False, False, True]
+    assert verify_journal().problems == []
+
+
+@pytest.mark.parametrize("statement", ALTERATIONS)
+def test_journal_rebuilt_under_anchors_of_what_moved_is_convicted(sealed_journal, superuser_connection, statement):
+    """The last anchors name neither chain: the first still does, now and after the next one."""
+    for _ in range(2):
+        change("c")
+        anchor_journal()
+    unlocked(superuser_connection, statement)
+    for chain in ("a", "b"):
+        rebuild_chain(superuser_connection, chain)
+    assert any("scellée" in problem for problem in verify_journal().problems)
+    anchor_journal()
+    assert any("scellée" in problem for problem in verify_journal().problems)
+
+
+def test_chain_that_is_gone_is_convicted_and_the_next_anchor_names_all_that_is_left(
+    sealed_journal, superuser_connection
+):
+    change("a")
+    anchor_journal()
+    unlocked(superuser_connection, "DELETE FROM core_journalentry WHERE chain = 'b'")
+    unlocked(superuser_connection, "DELETE FROM core_chain WHERE name = 'b'")
+    gone = ["Ancrage n° 1 : la chaîne b n'a plus l'écriture n° 1 qui y était scellée."]
+    assert verify_journal().problems == gone
+    assert said_digest(anchor_journal().heads) == ""
+    change("a")
+    assert said_digest(anchor_journal().heads)
+    assert verify_journal().problems == gone
+
+
+def test_heads_taken_out_of_an_anchor_are_missed_by_the_next(sealed_journal, superuser_connection):
+    change("a")
+    anchor_journal()
+    kept = "".join(line for line in sealed_journal.heads.splitlines(keepends=True) if not line.startswith("b"))
+    unlocked(superuser_connection, "UPDATE core_journalanchor SET heads = %s WHERE number = 1", (kept,))
+    assert f"Ancrage n° 2 : {SUMMARY}" in verify_journal().problems
+    # What does not add up is not built upon.
+    third = anchor_journal()
+    assert "b\t1" in third.heads
+    assert f"Ancrage n° 3 : {SUMMARY}" not in verify_journal().problems
+
+
+def test_anchor_in_the_middle_removed_with_its_copies_is_missed_by_the_next(sealed_journal, superuser_connection):
+    """What it alone said cannot be told any more; that it said something can."""
+    change("b")
+    second = anchor_journal()
+    change("a")
+    anchor_journal()
+    unlocked(superuser_connection, "DELETE FROM core_journalanchor WHERE number = 2")
+    for kind in ("heads", "tsr"):
+        default_storage.delete(f"{FOLDER}/{second.sha256}.{kind}")
+    assert f"Ancrage n° 3 : {SUMMARY}" in verify_journal().problems
+    assert said_digest(anchor_journal().heads) == ""
+
+
 # ------------------------------------------------------------------ interrupted, or two at once
 
 
@@ -203,7 +312,7 @@ def test_anchor_interrupted_before_its_row_is_taken_up_by_the_next(sealed_journa
 @pytest.mark.parametrize("begun", [b"", b"a\t2\tcut"])
 def test_anchor_interrupted_between_its_two_copies_leaves_no_accusation(sealed_journal, monkeypatch, begun):
     """The token is kept last: heads alone, whole or cut short, are the beginning of an anchor that was never made."""
-    digest = anchors.anchor_digest(sealed_journal.sha256, anchors.current_heads()).hex()
+    digest = anchors.anchor_digest(sealed_journal.sha256, anchors.heads_to_seal()).hex()
     default_storage.save(f"{FOLDER}/{digest}.heads", ContentFile(begun))
     assert verify_journal().problems == []
     assert anchor_journal().sha256 == digest
