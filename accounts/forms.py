@@ -386,8 +386,8 @@ class ClosingForm(forms.Form):
         label="Motif",
         max_length=500,
         help_text=(
-            "La personne le lira dans un courriel, et il est inscrit au journal. Exemple\u00a0: "
-            "«\u00a0Départ du service.\u00a0»"
+            "La personne le lira dans un courriel, et il est inscrit au journal. Dites-le simplement\u00a0: un départ, "
+            "un retour, une erreur."
         ),
         widget=forms.Textarea(attrs={"rows": 4}),
     )

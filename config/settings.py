@@ -172,6 +172,8 @@ if os.environ.get("GUICHET_S3_BUCKET"):
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
 ATTACHMENT_MAX_BYTES = int(os.environ.get("GUICHET_ATTACHMENT_MAX_BYTES", 10 * 1024 * 1024))
+# What the antivirus reads of a file at most: its StreamMaxLength, 12 MiB in deploy/clamd.conf.
+CLAMD_MAX_BYTES = int(os.environ.get("GUICHET_CLAMD_MAX_BYTES", 12 * 1024 * 1024))
 CLAMD_ADDRESS = os.environ.get("GUICHET_CLAMD", "")  # host:port or the path of a socket; empty: no antivirus
 HOLD_UNSCANNED_FILES = flag("GUICHET_HOLD_UNSCANNED", default=bool(CLAMD_ADDRESS))
 
@@ -299,10 +301,12 @@ EMAIL_BACKEND = (
 )
 EMAIL_FILE_PATH = DATA_DIR / "mails"
 EMAIL_HOST = EMAIL_URL_HOST
-EMAIL_PORT = int(os.environ.get("GUICHET_SMTP_PORT", "587"))
+# TLS from the first byte (port 465) excludes STARTTLS (port 587).
+EMAIL_USE_SSL = flag("GUICHET_SMTP_SSL")
+EMAIL_PORT = int(os.environ.get("GUICHET_SMTP_PORT", "465" if EMAIL_USE_SSL else "587"))
 EMAIL_HOST_USER = os.environ.get("GUICHET_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("GUICHET_SMTP_PASSWORD", "")
-EMAIL_USE_TLS = flag("GUICHET_SMTP_TLS", default=bool(EMAIL_URL_HOST))
+EMAIL_USE_TLS = flag("GUICHET_SMTP_TLS", default=bool(EMAIL_URL_HOST) and not EMAIL_USE_SSL)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("GUICHET_FROM_EMAIL", "Guichet <ne-pas-repondre@guichet.invalid>")
 

@@ -122,7 +122,8 @@ def shortages(problem: Problem) -> list[str]:
     seats = sum(d.seats for d in problem.dossiers)
     room = sum(j.load_max for j in jurors)
     if room < seats:
-        found.append(f"Charges maximales : il manque {seats - room} places pour {seats} lectures.")
+        lack = seats - room
+        found.append(f"Charges maximales : il manque {lack} place{'s' * (lack > 1)} pour {seats} lectures.")
     least = sum(j.load_min for j in jurors)
     if least > seats:
         found.append(f"Charges minimales : {least} lectures promises aux jurés pour {seats} à répartir.")
@@ -130,7 +131,9 @@ def shortages(problem: Problem) -> list[str]:
     for theme, count in sorted(themes.items()):
         experts = sum(j.load_max for j in jurors if theme in j.themes)
         if experts < count:
-            found.append(f"Thème « {theme} » : il manque {count - experts} places d’expert pour {count} dossiers.")
+            lack = count - experts
+            places, dossiers = f"{lack} place{'s' * (lack > 1)}", f"{count} dossier{'s' * (count > 1)}"
+            found.append(f"Thème « {theme} » : il manque {places} d’expert pour {dossiers}.")
     return found + _narrow_dossiers(problem)
 
 

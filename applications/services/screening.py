@@ -30,7 +30,7 @@ from applications.services.base import (
 from applications.workflow import WORKFLOW
 from core.errors import Refused
 from core.journal import record
-from core.money import amount_text
+from core.money import NBSP, amount_text
 
 
 @transaction.atomic
@@ -142,7 +142,8 @@ def confirm_completeness(*, application: Application, user: User, at: datetime) 
     if is_denied(user, locked) or not is_screener(user, locked, at):
         raise Refused(NOT_YOURS)
     if locked.state != ApplicationState.SUBMITTED:
-        raise Refused("La complétude se prononce sur un dossier déposé qui n’attend pas de compléments.")
+        label = ApplicationState(locked.state).label
+        raise Refused(f"Cet acte n’est plus possible{NBSP}: l’état est désormais «{NBSP}{label}{NBSP}».")
     if locked.completed_at is None:
         locked.completed_at = _complete_since(locked, at)
         locked.save(update_fields=["completed_at"])

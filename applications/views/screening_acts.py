@@ -1,6 +1,7 @@
 """The service acts: complete, completed, admissible or not, a message."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -22,6 +23,7 @@ from applications.views.screening import render_screening
 from applications.workflow import WORKFLOW
 from core.errors import Refused
 from core.http import posts_only
+from core.templatetags.guichet import paris_date
 
 
 def _dossier(request: HttpRequest, pk: Any) -> Application:
@@ -66,7 +68,10 @@ def _act(
 
 def _typed(form: forms.Form) -> list[tuple[str, str]]:
     """What the person wrote, field by field."""
-    rows = [(str(field.label), field.value()) for field in form.visible_fields()]
+    rows = []
+    for field in form.visible_fields():
+        read = getattr(form, "cleaned_data", {}).get(field.name)
+        rows.append((str(field.label), paris_date(read) if isinstance(read, date) else field.value()))
     return [(label, value) for label, value in rows if isinstance(value, str) and value]
 
 

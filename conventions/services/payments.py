@@ -19,6 +19,7 @@ from core.errors import Refused
 from core.idempotency import content_digest, idempotent
 from core.journal import record
 from core.money import amount_text
+from core.templatetags.guichet import paris_date
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -159,7 +160,11 @@ def _of_the_dates(
 ) -> Iterator[Refused]:
     signed_at = convention.signed_at
     if service_done_on and signed_at and service_done_on < timezone.localtime(signed_at).date():
-        yield Refused("Le service fait ne peut pas précéder la signature de la convention.", field="service_done_on")
+        signed_on = paris_date(signed_at)
+        yield Refused(
+            f"Le service fait ne peut pas précéder la signature de la convention, le {signed_on}.",
+            field="service_done_on",
+        )
     if paid_on is None:
         return
     if service_done_on and paid_on < service_done_on:

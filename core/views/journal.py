@@ -74,9 +74,11 @@ def _chains_named(text: str) -> set[str]:
     """Chains by name, whole or after its colon. Found before their entries are, which are far more and indexed by chain."""
     names = {text, *Chain.objects.filter(name__endswith=f":{text}").values_list("name", flat=True)}
     if NUMBER.fullmatch(text):
-        # A dossier or a convention has its chain under its key; one of its acts says the number people know.
+        # A dossier or a convention has its chain under its key; one of its acts says the number people know. So may an act
+        # of the whole call, whose chain is not that of the number.
         said = JournalEntry.objects.filter(data__has_key="number").alias(said=KeyTextTransform("number", "data"))
-        names.update(said.filter(said=text.upper()).values_list("chain", flat=True))
+        chains = said.filter(said=text.upper()).values_list("chain", flat=True)
+        names.update(chain for chain in chains if not chain.startswith("call:"))
     return names
 
 

@@ -31,10 +31,20 @@ class Cast:
     jurors: list[User] = field(default_factory=list)
 
 
-def invented_name(seed: str) -> tuple[str, str]:
-    """A given name and a family name, always the same for one seed."""
+def invented_name(seed: str, shift: int = 0) -> tuple[str, str]:
+    """A given name and a family name, always the same for one seed; ``shift`` gives the same person another family."""
     digest = hashlib.sha256(seed.encode()).digest()
-    return FIRST_NAMES[digest[0] % len(FIRST_NAMES)], LAST_NAMES[digest[1] % len(LAST_NAMES)]
+    return FIRST_NAMES[digest[0] % len(FIRST_NAMES)], LAST_NAMES[(digest[1] + shift) % len(LAST_NAMES)]
+
+
+def name_of_nobody_else(email: str) -> tuple[str, str]:
+    """The invented name of this address, which no account made before it bears: a journal tells people by their names."""
+    others = User.objects.exclude(email=email)
+    names = (invented_name(email, shift) for shift in range(len(LAST_NAMES)))
+    return next(
+        (name for name in names if not others.filter(first_name=name[0], last_name=name[1]).exists()),
+        invented_name(email),
+    )
 
 
 def person(local: str, job_title: str | tuple[str, str], *, password: str | None, second_factor: bool) -> User:
@@ -43,7 +53,7 @@ def person(local: str, job_title: str | tuple[str, str], *, password: str | None
     ``job_title`` as it is, or in the feminine and the masculine.
     """
     email = f"{local}@{DOMAIN}"
-    first_name, last_name = invented_name(email)
+    first_name, last_name = name_of_nobody_else(email)
     if not isinstance(job_title, str):
         job_title = job_title[0 if first_name in FEMININE else 1]
     return create_person(

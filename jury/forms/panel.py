@@ -31,15 +31,24 @@ class SeatForm(_JuryForm):
     new = forms.ChoiceField(
         label="Juré à affecter",
         error_messages={
-            "invalid_choice": "Cette personne ne peut pas lire ce dossier de plus : choisissez dans la liste."
+            "required": "Choisissez un juré.",
+            "invalid_choice": "Cette personne ne peut pas lire ce dossier de plus : choisissez dans la liste.",
         },
     )
+    readers = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, possible: Sequence[tuple[Juror, int]], **kwargs: Any) -> None:
-        """``possible``: members who may read the dossier, each with the number of dossiers they read already."""
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, *args: Any, possible: Sequence[tuple[Juror, int]], readers: Sequence[int], **kwargs: Any
+    ) -> None:
+        """``possible``: members who may read the dossier, each with the number of dossiers they read already;
+        ``readers``: those (ids) who read it now."""
+        super().__init__(*args, initial={"readers": ",".join(map(str, readers))}, **kwargs)
         rows = [(row.pk, f"{row.user}, {load} dossier{'s' * (load > 1)} sur {row.load_max}") for row, load in possible]
         self.fields["new"].choices = choices_with_empty(rows)  # type: ignore[attr-defined]
+
+    def readers_shown(self) -> list[int]:
+        """Jurors (ids) who read the dossier when the page was shown."""
+        return [int(text) for text in self.cleaned_data["readers"].split(",") if text.isascii() and text.isdigit()]
 
     def new_juror(self) -> Juror:
         juror = self._juror("new")

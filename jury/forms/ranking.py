@@ -13,7 +13,7 @@ class FloorForm(forms.Form):
         min_value=1,
         max_value=999,
         required=False,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "guichet-code"}),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "guichet-short"}),
         error_messages={"invalid": "Écrivez un nombre entier, par exemple 2."},
     )
 

@@ -24,6 +24,10 @@ from jury.services.base import NOT_YOURS, grant, grant_chair, note, revoke
 from jury.workflow import EVALUATION, is_chair, is_officer
 
 STALE = "Cette proposition a changé depuis que vous l’avez lue. Rechargez la page et relisez-la."
+READERS_CHANGED = (
+    "Les lecteurs de ce dossier ont changé depuis que vous avez ouvert cette page\u00a0: rien n’est enregistré. Relisez-les, "
+    "puis voyez s’il en faut encore un."
+)
 WORKING = (EvaluationState.DRAFT, EvaluationState.SUBMITTED)
 
 
@@ -241,13 +245,27 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
 
 
 @transaction.atomic
-def seat_juror(*, jury: Jury, application: Application, juror: Juror, at: datetime, actor: User) -> Evaluation:
-    """Adds one reader to a dossier: after a recusal, or a third one where two differ. Raises Refused."""
+def seat_juror(
+    *,
+    jury: Jury,
+    application: Application,
+    juror: Juror,
+    at: datetime,
+    actor: User,
+    readers_shown: Collection[int] | None = None,
+) -> Evaluation:
+    """Adds one reader to a dossier: after a recusal, or a third one where two differ. Raises Refused.
+
+    ``readers_shown``: the jurors (ids) who read it when the person chose; refused if there are others now.
+    """
     _authorise(jury, actor, at)
+    Jury.objects.select_for_update(of=("self",), no_key=True).get(pk=jury.pk)
     if not unheard_dossiers(jury).filter(pk=application.pk).exists():
         raise Refused("Ce dossier n’attend pas ce jury, ou n’attend plus de lecteur.")
     Juror.objects.select_for_update(of=("self",)).get(pk=juror.pk)
     seats, panel = _seats_now(jury, application)
+    if readers_shown is not None and set(readers_shown) != panel:
+        raise Refused(READERS_CHANGED, field="readers")
     _refuse_seat(jury, str(application.pk), juror, panel, seats, at)
     evaluation = Evaluation.objects.filter(juror=juror, application=application).first()
     if evaluation is None:

@@ -18,8 +18,8 @@ from jury.services.base import NOT_YOURS, authorise, lock_evaluation, note, refu
 from jury.workflow import EVALUATION
 
 STALE = (
-    "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet. Rechargez la page pour voir la "
-    "dernière version ; ce que vous avez saisi est encore affiché ci-dessous."
+    "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet. Ouvrez la dernière version et "
+    "recopiez-y ce qui manque."
 )
 
 

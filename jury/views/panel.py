@@ -246,21 +246,29 @@ def seat_add(request: HttpRequest, pk: Any, dossier: Any) -> HttpResponse:
     jury = managed_jury(request, pk)
     application = jury_dossier(request, jury, dossier)
     possible = services.possible_readers(jury=jury, application=application, at=timezone.now())
-    form = SeatForm(request.POST or None, jury=jury, possible=possible)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.seat_juror(
-                jury=jury, application=application, juror=form.new_juror(), at=timezone.now(), actor=person(request)
-            )
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, f"Un juré de plus lit le dossier {application.number}.")
-            return redirect("jury_detail", pk=pk)
     seated = (
         Evaluation.objects.filter(juror__jury=jury, application=application, state__in=ACTIVE)
         .select_related("juror__user")
         .order_by("juror_id")
     )
+    form = SeatForm(request.POST or None, jury=jury, possible=possible, readers=[row.juror_id for row in seated])
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.seat_juror(
+                jury=jury,
+                application=application,
+                juror=form.new_juror(),
+                at=timezone.now(),
+                actor=person(request),
+                readers_shown=form.readers_shown(),
+            )
+        except Refused as refusal:
+            if refusal.field == "readers":
+                messages.error(request, refusal.message)
+                return redirect("seat_add", pk=pk, dossier=dossier)
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Un juré de plus lit le dossier {application.number}.")
+            return redirect("jury_detail", pk=pk)
     context = {"jury": jury, "dossier": application, "form": form, "seated": seated, "possible": possible}
     return render(request, "jury/seat_add.html", context)

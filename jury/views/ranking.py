@@ -137,6 +137,7 @@ def _scenario(minimum: int, jury: Jury, merit: Merit, dossiers: dict[str, Applic
     before, after = set(merit.selection.chosen), set(selection.chosen)
     return {
         "floors": floors,
+        "too_few": [floor for floor in floors if len(floor.members) < floor.minimum],
         "selection": selection,
         "verdict": verdict,
         "gained": [dossiers[key] for key in selection.chosen if key not in before],

@@ -95,7 +95,7 @@ def test_gallery_list_is_filtered_as_one_types(visit):
 
 def test_gallery_filters_leave_a_phone_to_the_list_until_one_is_used(visit):
     page = visit("/galerie/", viewport=PHONE)
-    more = page.get_by_text("Plus de filtres")
+    more = page.get_by_text("Autres filtres")
     state = page.locator(".guichet-filters__more select").first
     assert more.is_visible() and not state.is_visible()
     more.click()

@@ -335,3 +335,12 @@ def test_rows_that_somebody_altered_are_shown_as_they_are_and_hide_no_other(clie
     text = page.content.decode()
     assert text.count("données illisibles") == 10
     assert "ab12" in text, "the row that is as the site wrote it is read as ever"
+
+
+def test_number_said_in_the_chain_of_the_call_does_not_bring_the_whole_call(client, auditor):
+    now, number = timezone.now(), {"number": "DEC-2021-0007"}
+    record(chain="decision-list:7", action="decision_list.released", at=now, actor=None, data=number)
+    record(chain="call:abc", action="mandate.granted", at=now, actor=None, data=number)
+    record(chain="call:abc", action="mandate.granted", at=now, actor=None)
+    page = client.get(reverse("journal"), {"chaine": "dec-2021-0007"})
+    assert {line["row"].chain for line in page.context["lines"]} == {"decision-list:7"}

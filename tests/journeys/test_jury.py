@@ -28,7 +28,7 @@ def test_juror_declares_recuses_and_marks_with_the_keyboard(stage, arrive, watch
 
     left = mine[-1].application
     follow(page, left.number)
-    reads(page, "Quelque chose vous lie-t-il à ce dossier ?", left.title)
+    reads(page, "Quelque chose vous lie‑t‑il à ce dossier ?", left.title)
     address = page.url
     check_page(page, "jure-conflit")
     follow(page, "Je me déporte")

@@ -157,3 +157,21 @@ def test_member_of_the_same_house_as_a_reader_is_not_offered(client, db):
     type(free).objects.filter(pk=readers[0].pk).update(organisation_name="Université ")
     type(free).objects.filter(pk=free.pk).update(organisation_name="université")
     assert "vient du même organisme" in client.get(url).content.decode()
+
+
+def test_second_tab_that_adds_a_reader_too_is_told_that_the_readers_changed(client, db):
+    world = JuryWorld(dossiers=1, jurors=4)
+    world.assign()
+    application = world.applications[0]
+    url = reverse("seat_add", kwargs={"pk": world.jury.pk, "dossier": application.pk})
+    sign_in(client, world.chair_user)
+    form = client.get(url).context["form"]
+    first, second = [pk for pk, _ in form.fields["new"].choices[1:]]
+    shown = {"readers": form["readers"].value()}
+    client.post(url, {"new": first, **shown})
+    again = client.post(url, {"new": second, **shown}, follow=True)
+    assert again.redirect_chain == [(url, 302)]
+    assert again.content.decode().count("Les lecteurs de ce dossier ont changé") == 1
+    assert len(world.readers(application)) == 3
+    client.post(url, {"new": second, "readers": again.context["form"]["readers"].value()})
+    assert len(world.readers(application)) == 4

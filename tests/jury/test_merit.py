@@ -219,6 +219,10 @@ def test_floor_that_is_no_number_of_dossiers_is_told_at_its_field(client, db):
         assert sentence in page, typed
         assert f'value="{typed}"' in page, typed
         assert "La règle retient" not in page, typed
+    page = ranking(client, world, world.chair_user, plancher="2")
+    assert (
+        "Il n’y a pas assez de dossiers" in page and "1 dossier classé." in page and "enveloppe ne permet" not in page
+    )
     page = ranking(client, world, world.chair_user, plancher="1")
     assert "La règle retient" in page and "Écrivez un nombre entier" not in page
 

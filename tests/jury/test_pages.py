@@ -53,7 +53,7 @@ def test_evaluation_asks_the_conflict_first_and_shows_nothing_of_the_project(cli
     world.assign()
     evaluation = world.evaluation(world.applications[0], world.users[0])
     content = page(client, world.users[0], "evaluation_page", pk=evaluation.pk)
-    assert "Quelque chose vous lie-t-il" in content
+    assert "Quelque chose vous lie‑t‑il" in content
     assert "Un résumé confidentiel" not in content
     response = client.post(reverse("evaluation_declare", kwargs={"pk": evaluation.pk}), follow=True)
     assert "Un résumé confidentiel" in response.content.decode()
@@ -135,6 +135,7 @@ def test_stale_form_keeps_what_was_typed_and_changes_nothing(client, db):
     )
     content = stale.content.decode()
     assert "enregistrée entre-temps" in content
+    assert f'href="{reverse("evaluation_page", kwargs={"pk": evaluation.pk})}" target="_blank"' in content
     assert "Phrase tapée" in content
     evaluation.refresh_from_db()
     assert evaluation.comment == ""
