@@ -136,7 +136,7 @@ def _check_entry(
         report.problems.append(
             Problem(
                 "sequence",
-                f"Enveloppe {code} : l'écriture n° {held.last_sequence + 1} manque (n° {sequence} trouvé à sa place).",
+                f"Enveloppe {code} : l’écriture n° {held.last_sequence + 1} manque (n° {sequence} trouvé à sa place).",
                 code,
                 str(entry_id),
             )
@@ -209,7 +209,7 @@ def _check_reversals(report: LedgerReport, books: _Books) -> None:
             report.problems.append(Problem("reversal", message, entry=str(origin_id)))
         for entry_id, *mirror in books.mirrors[origin_id]:
             if mirror != origin:
-                message = f"Écriture {entry_id} : elle n'annule pas le même mouvement que l'écriture {origin_id}."
+                message = f"Écriture {entry_id} : elle n’annule pas le même mouvement que l’écriture {origin_id}."
                 report.problems.append(Problem("reversal", message, entry=str(entry_id)))
 
 
@@ -225,7 +225,7 @@ def _differences(name: str, stored: Any, computed: _Held, figures: Iterable[str]
 def _check_balances(report: LedgerReport, tree: dict[int, Envelope], books: _Books) -> None:
     stored = {row.envelope_id: row for row in Balance.objects.all()}
     for pk in sorted((stored.keys() | books.envelopes.keys()) - tree.keys()):
-        message = f"Enveloppe {_code(tree, pk)} : elle a un solde ou des écritures mais n'existe plus."
+        message = f"Enveloppe {_code(tree, pk)} : elle a un solde ou des écritures mais n’existe plus."
         report.problems.append(Problem("tree", message))
     for pk, envelope in sorted(tree.items()):
         computed = books.envelopes.get(pk, _Held())
@@ -239,7 +239,7 @@ def _check_balances(report: LedgerReport, tree: dict[int, Envelope], books: _Boo
         if row.last_sequence != computed.last_sequence:
             message = (
                 f"{name} : le dernier numéro enregistré est {row.last_sequence}, "
-                f"les écritures s'arrêtent au n° {computed.last_sequence}."
+                f"les écritures s’arrêtent au n° {computed.last_sequence}."
             )
             report.problems.append(Problem("sequence", message, envelope.code))
         if envelope.parent_id is None:
@@ -261,7 +261,7 @@ def _check_awards(report: LedgerReport, tree: dict[int, Envelope], books: _Books
         elsewhere = {each for each, net in books.held_by.get(pk, {}).items() if net} - {row.envelope_id}
         if elsewhere:
             codes = ", ".join(sorted(_code(tree, each) for each in elsewhere))
-            message = f"{name} : rattaché à l'enveloppe {code}, les écritures le financent sur {codes}."
+            message = f"{name} : rattaché à l’enveloppe {code}, les écritures le financent sur {codes}."
             report.problems.append(Problem("award", message, code))
 
 
@@ -305,7 +305,7 @@ def _check_journal(report: LedgerReport, tree: dict[int, Envelope], books: _Book
         seen[entry_id] = seen.get(entry_id, 0) + 1
         known = books.hashes.get(entry_id)
         if known is None:
-            message = f"Journal {chain}, n° {number} : l'écriture {entry_id} n'est plus dans le grand livre."
+            message = f"Journal {chain}, n° {number} : l’écriture {entry_id} n’est plus dans le grand livre."
             report.problems.append(Problem("journal", message, entry=entry_id))
             continue
         envelope_id, row_hash, sequence, amount = known

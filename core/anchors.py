@@ -224,7 +224,7 @@ def verify_journal() -> JournalReport:
         rows = _verify_anchors(report, found)
     _compare_copies(report, rows)
     for sha256, text in _copies_without_row(report, rows, copies).items():
-        _compare_points(report, f"Copie d'ancrage {sha256[:12]}…", text, found)
+        _compare_points(report, f"Copie d’ancrage {sha256[:12]}…", text, found)
     return report
 
 
@@ -239,7 +239,7 @@ def _wanted(heads: str) -> set[tuple[str, int]]:
 def _compare_points(report: JournalReport, name: str, heads: str, found: dict[tuple[str, int], str]) -> None:
     for chain, number, expected in points(heads):
         if number and found.get((chain, number)) != expected:
-            report.problems.append(f"{name} : la chaîne {chain} n'a plus l'écriture n° {number} qui y était scellée.")
+            report.problems.append(f"{name} : la chaîne {chain} n’a plus l’écriture n° {number} qui y était scellée.")
 
 
 def _walk_chains(
@@ -256,11 +256,11 @@ def _walk_chains(
                 last_number, last_hash = heads.get(chain, (0, ""))
                 if number != last_number + 1:
                     report.problems.append(
-                        f"Chaîne {chain} : l'écriture n° {last_number + 1} manque (n° {number} trouvé à sa place)."
+                        f"Chaîne {chain} : l’écriture n° {last_number + 1} manque (n° {number} trouvé à sa place)."
                     )
                 if previous_hash != last_hash:
                     report.problems.append(
-                        f"Chaîne {chain}, n° {number} : le lien avec l'écriture précédente est rompu."
+                        f"Chaîne {chain}, n° {number} : le lien avec l’écriture précédente est rompu."
                     )
                 if hashlib.sha256(b"".join(map(_netstring, parts))).hexdigest() != digest:
                     report.problems.append(f"Chaîne {chain}, n° {number} : le contenu a été modifié.")
@@ -304,14 +304,14 @@ def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) ->
         report.anchors += 1
         name = f"Ancrage n° {anchor.number}"
         if anchor.number != position:
-            report.problems.append(f"{name} : l'ancrage n° {position} manque.")
+            report.problems.append(f"{name} : l’ancrage n° {position} manque.")
         digest = anchor_digest(anchor.previous_sha256, anchor.heads)
         if anchor.previous_sha256 != previous or digest.hex() != anchor.sha256:
             report.problems.append(f"{name} : son contenu a été modifié.")
         try:
             report.anchored_at = verify_timestamp_token(bytes(anchor.token), digest, trust=trust).at
         except TimestampError:
-            report.problems.append(f"{name} : le jeton d'horodatage ne prouve plus ce contenu.")
+            report.problems.append(f"{name} : le jeton d’horodatage ne prouve plus ce contenu.")
         if not replay.read(anchor.heads):
             report.problems.append(
                 f"{name} : son résumé de toutes les chaînes ne correspond plus aux ancrages précédents."
@@ -331,9 +331,9 @@ def _compare_copies(report: JournalReport, rows: dict[str, _Row]) -> None:
         if sha256 not in kept:
             report.problems.append(f"{name} : sa copie hors base a disparu.")
         elif _content_digest(_read(_copy(sha256, "heads"))) != row.heads:
-            report.problems.append(f"{name} : la copie hors base de ses têtes n'est plus la même.")
+            report.problems.append(f"{name} : la copie hors base de ses têtes n’est plus la même.")
         elif _content_digest(_read(_copy(sha256, "tsr"))) != row.token:
-            report.problems.append(f"{name} : la copie hors base de son jeton n'est plus la même.")
+            report.problems.append(f"{name} : la copie hors base de son jeton n’est plus la même.")
 
 
 def _copies_without_row(report: JournalReport, rows: dict[str, _Row], copies: dict[str, str]) -> dict[str, str]:
@@ -346,8 +346,8 @@ def _copies_without_row(report: JournalReport, rows: dict[str, _Row], copies: di
     last = next(reversed(rows), "")
     without_row = {sha256: copies[sha256] for sha256 in sorted(copies.keys() & kept - rows.keys())}
     for sha256, heads in without_row.items():
-        problem = f"L'ancrage {sha256[:12]}… existe hors base mais n'est plus dans la base."
+        problem = f"L’ancrage {sha256[:12]}… existe hors base mais n’est plus dans la base."
         if anchor_digest(last, heads).hex() == sha256:
-            problem += " S'il a été interrompu, « manage.py anchor_journal » le reprend."
+            problem += " S’il a été interrompu, « manage.py anchor_journal » le reprend."
         report.problems.append(problem)
     return without_row

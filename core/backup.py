@@ -114,7 +114,7 @@ def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     except KeyError:
         handle = None
     if handle is None:
-        raise CommandError(f"Sauvegarde incomplète : {name} n'y est pas. Rien n'a été restauré.")
+        raise CommandError(f"Sauvegarde incomplète : {name} n’y est pas. Rien n’a été restauré.")
     return handle
 
 
@@ -133,7 +133,7 @@ def verify_archive(archive: tarfile.TarFile, manifest: dict[str, Any]) -> None:
     """Reads the whole archive and compares each member with the manifest. CommandError at the first difference."""
     for name, expected in manifest["members"].items():
         if not is_expected(name):
-            raise CommandError(f"Chemin refusé dans la sauvegarde : {name}. Rien n'a été restauré.")
+            raise CommandError(f"Chemin refusé dans la sauvegarde : {name}. Rien n’a été restauré.")
         with member(archive, name) as handle:
             if digest_of(handle) != expected:
-                raise CommandError(f"Sauvegarde abîmée : {name} a changé. Rien n'a été restauré.")
+                raise CommandError(f"Sauvegarde abîmée : {name} a changé. Rien n’a été restauré.")

@@ -13,9 +13,9 @@ def demonstration_keys_stay_in_demonstrations(**kwargs: Any) -> list[CheckMessag
         return []
     return [
         Error(
-            "Ce site public (https) scellerait ses conventions avec l'autorité de démonstration.",
+            "Ce site public (https) scellerait ses conventions avec l’autorité de démonstration.",
             hint="Désignez le cachet (GUICHET_SEAL_PKCS12 ou GUICHET_SEAL_PKCS11_MODULE), "
-            "ou dites que c'est une démonstration (GUICHET_DEMONSTRATION=1).",
+            "ou dites que c’est une démonstration (GUICHET_DEMONSTRATION=1).",
             id="guichet.E001",
         )
     ]

@@ -123,13 +123,13 @@ def test_copy_of_an_anchor_made_unreadable_accuses_and_stops_nothing(sealed_jour
     unlocked(superuser_connection, "DELETE FROM core_journalanchor")
     path = Path(default_storage.path(sealed_journal.storage_key))
     path.write_bytes(b"\xff\x00 not text")
-    assert any("n'est plus dans la base" in problem for problem in verify_journal().problems)
+    assert any("n’est plus dans la base" in problem for problem in verify_journal().problems)
     assert anchor_journal().number == 2
 
 
 def test_anchor_removed_is_accused_by_its_copy(sealed_journal, superuser_connection):
     unlocked(superuser_connection, "DELETE FROM core_journalanchor")
-    assert any("n'est plus dans la base" in problem for problem in verify_journal().problems)
+    assert any("n’est plus dans la base" in problem for problem in verify_journal().problems)
 
 
 def test_anchor_removed_and_made_again_over_forged_rows_is_accused(sealed_journal, superuser_connection):
@@ -155,7 +155,7 @@ def test_anchor_copy_removed_is_convicted(sealed_journal):
 def test_anchor_copy_that_says_something_else_is_convicted(sealed_journal, kind, told, content):
     assert verify_journal().problems == []
     Path(default_storage.path(f"{FOLDER}/{sealed_journal.sha256}.{kind}")).write_bytes(content)
-    assert verify_journal().problems == [f"Ancrage n° 1 : la copie hors base {told} n'est plus la même."]
+    assert verify_journal().problems == [f"Ancrage n° 1 : la copie hors base {told} n’est plus la même."]
 
 
 def test_anchors_follow_each_other_and_cover_later_entries(sealed_journal):
@@ -242,7 +242,7 @@ def test_chain_that_is_gone_is_convicted_and_the_next_anchor_names_all_that_is_l
     anchor_journal()
     unlocked(superuser_connection, "DELETE FROM core_journalentry WHERE chain = 'b'")
     unlocked(superuser_connection, "DELETE FROM core_chain WHERE name = 'b'")
-    gone = ["Ancrage n° 1 : la chaîne b n'a plus l'écriture n° 1 qui y était scellée."]
+    gone = ["Ancrage n° 1 : la chaîne b n’a plus l’écriture n° 1 qui y était scellée."]
     assert verify_journal().problems == gone
     assert said_digest(anchor_journal().heads) == ""
     change("a")
@@ -343,7 +343,7 @@ def test_anchor_removed_then_taken_up_still_shows_the_hole(sealed_journal, super
     anchor_journal()
     again = JournalAnchor.objects.get(sha256=sealed_journal.sha256)
     assert (again.heads, bytes(again.token)) == (sealed_journal.heads, bytes(sealed_journal.token))
-    assert "Ancrage n° 2 : l'ancrage n° 1 manque." in verify_journal().problems
+    assert "Ancrage n° 2 : l’ancrage n° 1 manque." in verify_journal().problems
 
 
 def test_anchor_removed_under_a_later_one_is_accused_for_ever(sealed_journal, superuser_connection):
@@ -353,7 +353,7 @@ def test_anchor_removed_under_a_later_one_is_accused_for_ever(sealed_journal, su
     for _ in range(2):
         problems = verify_journal().problems
         assert any(
-            sealed_journal.sha256[:12] in problem and "n'est plus dans la base" in problem for problem in problems
+            sealed_journal.sha256[:12] in problem and "n’est plus dans la base" in problem for problem in problems
         )
         anchor_journal()
     assert not JournalAnchor.objects.filter(sha256=sealed_journal.sha256).exists()
@@ -372,7 +372,7 @@ def test_anchor_removed_and_another_made_in_its_place_is_accused_by_its_copy(sea
     assert verify_journal().problems == []
     for name, content in hidden.items():
         default_storage.save(f"{FOLDER}/{name}", ContentFile(content))
-    assert any("n'est plus dans la base" in problem for problem in verify_journal().problems)
+    assert any("n’est plus dans la base" in problem for problem in verify_journal().problems)
 
 
 def test_copy_without_a_trusted_token_is_never_taken_up(sealed_journal, monkeypatch):

@@ -121,7 +121,7 @@ def test_backup_overwrites_nothing(place, tmp_path):
     with pytest.raises(CommandError, match="existe déjà"):
         call_command("backup", str(path))
     assert path.read_text() == "kept"
-    with pytest.raises(CommandError, match="n'existe pas"):
+    with pytest.raises(CommandError, match="n’existe pas"):
         call_command("backup", str(tmp_path / "no" / "such.tar"))
 
 
@@ -173,7 +173,7 @@ def test_backup_says_when_the_key_of_the_site_is_not_in_it(place, tmp_path, monk
     monkeypatch.setenv("GUICHET_SECRET_KEY", key)
     said = io.StringIO()
     call_command("backup", str(tmp_path / "guichet.tar"), stdout=io.StringIO(), stderr=said)
-    assert ("n'est pas dans cette archive" in said.getvalue()) is warned
+    assert ("n’est pas dans cette archive" in said.getvalue()) is warned
 
 
 def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):
@@ -283,7 +283,7 @@ def test_damage_is_told_before_anything_is_written(archive, tmp_path):
         broken = rewritten(archive, tmp_path / "broken.tar", change)
         with tarfile.open(broken) as source, pytest.raises(CommandError, match=sentence) as refused:
             verify_archive(source, read_manifest(source))
-        assert "Rien n'a été restauré" in str(refused.value)
+        assert "Rien n’a été restauré" in str(refused.value)
     with tarfile.open(archive) as source:
         verify_archive(source, read_manifest(source))
 
@@ -294,7 +294,7 @@ def test_damage_is_told_before_anything_is_written(archive, tmp_path):
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_restore_refuses_a_base_that_is_not_empty(archive):
     before = JournalEntry.objects.count()
-    with pytest.raises(CommandError, match="La base n'est pas vide"):
+    with pytest.raises(CommandError, match="La base n’est pas vide"):
         call_command("restore", str(archive))
     assert JournalEntry.objects.count() == before
 
@@ -367,7 +367,7 @@ def test_restored_elsewhere_every_proof_holds(archive, tmp_path):
 
         again = there.manage("restore", archive)
         assert again.returncode == 1
-        assert "n'est pas vide" in again.stderr
+        assert "n’est pas vide" in again.stderr
         (there.data_dir / "files" / signed).write_bytes(b"altered")
         assert there.manage("verify_document", "--all").returncode == 1
 
@@ -381,7 +381,7 @@ def test_restore_refuses_a_folder_that_holds_files(archive, tmp_path):
         kept.write_text("kept")
         refused = there.manage("restore", archive)
         assert refused.returncode == 1
-        assert "Le dossier des fichiers n'est pas vide" in refused.stderr
+        assert "Le dossier des fichiers n’est pas vide" in refused.stderr
         assert kept.read_text() == "kept"
         with psycopg.connect(servers.database_url) as connection:
             tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"

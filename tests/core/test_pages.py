@@ -46,6 +46,7 @@ handler400, handler403, handler404, handler500 = site.handler400, site.handler40
 
 @pytest.fixture
 def no_menu(monkeypatch):
+    navigation._discover()  # else the rooms would register into the list of this test, once for all
     monkeypatch.setattr(navigation, "_entries", [])
 
 

@@ -10,7 +10,7 @@ from core.signing.timestamps import TimestampError
 
 
 class Command(PreparedCommand):
-    help = "Scelle les têtes du journal par un jeton d'horodatage."
+    help = "Scelle les têtes du journal par un jeton d’horodatage."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

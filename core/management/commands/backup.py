@@ -29,7 +29,7 @@ from core.backup import (
 from core.commands import PreparedCommand
 
 KEY_ELSEWHERE = (
-    "La clé du site vient de l'environnement (GUICHET_SECRET_KEY) : elle n'est pas dans cette archive. Gardez-la à part, "
+    "La clé du site vient de l’environnement (GUICHET_SECRET_KEY) : elle n’est pas dans cette archive. Gardez-la à part, "
     "avec les clés de signature configurées hors du dossier de données : sans elles, plus de seconds facteurs ni de cachet."
 )
 
@@ -44,9 +44,9 @@ class Command(PreparedCommand):
 
     def handle(self, archive: Path, *, without_keys: bool, **options: object) -> None:
         if archive.exists():
-            raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.")
+            raise CommandError(f"{archive} existe déjà : une sauvegarde n’écrase rien.")
         if not archive.parent.is_dir():
-            raise CommandError(f"Le dossier {archive.parent} n'existe pas.")
+            raise CommandError(f"Le dossier {archive.parent} n’existe pas.")
         self.members: dict[str, str] = {}
         if not without_keys and os.environ.get("GUICHET_SECRET_KEY"):
             self.stderr.write(KEY_ELSEWHERE)
@@ -72,7 +72,7 @@ class Command(PreparedCommand):
             self.read_again(draft)
             publish(draft, archive)
         except FileExistsError as error:
-            raise CommandError(f"{archive} existe déjà : une sauvegarde n'écrase rien.") from error
+            raise CommandError(f"{archive} existe déjà : une sauvegarde n’écrase rien.") from error
         finally:
             draft.unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ class Command(PreparedCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--abandoned", action="store_true", help="remet d'abord en file les messages abandonnés après trop d'essais"
+            "--abandoned", action="store_true", help="remet d’abord en file les messages abandonnés après trop d’essais"
         )
 
     def handle(self, *, abandoned: bool, **options: object) -> None:

@@ -9,7 +9,7 @@ from core.health import main
 
 
 class Command(BaseCommand):
-    help = "Vérifie qu'un processus du site est en bonne santé (web, worker ou beat)."
+    help = "Vérifie qu’un processus du site est en bonne santé (web, worker ou beat)."
     requires_system_checks: list[str] = []
 
     def run_from_argv(self, argv: list[str]) -> None:

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 class Command(BaseCommand):
     help = (
-        "Écrit les secrets d'un déploiement dans site.env, owner.env, postgres.env et redis.env, lisibles par vous "
-        "seul. Refuse d'écraser un fichier qui existe."
+        "Écrit les secrets d’un déploiement dans site.env, owner.env, postgres.env et redis.env, lisibles par vous "
+        "seul. Refuse d’écraser un fichier qui existe."
     )
     requires_system_checks: list[str] = []
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         present = [str(path) for path in files if path.exists()]
         if present:
             raise CommandError(
-                f"Rien n'a été écrit, car ces fichiers existent déjà : {', '.join(present)}. "
+                f"Rien n’a été écrit, car ces fichiers existent déjà : {', '.join(present)}. "
                 "Une base déjà créée garde les anciens mots de passe."
             )
         for path, content in files.items():

@@ -16,7 +16,7 @@ UNUSED = [
 
 
 class Command(BaseCommand):
-    help = "Applique les migrations, rassemble les fichiers statiques, charge les territoires et l'appel à projets."
+    help = "Applique les migrations, rassemble les fichiers statiques, charge les territoires et l’appel à projets."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write("Base de données : migrations")

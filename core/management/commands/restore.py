@@ -22,7 +22,7 @@ SITE_KEY = "guichet_secret_key.secret"
 
 
 class Command(BaseCommand):
-    help = "Restaure une sauvegarde dans une base et un dossier de fichiers vides. N'écrase rien."
+    help = "Restaure une sauvegarde dans une base et un dossier de fichiers vides. N’écrase rien."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,9 +47,9 @@ def refuse_unless_empty() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         if cursor.fetchone()[0]:
-            raise CommandError("La base n'est pas vide : une restauration n'écrase rien.")
+            raise CommandError("La base n’est pas vide : une restauration n’écrase rien.")
     if next(every_key(), None) is not None:
-        raise CommandError("Le dossier des fichiers n'est pas vide : une restauration n'écrase rien.")
+        raise CommandError("Le dossier des fichiers n’est pas vide : une restauration n’écrase rien.")
 
 
 def read_manifest(source: tarfile.TarFile) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def read_manifest(source: tarfile.TarFile) -> dict[str, Any]:
         try:
             manifest: dict[str, Any] = json.load(handle)
         except ValueError as error:
-            raise CommandError(f"Sauvegarde abîmée : {MANIFEST} est illisible. Rien n'a été restauré.") from error
+            raise CommandError(f"Sauvegarde abîmée : {MANIFEST} est illisible. Rien n’a été restauré.") from error
     return manifest
 
 
@@ -74,9 +74,9 @@ def refuse_other_keys(source: tarfile.TarFile, manifest: dict[str, Any]) -> None
         with member(source, name) as handle:
             content = handle.read().strip() if here is not None else handle.read()
             if here is not None and content != here.strip():
-                raise CommandError("GUICHET_SECRET_KEY diffère de la clé de la sauvegarde. Rien n'a été restauré.")
+                raise CommandError("GUICHET_SECRET_KEY diffère de la clé de la sauvegarde. Rien n’a été restauré.")
             if here is None and path.read_bytes() != content:
-                raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n'a été restauré.")
+                raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n’a été restauré.")
 
 
 def restore_all(source: tarfile.TarFile, manifest: dict[str, Any]) -> int:
@@ -119,7 +119,7 @@ def restore_file(source: tarfile.TarFile, name: str, written: list[str]) -> None
         saved = default_storage.save(key, File(handle))
     written.append(saved)
     if saved != key:
-        raise CommandError(f"Le fichier {key} existe déjà : une restauration n'écrase rien.")
+        raise CommandError(f"Le fichier {key} existe déjà : une restauration n’écrase rien.")
 
 
 def restore_secret(source: tarfile.TarFile, name: str, keys: list[tuple[Path, bytes | None]]) -> None:

@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("process", choices=["web", "worker", "beat"])
-        parser.add_argument("--bind", default=DEFAULT_BIND, help="adresse d'écoute du web")
+        parser.add_argument("--bind", default=DEFAULT_BIND, help="adresse d’écoute du web")
         parser.add_argument("--workers", type=int, help="nombre de processus")
 
     def handle(self, *args: Any, **options: Any) -> None:

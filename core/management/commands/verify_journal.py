@@ -33,7 +33,7 @@ class Command(PreparedCommand):
                 )
             )
         if report.problems:
-            raise CommandError("\n".join(["Le journal n'est pas intact :", *report.problems]))
+            raise CommandError("\n".join(["Le journal n’est pas intact :", *report.problems]))
         if not options["json"]:
             self.stdout.write(
                 f"Journal intact : {counted(report.entries, 'écriture', 'écritures') or 'aucune écriture'}, "
