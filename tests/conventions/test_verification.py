@@ -11,9 +11,10 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from conventions.models import Convention
+from conventions.presentation import KINDS
 from conventions.services.verification import OURS_UNSIGNED, find_by_number, verify_stored, verify_upload
 from core import files, keyring
-from core.signing.report import Verdict
+from core.signing.report import SignatureKind, Verdict
 from tests.core.signing import tampering
 from tests.factories.conventions import ConventionWorld, representative_of, sign_as
 
@@ -330,7 +331,10 @@ def test_command_exits_zero_on_the_document_and_not_on_any_other(signed, documen
     good.write_bytes(documents.state)
     bad.write_bytes(tampering.append_bytes(documents.state))
     call_command("verify_document", str(good))
-    assert signed.number in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert signed.number in said
+    assert KINDS[SignatureKind.SEAL] in said and "seal" not in said
+    assert re.search(r" à \d\d.h.\d\d, niveau ", said), said
     call_command("verify_document", all=True)
     with pytest.raises(CommandError, match="modifié"):
         call_command("verify_document", str(bad))

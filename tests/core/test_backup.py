@@ -355,7 +355,7 @@ def test_restored_elsewhere_every_proof_holds(archive, tmp_path):
         for command in (["verify_ledger"], ["verify_journal"], ["verify_document", "--all"]):
             proof = there.manage(*command)
             assert proof.returncode == 0, (command, proof.stderr)
-        assert "1 document(s)" in proof.stdout
+        assert "1 document vérifié" in proof.stdout
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             found = connection.execute("SELECT count(*) FROM core_journalentry").fetchone()
             assert found == (entries,)

@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from conventions.models import Convention
-from conventions.presentation import TITLES
+from conventions.presentation import KINDS, TITLES
 from conventions.services.verification import DocumentVerdict, verify_stored, verify_upload
 from core.commands import PreparedCommand
 from core.signing.report import Verdict
+from core.templatetags.guichet import paris_datetime
 
 VALID = "cachet et signatures valides."
 SAID = {0: "Aucune convention enregistrée : rien à vérifier.", 1: f"1 document vérifié : intact, {VALID}"}
@@ -53,8 +54,8 @@ class Command(PreparedCommand):
     def _describe(self, verdict: DocumentVerdict) -> None:
         self.stdout.write(f"{verdict.convention.number if verdict.convention else '—'} : {verdict.stage}")
         for item in verdict.report.signatures if verdict.report else ():
-            when = item.signed_at.isoformat() if item.signed_at else "date inconnue"
-            self.stdout.write(f"  {item.kind.value} : {item.signer_name}, {when}, niveau {item.level}")
+            when = paris_datetime(item.signed_at) if item.signed_at else "date inconnue"
+            self.stdout.write(f"  {KINDS[item.kind]} : {item.signer_name}, {when}, niveau {item.level}")
 
     def _wrong(self, verdict: DocumentVerdict) -> str:
         name = verdict.convention.number if verdict.convention else verdict.sha256[:12]
