@@ -1,6 +1,7 @@
 """A draft as it is filled: what is asked for, what is told while one types, and where it goes once given up."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -12,7 +13,7 @@ from applications.services import withdraw
 from applications.views import starting
 from tests.applications.pages import rows, section_url
 from tests.factories.accounts import sign_in
-from tests.factories.applications import ApplicationFactory, applicant_of, start
+from tests.factories.applications import FIRST_RELEVE, ApplicationFactory, applicant_of, start
 
 
 @pytest.mark.parametrize("amount", ["n’importe", "10,005", "-5", "1e9"])
@@ -71,7 +72,7 @@ def test_draft_given_up_stands_apart_with_a_readable_name(client, db, travel, mo
     kept = start()
     user = applicant_of(kept.organisation)
     sign_in(client, user)
-    left = start(organisation=kept.organisation)
+    left = start(organisation=kept.organisation, at=FIRST_RELEVE + timedelta(minutes=1))
     withdraw(application=left, user=user, at=timezone.now())
     shown = client.get(reverse("application_list"))
     assert [row.pk for row in shown.context["page"].object_list] == [kept.pk]

@@ -193,7 +193,7 @@ def test_verify_document_convicts_one_byte(played, tmp_path):
     forged.write_bytes(content)
     run = played.manage("verify_document", forged)
     assert run.returncode != 0
-    assert "failed" in run.stderr
+    assert "forged.pdf : document refusé" in run.stderr
 
 
 @pytest.mark.parametrize(

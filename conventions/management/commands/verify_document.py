@@ -29,7 +29,8 @@ class Command(PreparedCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["all"] == bool(options["file"]):
             raise CommandError("Indiquez un fichier, ou --all.")
-        verdicts = self._every() if options["all"] else [self._one(Path(options["file"]))]
+        path = Path(options["file"] or "")
+        verdicts = self._every() if options["all"] else [self._one(path)]
         wrong = [verdict for verdict in verdicts if verdict.verdict != Verdict.PASSED]
         if options["json"]:
             found = [verdict.to_json() for verdict in verdicts]
@@ -39,7 +40,7 @@ class Command(PreparedCommand):
                 self._describe(verdict)
             self.stdout.write(SAID.get(len(verdicts), f"{len(verdicts)} documents vérifiés : intacts, {VALID}"))
         if wrong:
-            raise CommandError("\n".join(map(self._wrong, wrong)))
+            raise CommandError("\n".join(self._wrong(verdict, path.name) for verdict in wrong))
 
     def _one(self, path: Path) -> DocumentVerdict:
         try:
@@ -57,6 +58,6 @@ class Command(PreparedCommand):
             when = paris_datetime(item.signed_at) if item.signed_at else "date inconnue"
             self.stdout.write(f"  {KINDS[item.kind]} : {item.signer_name}, {when}, niveau {item.level}")
 
-    def _wrong(self, verdict: DocumentVerdict) -> str:
-        name = verdict.convention.number if verdict.convention else verdict.sha256[:12]
+    def _wrong(self, verdict: DocumentVerdict, file: str) -> str:
+        name = verdict.convention.number if verdict.convention else file
         return f"{name} : {TITLES[verdict.verdict][1].lower()}. {' '.join(verdict.sentences)}"
