@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,7 @@ from core import keyring
 from core.anchors import ANCHORING, AnchoringBusy, anchor_journal
 from core.backup import MANIFEST, HashingReader, every_key, program, run_program, verify_archive
 from core.embedded import Servers
+from core.management.commands import restore
 from core.management.commands.backup import publish
 from core.management.commands.restore import read_manifest
 from core.models import JournalEntry, StoredFile
@@ -174,6 +176,24 @@ def test_backup_says_when_the_key_of_the_site_is_not_in_it(place, tmp_path, monk
     said = io.StringIO()
     call_command("backup", str(tmp_path / "guichet.tar"), stdout=io.StringIO(), stderr=said)
     assert ("n’est pas dans cette archive" in said.getvalue()) is warned
+
+
+@pytest.mark.parametrize(
+    ("key", "former", "refused"),
+    [("of the archive", [], False), ("new", ["of the archive"], False), ("new", ["another"], True), ("new", [], True)],
+)
+def test_restore_wants_the_key_of_the_archive_or_a_former_one(
+    place, settings, tmp_path, monkeypatch, key, former, refused
+):
+    (place / "guichet_secret_key.secret").write_text("of the archive")
+    path = tmp_path / "guichet.tar"
+    call_command("backup", str(path), stdout=io.StringIO())
+    monkeypatch.setenv("GUICHET_SECRET_KEY", key)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = key, former
+    with tarfile.open(path) as source:
+        expected = pytest.raises(CommandError, match="GUICHET_SECRET_KEY diffère") if refused else nullcontext()
+        with expected:
+            restore.refuse_other_keys(source, read_manifest(source))
 
 
 def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):

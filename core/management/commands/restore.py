@@ -19,6 +19,10 @@ from core.backup import BLOCK, DUMP, FILES, MANIFEST, SECRETS, every_key, member
 
 # Made by any command at its first run, this one included: the key of the archive takes its place.
 SITE_KEY = "guichet_secret_key.secret"
+OTHER_SITE_KEY = (
+    "GUICHET_SECRET_KEY diffère de la clé de la sauvegarde, qui n’est pas non plus dans GUICHET_SECRET_KEY_FALLBACKS. "
+    "Rien n’a été restauré."
+)
 
 
 class Command(BaseCommand):
@@ -68,15 +72,18 @@ def refuse_other_keys(source: tarfile.TarFile, manifest: dict[str, Any]) -> None
     for name in manifest["members"]:
         if not name.startswith(SECRETS) or is_replaced(path := path_of_secret(name)):
             continue
-        here = os.environ["GUICHET_SECRET_KEY"].encode() if path.name == SITE_KEY else None
-        if here is None and not path.exists():
-            continue
         with member(source, name) as handle:
-            content = handle.read().strip() if here is not None else handle.read()
-            if here is not None and content != here.strip():
-                raise CommandError("GUICHET_SECRET_KEY diffère de la clé de la sauvegarde. Rien n’a été restauré.")
-            if here is None and path.read_bytes() != content:
-                raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n’a été restauré.")
+            content = handle.read()
+        if path.name == SITE_KEY:
+            if content.decode().strip() not in site_keys():
+                raise CommandError(OTHER_SITE_KEY)
+        elif path.exists() and path.read_bytes() != content:
+            raise CommandError(f"{path} existe déjà et diffère de la sauvegarde. Rien n’a été restauré.")
+
+
+def site_keys() -> list[str]:
+    """The key that the environment gives and the former ones still believed: each reads what the archive sealed."""
+    return [key.strip() for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
 def restore_all(source: tarfile.TarFile, manifest: dict[str, Any]) -> int:
