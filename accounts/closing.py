@@ -16,9 +16,10 @@ from core.mail import queue_mail
 def close_account(*, user: User, by: User, reason: str, at: datetime) -> User:
     """Close an account: its sessions end, nobody signs in with it, its mandates give no right any more.
 
-    Raises :class:`Refused` when the agent may not, is the person themself, when the account is the operator's, or closed.
+    Raises :class:`Refused` when the agent may not, is the person themself, when the account is the operator's or has
+    rights in a call of others, or is closed.
     """
-    locked = _locked(user, by)
+    locked = _locked(user, by, at)
     if not locked.is_active:
         raise Refused("Ce compte est déjà fermé.")
     locked.is_active = False
@@ -35,7 +36,7 @@ def reopen_account(*, user: User, by: User, reason: str, at: datetime) -> User:
 
     Raises :class:`Refused` when the agent may not, is the person themself, or when it is open.
     """
-    locked = _locked(user, by)
+    locked = _locked(user, by, at)
     if locked.is_active:
         raise Refused("Ce compte est ouvert.")
     locked.is_active = True
@@ -44,7 +45,7 @@ def reopen_account(*, user: User, by: User, reason: str, at: datetime) -> User:
     return locked
 
 
-def _locked(user: User, by: User) -> User:
+def _locked(user: User, by: User, at: datetime) -> User:
     if not hooks.may_close_accounts(by):
         raise Refused("Seul un agent habilité peut fermer ou rouvrir un compte.")
     if by.pk == user.pk:
@@ -53,6 +54,13 @@ def _locked(user: User, by: User) -> User:
     if locked.is_superuser and not by.is_superuser:
         # Whoever administers one call would otherwise shut the site's last door.
         raise Refused("Le compte de l’exploitant ne se ferme pas ici\u00a0: adressez-vous à lui.")
+    beyond = [right.text for right in hooks.rights_of(user=locked, by=by, at=at) if not right.is_reached]
+    if beyond:
+        named = "\u00a0; ".join(beyond)
+        raise Refused(
+            f"Cette personne a aussi un mandat dans un appel que vous n’administrez pas ({named}). "
+            "Adressez-vous à qui administre cet appel, ou à l’exploitant du site."
+        )
     return locked
 
 

@@ -1,6 +1,7 @@
 """Places where rooms above attach what they do with an identity, without this room knowing them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,3 +36,20 @@ def may_approve_recovery(user: User) -> bool:
 def may_close_accounts(user: User) -> bool:
     """True for the agents who close accounts and open them again: those who decide on lost second factors."""
     return recovery_approver(user)
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a person may do, said to the agent who closes their account. ``is_reached``: that agent answers for it."""
+
+    text: str
+    is_reached: bool = True
+
+
+# Asked in order with the person, the agent and the instant.
+rights: list[Callable[[User, User, datetime], Iterable[Right]]] = []
+
+
+def rights_of(*, user: User, by: User, at: datetime) -> list[Right]:
+    """What the rooms above let ``user`` do at ``at`` or later, were the account open."""
+    return [right for told in rights for right in told(user, by, at)]

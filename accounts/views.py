@@ -137,8 +137,13 @@ def _change_account(request: HttpRequest, pk: int, change: Callable[..., User], 
         else:
             messages.success(request, f"{done} La personne en est avertie.")
             return redirect("account_find")
-    is_closing = change is closing.close_account
-    return render(request, "accounts/closing.html", {"person": found, "form": form, "is_closing": is_closing})
+    context = {
+        "person": found,
+        "form": form,
+        "is_closing": change is closing.close_account,
+        "rights": hooks.rights_of(user=found, by=agent, at=timezone.now()),
+    }
+    return render(request, "accounts/closing.html", context)
 
 
 # ------------------------------------------------------------------ sign-out and ProConnect
