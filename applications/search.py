@@ -25,10 +25,11 @@ DEFAULT_ORDER = "-depot"
 
 
 def matching(rows: ApplicationQuerySet, text: str) -> ApplicationQuerySet:
-    """Dossiers that hold every word typed (or its beginning), accents and case aside. Nothing typed keeps all."""
+    """Dossiers that hold every word typed (or its beginning), accents and case aside. Nothing typed keeps all;
+    signs alone are in no dossier."""
     words = normalise(text).split()[:10]
     if not words:
-        return rows
+        return rows.none() if text.strip() else rows
     query = SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple")
     return rows.annotate(words=SearchVector("search_text", config="simple")).filter(words=query)
 
