@@ -158,19 +158,19 @@ def refusals_of(
 def _of_the_dates(
     convention: Convention, service_done_on: date | None, paid_on: date | None, at: datetime
 ) -> Iterator[Refused]:
-    signed_at = convention.signed_at
+    today, signed_at = timezone.localtime(at).date(), convention.signed_at
     if service_done_on and signed_at and service_done_on < timezone.localtime(signed_at).date():
         signed_on = paris_date(signed_at)
         yield Refused(
             f"Le service fait ne peut pas précéder la signature de la convention, le {signed_on}.",
             field="service_done_on",
         )
-    if paid_on is None:
-        return
-    if service_done_on and paid_on < service_done_on:
-        yield Refused("Le versement ne peut pas précéder le service fait.", field="paid_on")
-    elif paid_on > timezone.localtime(at).date():
+    if service_done_on and service_done_on > today:
+        yield Refused("La date du service fait est dans le futur.", field="service_done_on")
+    if paid_on and paid_on > today:
         yield Refused("La date du versement est dans le futur.", field="paid_on")
+    elif paid_on and service_done_on and paid_on < service_done_on <= today:
+        yield Refused("Le versement ne peut pas précéder le service fait.", field="paid_on")
 
 
 def _of_the_reference(convention: Convention, reference: str | None) -> Iterator[Refused]:

@@ -124,7 +124,9 @@ def test_convention_not_signed_is_not_paid(db):
     ("service_done_on", "paid_on", "sentence"),
     [
         ("2020-01-01", "2022-03-01", "ne peut pas précéder la signature"),
-        ("2022-03-01", "2099-01-01", "est dans le futur"),
+        ("2022-03-01", "2099-01-01", "La date du versement est dans le futur"),
+        ("2099-01-01", "2022-03-01", "La date du service fait est dans le futur"),
+        ("2022-03-02", "2022-03-01", "ne peut pas précéder le service fait"),
     ],
 )
 def test_impossible_dates_are_told_before_anything_is_confirmed(client, db, service_done_on, paid_on, sentence):
