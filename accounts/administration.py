@@ -33,6 +33,8 @@ class Administration(AdminSite):
     site_header = "Guichet"
     site_title = "Administration de Guichet"
     index_title = "Mandats, règlement et référentiel"
+    # The path above each page leads back; wide lists need the room.
+    enable_nav_sidebar = False
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Our rooms alone: an authenticator or an address changed here would go around every rule of the sign-in."""

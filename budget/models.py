@@ -100,7 +100,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name = "écriture"
-        verbose_name_plural = "grand livre"
+        verbose_name_plural = "écritures du grand livre"
         ordering = ["envelope", "sequence"]
         constraints = [
             models.UniqueConstraint(fields=["envelope", "sequence"], name="budget_ledgerentry_sequence_unique"),

@@ -84,6 +84,10 @@ class WrittenOnceAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """No button promises to go on changing it."""
+        return super().render_change_form(request, {**context, "show_save_and_continue": False}, *args, **options)
+
     def journal_chain(self, obj: Any) -> str:
         """That of the call, found through the axis where the row has no call of its own."""
         call = getattr(obj, "call", None) or obj.axis.call

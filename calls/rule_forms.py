@@ -69,6 +69,8 @@ class EligibilityRuleForm(ModelForm):
         label="Seuil, en habitants",
         help_text="Pour une population couverte minimale (seuil compris) ou maximale (seuil exclu).",
         min_value=1,
+        # « 100 000 » is how it is written.
+        localize=True,
         required=False,
     )
     exempt_kinds = forms.MultipleChoiceField(

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
-from django.db.models import Model, QuerySet
+from django.db.models import DecimalField, Model, QuerySet
 from django.http import HttpRequest
 
 from calls.backends import administered_calls
@@ -15,7 +15,13 @@ PATHS: dict[type[Model], str] = {Call: "pk", Axis: "call", RulesVersion: "call"}
 
 
 class OwnChoices(BaseModelAdmin):
-    """A form offers the calls, axes and versions of one's own calls alone."""
+    """A form offers the calls, axes and versions of one's own calls alone; its amounts and rates are written and read in
+    French, « 30 000 000,00 » or « 0,5 »."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, DecimalField):
+            kwargs["localize"] = True
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         path = PATHS.get(db_field.related_model)

@@ -402,12 +402,15 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     assert not RulesVersion.objects.filter(number=9).exists()
     later = (timezone.localdate() + timedelta(days=30)).isoformat()
     bare = client.post(url, {**new, "effective_at_0": later})
+    assert "_addanother" in bare.content.decode()
+    assert "_continue" not in bare.content.decode()
     assert "Ajoutez les conditions de chaque axe" in bare.content.decode()
     assert not RulesVersion.objects.filter(number=9).exists()
     axes = list(call.axes.order_by("position"))
     terms = {"terms-TOTAL_FORMS": len(axes)}
     for index, each in enumerate(axes):
-        row = {"axis": each.pk, "aid_rate": "0.5", "excluded_categories": ["staff"], "source": "Règlement"}
+        row = {"axis": each.pk, "aid_rate": "0,5", "amount_max": "1\u00a0000,50", "source": "Règlement"}
+        row["excluded_categories"] = ["staff"]
         terms |= {f"terms-{index}-{name}": value for name, value in row.items()}
     added = Axis.objects.create(call=call, code="neuf", position=9, title="Axe neuf", rhythm="sessions", steward="X")
     terms["terms-TOTAL_FORMS"] += 1
@@ -429,7 +432,8 @@ def test_rules_are_added_for_the_days_to_come_alone(client, call, administrator)
     later = (timezone.localdate() + timedelta(days=60)).isoformat()
     assert client.post(url, {**kept, "number": 10, "effective_at_0": later}).status_code == 302
     coming = RulesVersion.objects.get(number=10)
-    assert [row.excluded_categories for row in coming.terms.all()] == [["staff"]] * (len(axes) + 1)
+    read = {(str(row.aid_rate), str(row.amount_max), *row.excluded_categories) for row in coming.terms.all()}
+    assert (read, coming.terms.count()) == ({("0.5000", "1000.50", "staff")}, len(axes) + 1)
     assert not coming.questions.exists()
     other = Axis.objects.create(call=make_call(), code="x", position=1, title="X", rhythm="sessions", steward="X")
     wrong = client.post(reverse("admin:calls_question_add"), {**question, "rules_version": coming.pk, "axis": other.pk})

@@ -61,7 +61,8 @@ def test_pages_read_show_no_list_of_codes_and_say_each_rule_in_a_sentence(client
     ("kind", "answers", "made"),
     [
         ("organisation_kinds", {"kinds": ["commune", "epci"]}, {"kinds": ["commune", "epci"], "groupings": False}),
-        ("population_at_least", {"threshold": "500"}, {"threshold": 500}),
+        ("population_at_least", {"threshold": "100\u00a0000"}, {"threshold": 100_000}),
+        ("population_at_least", {"threshold": "3 500"}, {"threshold": 3_500}),
         (
             "population_below",
             {"threshold": "9", "exempt_kinds": ["region"]},
