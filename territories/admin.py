@@ -78,7 +78,7 @@ class OrganisationForm(forms.ModelForm):
                 ),
             )
             if bearer:
-                self.add_error("siret" if siret else "siren", f"Ce numéro est celui de {bearer}.")
+                self.add_error("siret" if siret else "siren", f"Ce numéro est celui de « {bearer} ».")
         return cleaned
 
 

@@ -113,7 +113,7 @@ def covered_population(*, vintage: Vintage | int, parts: Iterable[Candidate]) ->
     groups = [item.pk for item in found.values() if item.kind != TerritoryKind.COMMUNE]
     count, shared, known, unknown, empty = _union(groups, communes)
     missing += [f"les communes de « {name} » ne figurent pas dans le millésime {year}" for name in empty]
-    missing += [f"la population de {name} n’est pas connue" for name in unknown]
+    missing += [f"la population de « {name} » n’est pas connue" for name in unknown]
     return CoveredPopulation(
         vintage=year,
         total=None if missing or not count else known,

@@ -118,7 +118,7 @@ def _refuse_number_of_another(organisation: Organisation, digits: str) -> None:
     if organisation.siren:
         if not digits.startswith(organisation.siren):
             raise Refused(
-                f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {organisation.siren}.",
+                f"Ce SIRET n’est pas celui de « {organisation.name} »\u00a0: il devrait commencer par {organisation.siren}.",
                 field="siret",
             )
         return
@@ -128,7 +128,7 @@ def _refuse_number_of_another(organisation: Organisation, digits: str) -> None:
     bearer = bearer_of(digits, organisation)
     if bearer:
         raise Refused(
-            f"Ce SIRET est celui de {bearer}, pas de {organisation.name}. Vérifiez le numéro saisi\u00a0; s’il est bien "
+            f"Ce SIRET est celui de « {bearer} », pas de « {organisation.name} ». Vérifiez le numéro saisi\u00a0; s’il est bien "
             "le vôtre, écrivez au service chargé de l’appel.",
             field="siret",
         )

@@ -237,7 +237,7 @@ def _checked_siret(application: Application) -> str:
     siren = organisation.siren or organisation.siret[:9]
     if not digits.startswith(siren):
         raise Refused(
-            f"Ce SIRET n’est pas celui de {organisation.name}\u00a0: il devrait commencer par {siren}, comme celui d’un "
+            f"Ce SIRET n’est pas celui de « {organisation.name} »\u00a0: il devrait commencer par {siren}, comme celui d’un "
             "dossier déjà déposé. Si ce numéro-là était faux, écrivez au service chargé de l’appel.",
             field="siret",
         )

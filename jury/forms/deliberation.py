@@ -7,6 +7,7 @@ from django import forms
 from applications.models import Application
 from calls.models import Axis
 from core.money import MoneyFormField
+from core.templatetags.guichet import of_whom
 from core.widgets import DateTimeInput
 from jury.enums import Attendance, CastingVote, Outcome
 from jury.forms.base import RefusableForm, choices_with_empty, textarea
@@ -50,7 +51,7 @@ class AttendanceForm(RefusableForm):
                 initial=row.attendance if row else Attendance.PRESENT,
             )
             self.fields[f"proxy_{member.pk}"] = forms.ChoiceField(
-                label=f"Pouvoir de {member.user} donné à",
+                label=f"Pouvoir {of_whom(member.user)} donné à",
                 choices=[choice for choice in holders if choice[0] != member.pk],
                 required=False,
                 initial=row.proxy_id if row else "",

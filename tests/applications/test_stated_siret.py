@@ -34,7 +34,7 @@ def departement():
 def test_number_of_a_commune_is_refused_at_its_field_and_the_right_one_accepted_afterwards(db):
     application = start(organisation=departement())
     mende = territory("commune", "48095").siren
-    with pytest.raises(Refused, match="est celui de Mende") as refusal:
+    with pytest.raises(Refused, match="est celui de « Mende »") as refusal:
         state(application, fictitious_siret(mende))
     assert refusal.value.field == "siret"
     application.refresh_from_db()

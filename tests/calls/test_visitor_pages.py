@@ -108,7 +108,7 @@ def test_simulator_adds_the_communes_of_a_grouping_once(client, call):
 def test_simulator_cannot_tell_without_population(client, call):
     text = page(client, "eligibility", qui="commune:98411")
     assert "Impossible à dire" in text
-    assert "la population de Îles Saint-Paul et Nouvelle-Amsterdam n’est pas connue" in text
+    assert "la population de « Îles Saint-Paul et Nouvelle-Amsterdam » n’est pas connue" in text
 
 
 def test_simulator_knows_structures(client, call):

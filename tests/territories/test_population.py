@@ -64,7 +64,7 @@ def test_missing_population_is_not_zero(loaded):
     )
     assert covered.total is None
     assert covered.known_total == territory("commune", RENNES).population
-    assert covered.missing == ["la population de Îles Saint-Paul et Nouvelle-Amsterdam n’est pas connue"]
+    assert covered.missing == ["la population de « Îles Saint-Paul et Nouvelle-Amsterdam » n’est pas connue"]
 
 
 def test_zero_stays_zero(loaded):

@@ -91,7 +91,7 @@ def test_stated_siret_is_checked_by_key_and_siren(db):
 def test_siret_of_another_organisation_is_refused(db):
     taken = OrganisationFactory()
     other = OrganisationFactory(siren="", siret="")
-    with pytest.raises(Refused, match=f"est celui de {taken.name}") as refusal:
+    with pytest.raises(Refused, match=f"est celui de « {taken.name} »") as refusal:
         state_siret(organisation=other, siret=taken.siret)
     assert refusal.value.field == "siret"
     other.refresh_from_db()
@@ -103,7 +103,7 @@ def test_siret_of_a_territory_of_any_vintage_is_refused_and_the_right_one_taken_
     load_sample(year)
     departement = organisation_for(territory("departement", "48", year))
     mende = territory("commune", "48095", year)
-    with pytest.raises(Refused, match="est celui de Mende") as refusal:
+    with pytest.raises(Refused, match="est celui de « Mende »") as refusal:
         state_siret(organisation=departement, siret=fictitious_siret(mende.siren))
     assert refusal.value.field == "siret"
     departement.refresh_from_db()
@@ -401,7 +401,7 @@ def test_two_organisations_that_state_one_siren_at_once_are_not_both_believed(tr
         lambda: state_siret(organisation=second, siret=fictitious_siret(siren, 2)),
     )
     assert len(stopped) == 1
-    assert f"Ce SIRET est celui de {first.name}" in stopped[0]
+    assert f"Ce SIRET est celui de « {first.name} »" in stopped[0]
     second.refresh_from_db()
     assert second.siret == ""
 
