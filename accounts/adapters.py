@@ -12,7 +12,6 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
-from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -159,10 +158,6 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         proconnect.check_nonce(request, sociallogin)
-        if sociallogin.state.get("process") == AuthProcess.CONNECT and request.user.is_authenticated:
-            # To join an identity the library saves the whole person as this request read them, although nothing of
-            # them changes: what was not read is not written.
-            request.user = User.objects.only("pk").get(pk=request.user.pk)
 
     def can_authenticate_by_email(self, login: SocialLogin, email: str) -> bool:
         return False

@@ -5,7 +5,7 @@ from datetime import datetime
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 
-from accounts import hooks
+from accounts import hooks, recovery
 from accounts.models import User
 from core.errors import Refused
 from core.journal import record
@@ -24,6 +24,7 @@ def close_account(*, user: User, by: User, reason: str, at: datetime) -> User:
         raise Refused("Ce compte est déjà fermé.")
     locked.is_active = False
     locked.save(update_fields=["is_active"])
+    recovery.stop_with_the_account(user=locked, by=by, at=at)
     for session in UserSession.objects.filter(user_id=locked.pk):
         session.end()
     _tell(locked, "account_closed", "Votre compte Guichet est fermé", by=by, reason=reason, at=at)
@@ -45,22 +46,30 @@ def reopen_account(*, user: User, by: User, reason: str, at: datetime) -> User:
     return locked
 
 
+def out_of_reach(*, user: User, by: User, at: datetime) -> str:
+    """Why this agent neither closes nor opens that account; empty when nothing is against it. Names nothing of it."""
+    if user.is_superuser and not by.is_superuser:
+        # Whoever administers one call would otherwise shut the site's last door.
+        return "C’est le compte de l’exploitant du site\u00a0: adressez-vous à lui."
+    if any(not right.is_reached for right in hooks.rights_of(user=user, by=by, at=at)):
+        return (
+            "Cette personne a aussi un mandat dans un appel que vous n’administrez pas\u00a0: adressez-vous à l’exploitant "
+            "du site."
+        )
+    return ""
+
+
 def _locked(user: User, by: User, at: datetime) -> User:
-    if not hooks.may_close_accounts(by):
+    """The person as they are now, judged by an agent as they are now: of two who close each other, one comes second."""
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in={user.pk, by.pk}).order_by("pk")
+    people = {row.pk: row for row in rows}
+    agent, locked = people[by.pk], people[user.pk]
+    if not agent.is_active or not hooks.may_close_accounts(agent):
         raise Refused("Seul un agent habilité peut fermer ou rouvrir un compte.")
     if by.pk == user.pk:
         raise Refused("Vous ne pouvez pas fermer ni rouvrir votre propre compte.")
-    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if locked.is_superuser and not by.is_superuser:
-        # Whoever administers one call would otherwise shut the site's last door.
-        raise Refused("Le compte de l’exploitant ne se ferme pas ici\u00a0: adressez-vous à lui.")
-    beyond = [right.text for right in hooks.rights_of(user=locked, by=by, at=at) if not right.is_reached]
-    if beyond:
-        named = "\u00a0; ".join(beyond)
-        raise Refused(
-            f"Cette personne a aussi un mandat dans un appel que vous n’administrez pas ({named}). "
-            "Adressez-vous à qui administre cet appel, ou à l’exploitant du site."
-        )
+    if obstacle := out_of_reach(user=locked, by=agent, at=at):
+        raise Refused(obstacle)
     return locked
 
 

@@ -7,6 +7,7 @@ library's own re-authentication is not used: it remembers for minutes and accept
 
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
+from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.db import transaction
 from fido2.webauthn import UserVerificationRequirement
@@ -22,6 +24,8 @@ from accounts import throttle, totp
 from accounts.models import Confirmation, User
 from accounts.second_factor import UNREADABLE_ANSWER
 from core.errors import Refused
+
+logger = logging.getLogger("guichet.accounts")
 
 VALIDITY = timedelta(minutes=5)
 WRONG_CODES = 5
@@ -61,7 +65,11 @@ def confirm_act(*, user: User, act: str, content_sha256: str, code: str, at: dat
     later. Raises :class:`Refused` on field ``confirmation_code``: wrong or used code, no application enrolled,
     or five wrong codes in fifteen minutes for this person and act.
     """
-    secret = totp.secret_of(user)
+    try:
+        secret = totp.secret_of(user)
+    except InvalidToken as error:
+        logger.exception("second_factor_unreadable", extra={"person": user.pk})
+        raise Refused(totp.UNREADABLE, field="confirmation_code") from error
     if secret is None:
         raise Refused(NO_FACTOR, field="confirmation_code")
     taken = _take_try(user, act)

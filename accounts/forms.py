@@ -1,5 +1,6 @@
 """Forms of the account pages. Codes of an authenticator application are spent in one place, ``accounts.totp``."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from allauth.mfa.webauthn.forms import AddWebAuthnForm as BaseAddWebAuthnForm
 from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm as BaseAuthenticateWebAuthnForm
 from allauth.mfa.webauthn.forms import EditWebAuthnForm as BaseEditWebAuthnForm
 from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm as BaseReauthenticateWebAuthnForm
+from cryptography.fernet import InvalidToken
 from django import forms
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.utils import timezone
@@ -31,6 +33,8 @@ from django.utils import timezone
 from accounts import totp
 from accounts.models import FactorRecovery, User
 from accounts.second_factor import UNREADABLE_ANSWER
+
+logger = logging.getLogger("guichet.accounts")
 
 EMAIL_HINT = "Exemple : prenom.nom@ma-commune.fr"
 APPLICATION_CODE_HINT = "Les six chiffres affichés par votre application. Ils changent toutes les trente secondes."
@@ -225,6 +229,7 @@ class SpendsCodes:
     """A form whose ``code`` may be a TOTP code (spent for good) or a recovery code."""
 
     user: User
+    is_unreadable = False
 
     def _describe_code(self, fields: dict[str, forms.Field]) -> None:
         _describe(
@@ -240,11 +245,17 @@ class SpendsCodes:
         for authenticator in Authenticator.objects.filter(user_id=self.user.pk).exclude(
             type=Authenticator.Type.WEBAUTHN
         ):
-            if authenticator.type == Authenticator.Type.TOTP:
-                secret = totp.secret_of(self.user) or ""
-                accepted = totp.use_code(user=self.user, secret=secret, code=code, at=timezone.now())
-            else:
-                accepted = authenticator.wrap().validate_code(code)
+            try:
+                if authenticator.type == Authenticator.Type.TOTP:
+                    secret = totp.secret_of(self.user) or ""
+                    accepted = totp.use_code(user=self.user, secret=secret, code=code, at=timezone.now())
+                else:
+                    accepted = authenticator.wrap().validate_code(code)
+            except InvalidToken:
+                # The key of the site was changed without « reseal_factors »: no code is right until it is given back.
+                logger.exception("second_factor_unreadable", extra={"authenticator": authenticator.pk})
+                self.is_unreadable = True
+                continue
             if accepted:
                 authenticator.user = self.user
                 return authenticator
@@ -264,6 +275,8 @@ class AuthenticateForm(SpendsCodes, BaseAuthenticateForm):
         clear = check_rate_limit(self.user)
         code = str(self.cleaned_data["code"])
         authenticator = self._spend(code)
+        if authenticator is None and self.is_unreadable:
+            raise forms.ValidationError(totp.UNREADABLE)
         if authenticator is None:
             raise get_adapter().validation_error("incorrect_code")
         self.authenticator = authenticator

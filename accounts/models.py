@@ -1,5 +1,6 @@
 """People, and the confirmations by which they take responsibility for an act."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -62,6 +63,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects = UserManager()
 
+    # What the row held when it was read, by column.
+    _read: dict[str, Any]
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -79,6 +83,35 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+    @classmethod
+    def from_db(cls, *args: Any, **options: Any) -> "User":
+        user = super().from_db(*args, **options)
+        user._remember()
+        return user
+
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+    ) -> None:
+        names = None if fields is None else list(fields)
+        super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
+        self._remember(names)
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Write what was changed alone, unless told which fields. The sign-in library saves a whole person to join an
+        identity to it: a mandate given or an account closed meanwhile would be undone."""
+        read = vars(self).get("_read")
+        if read is not None and not args and not options.keys() & {"update_fields", "force_insert"}:
+            now = vars(self)
+            options["update_fields"] = [name for name in read if name in now and now[name] != read[name]]
+        super().save(*args, **options)
+        self._remember(options.get("update_fields"))
+
+    def _remember(self, names: Iterable[str] | None = None) -> None:
+        here, wanted = vars(self), None if names is None else set(names)
+        columns = (field.attname for field in self._meta.concrete_fields)
+        told = {name: here[name] for name in columns if name in here and (wanted is None or name in wanted)}
+        self._read = {**here.get("_read", {}), **told}
 
     def get_full_name(self) -> str:
         """Given name and family name, or an empty text."""

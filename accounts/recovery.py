@@ -1,7 +1,8 @@
 """Lost second factor: the person asks, two agents agree, forty-eight hours pass, then it may be removed for a week.
 
-The person receives a mail at each step, with a link that stops everything, and whoever signs in with the factor said
-to be lost stops it too. A password alone, or one agent alone, never removes a second factor.
+The person receives a mail at each step, with a link that stops everything. Whoever signs in with the factor said to be
+lost, or enrols another, stops it too; nor does it remove a factor that was enrolled or shown since it was made. A
+password alone, or one agent alone, never removes a second factor.
 """
 
 from datetime import datetime, timedelta
@@ -10,13 +11,16 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core import signing
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 
 from accounts import confirmations, hooks
-from accounts.models import FactorRecovery, User
+from accounts.models import Confirmation, FactorRecovery, User
+from accounts.second_factor import FACTORS
 from core.errors import Refused
 from core.journal import record
 from core.mail import queue_mail
+from core.templatetags.guichet import paris_datetime
 
 State = FactorRecovery.State
 DELAY = timedelta(hours=48)
@@ -24,6 +28,12 @@ APPROVAL_ACT = "accounts.recovery.approve"
 _SALT = "accounts.recovery.cancel"
 _UNFINISHED = (State.REQUESTED, State.APPROVED_ONCE, State.APPROVED)
 FACTOR_FOUND = "Connexion avec la seconde vérification."
+ACCOUNT_CLOSED = "Compte fermé."
+FACTOR_RENEWED = "Nouvelle seconde vérification activée."
+SHOWN_SINCE = (
+    "La seconde vérification de ce compte a servi, ou une nouvelle a été activée, depuis cette demande\u00a0: rien n’est "
+    "retiré. Annulez-la avec le lien reçu par courriel, puis faites-en une autre si vous en avez besoin."
+)
 LAPSED = "Cette demande a expiré\u00a0: elle n’a pas servi à temps. Faites-en une nouvelle."
 OVER = "Cette demande est déjà terminée."
 
@@ -52,6 +62,16 @@ def request_recovery(*, user: User, reason: str, at: datetime) -> FactorRecovery
     return recovery
 
 
+def out_of_reach(*, user: User, by: User, at: datetime) -> str:
+    """Why this agent's agreement does not count for that person: the operator's, or somebody of other calls alone."""
+    if user.is_superuser and not by.is_superuser:
+        return "C’est le compte de l’exploitant du site\u00a0: cet accord n’est pas de votre ressort."
+    rights = hooks.rights_of(user=user, by=by, at=at)
+    if rights and not any(right.is_reached for right in rights):
+        return "Cette personne sert un appel que vous n’administrez pas\u00a0: cet accord n’est pas de votre ressort."
+    return ""
+
+
 @transaction.atomic
 def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> FactorRecovery:
     """One of the two agreements, confirmed by the agent's own second factor (act ``accounts.recovery.approve``).
@@ -60,8 +80,11 @@ def approve_recovery(*, recovery: FactorRecovery, by: User, at: datetime) -> Fac
     already, has not confirmed, or when the request is no longer waiting.
     """
     locked = _locked(recovery)
-    if not hooks.may_approve_recovery(by):
+    agent = User.objects.get(pk=by.pk)
+    if not agent.is_active or not hooks.may_approve_recovery(agent):
         raise Refused("Seul un agent habilité peut donner cet accord.")
+    if obstacle := out_of_reach(user=locked.user, by=agent, at=at):
+        raise Refused(obstacle)
     if by.pk == locked.user_id:
         raise Refused("Vous ne pouvez pas donner un accord pour votre propre compte.")
     if locked.state not in (State.REQUESTED, State.APPROVED_ONCE) or at >= locked.lapses_at:
@@ -99,19 +122,34 @@ def refuse_recovery(*, recovery: FactorRecovery, by: User, reason: str, at: date
     Raises :class:`Refused` when the agent may not decide, or when the request is over.
     """
     locked = _locked(recovery)
-    if not hooks.may_approve_recovery(by):
+    agent = User.objects.get(pk=by.pk)
+    if not agent.is_active or not hooks.may_approve_recovery(agent):
         raise Refused("Seul un agent habilité peut refuser cette demande.")
     return _stop(locked, "refused", "Votre demande de secours est refusée", actor=by, at=at, reason=reason)
 
 
 @transaction.atomic
-def cancel_as_factor_was_shown(*, user: User, at: datetime) -> None:
-    """The person has just signed in with the factor said to be lost: what is in progress stops, and they are told."""
+def cancel_as_factor_was_shown(*, user: User, at: datetime, is_new: bool = False) -> None:
+    """The person has just signed in with the factor said to be lost, or enrolled another (``is_new``): what is in
+    progress stops, and they are told."""
+    step, reason = ("renewed", FACTOR_RENEWED) if is_new else ("found", FACTOR_FOUND)
     for found in FactorRecovery.objects.unfinished().filter(user=user):
         locked = _locked(found)
         if locked.state in _UNFINISHED:
-            subject = "Votre demande de secours est annulée"
-            _stop(locked, "found", subject, actor=user, at=at, reason=FACTOR_FOUND)
+            _stop(locked, step, "Votre demande de secours est annulée", actor=user, at=at, reason=reason)
+
+
+@transaction.atomic
+def stop_with_the_account(*, user: User, by: User, at: datetime) -> None:
+    """The account is being closed: a request in progress ends with it, and the mail about the closing says the rest."""
+    for found in FactorRecovery.objects.unfinished().filter(user=user):
+        locked = _locked(found)
+        if locked.state in _UNFINISHED:
+            before = str(locked.state)
+            locked.cancel(at=at)
+            locked.save()
+            action, to_state = "second_factor_recovery_cancelled", State.CANCELLED
+            _note(locked, action, actor=by, at=at, from_state=before, to_state=to_state, reason=ACCOUNT_CLOSED)
 
 
 @transaction.atomic
@@ -132,7 +170,8 @@ def lapse_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecovery:
 def complete_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecovery:
     """Remove the lost factor and end every session, once the delay has passed and within the week that follows.
 
-    The caller has checked the person's password in this very session. Raises :class:`Refused` before and after.
+    The caller has checked the person's password in this very session. Raises :class:`Refused` before and after, and
+    when a factor was enrolled or shown since the request: the agents agreed to the loss of what there was then.
     """
     locked = _locked(recovery)
     if locked.state != State.APPROVED or locked.effective_from is None:
@@ -141,6 +180,8 @@ def complete_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecove
         raise Refused("Le délai de quarante-huit heures n’est pas écoulé.")
     if at >= locked.lapses_at:
         raise Refused(LAPSED)
+    if _was_shown_since(locked):
+        raise Refused(SHOWN_SINCE)
     Authenticator.objects.filter(user_id=locked.user_id).delete()
     for session in UserSession.objects.filter(user_id=locked.user_id):
         session.end()
@@ -156,6 +197,15 @@ def complete_recovery(*, recovery: FactorRecovery, at: datetime) -> FactorRecove
     )
     _write(locked, "completed", "Votre ancienne seconde vérification est retirée")
     return locked
+
+
+def _was_shown_since(recovery: FactorRecovery) -> bool:
+    """Whether somebody showed they hold a factor of this person, in a sign-in or an act, or enrolled one, since."""
+    since = recovery.requested_at
+    factors = Authenticator.objects.filter(user_id=recovery.user_id, type__in=FACTORS)
+    shown = Q(created_at__gt=since) | Q(last_used_at__gt=since)
+    acts = Confirmation.objects.filter(user_id=recovery.user_id, confirmed_at__gt=since)
+    return factors.filter(shown).exists() or acts.exists()
 
 
 def cancellation_token(recovery: FactorRecovery) -> str:
@@ -226,7 +276,7 @@ def _write(recovery: FactorRecovery, step: str, subject: str, *, reason: str = "
         context={
             "step": step,
             "reason": reason,
-            "effective_from": effective.isoformat() if effective else "",
+            "effective_from": paris_datetime(effective) if effective else "",
             "cancel_path": reverse("recovery_cancel", args=[cancellation_token(recovery)]),
         },
         dedupe_key=f"accounts:recovery:{recovery.pk}:{step}",

@@ -10,6 +10,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import UsedCode, User
 
+UNREADABLE = "Le site ne peut plus lire votre seconde vérification : ce n’est pas une erreur de votre part. Prévenez l’assistance."
+
 
 def step_at(at: datetime) -> int:
     """Number of the 30-second step that contains this instant."""

@@ -141,6 +141,7 @@ def _change_account(request: HttpRequest, pk: int, change: Callable[..., User], 
         "person": found,
         "form": form,
         "is_closing": change is closing.close_account,
+        "obstacle": closing.out_of_reach(user=found, by=agent, at=timezone.now()),
         "rights": hooks.rights_of(user=found, by=agent, at=timezone.now()),
     }
     return render(request, "accounts/closing.html", context)
@@ -197,6 +198,8 @@ def _shown_at_enrolment(request: HttpRequest, kind: str) -> None:
     authenticator = Authenticator.objects.filter(user_id=request.user.pk, type=kind).order_by("-pk").first()
     if authenticator is not None:
         record_authentication(request, _person(request), "mfa", id=authenticator.pk, type=kind)
+    # Two agents agreed to remove what was lost, not this one.
+    recovery.cancel_as_factor_was_shown(user=_person(request), at=timezone.now(), is_new=True)
 
 
 class ActivateTOTPView(BaseActivateTOTPView):
@@ -354,7 +357,8 @@ def recovery_approve(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Votre accord est enregistré. La personne en est avertie.")
             return redirect("recovery_list")
-    context = {"recovery": found, "form": form, **_what_remains(found)}
+    obstacle = recovery.out_of_reach(user=found.user, by=agent, at=timezone.now())
+    context = {"recovery": found, "form": form, "obstacle": obstacle, **_what_remains(found)}
     return render(request, "accounts/recovery_approve.html", context)
 
 
@@ -380,14 +384,22 @@ def recovery_refuse(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "accounts/recovery_refuse.html", context)
 
 
-def _what_remains(found: FactorRecovery) -> dict[str, bool]:
-    is_open = FactorRecovery.objects.open(timezone.now()).filter(pk=found.pk).exists()
-    return {"is_open": is_open, "awaits_agreement": is_open and found.second_approved_at is None}
+def _what_remains(found: FactorRecovery) -> dict[str, Any]:
+    now = timezone.now()
+    is_open = FactorRecovery.objects.open(now).filter(pk=found.pk).exists()
+    is_overdue = not is_open and FactorRecovery.objects.unfinished().filter(pk=found.pk).exists()
+    return {
+        "is_open": is_open,
+        "has_begun": found.effective_from is not None and found.effective_from <= now,
+        "ended": FactorRecovery.State.LAPSED.label if is_overdue else found.get_state_display(),
+        "awaits_agreement": is_open and found.second_approved_at is None,
+    }
 
 
 def _person_of_stage(request: HttpRequest) -> User:
     stage = LoginStageController.enter(request, AuthenticateStage.key)
     user = stage.login.user if stage else None
-    if not isinstance(user, User):
+    # An account may be closed between the two steps of a sign-in.
+    if not isinstance(user, User) or not User.objects.filter(pk=user.pk, is_active=True).exists():
         raise PermissionDenied
     return user

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import closing, hooks
+from accounts import closing, confirmations, hooks
 from accounts.models import User
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
@@ -133,3 +133,32 @@ def test_account_of_the_operator_is_out_of_an_agents_reach(client, monkeypatch):
     closing.close_account(user=operator, by=other, reason=WHY, at=timezone.now())
     operator.refresh_from_db()
     assert not operator.is_active
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_who_close_each_other_leave_one():
+    first, second = AdministratorFactory(), AdministratorFactory()
+
+    def close(user, by):
+        return lambda: closing.close_account(user=user, by=by, reason=WHY, at=timezone.now())
+
+    assert while_uncommitted(close(first, second), close(second, first)) == [
+        "Seul un agent habilité peut fermer ou rouvrir un compte."
+    ]
+    assert User.objects.filter(is_superuser=True, is_active=True).count() == 1
+
+
+def test_factor_that_no_key_reads_is_told_as_such(client, settings, caplog):
+    user = UserFactory(second_factor=True)
+    secret, code = settings.SECRET_KEY, code_of(user)
+    settings.SECRET_KEY = "another key, and the former one forgotten"
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    page = client.post(reverse("mfa_authenticate"), {"code": code}).content.decode()
+    assert "ne peut plus lire votre seconde vérification" in page
+    assert "second_factor_unreadable" in caplog.text
+    with pytest.raises(Refused, match="ne peut plus lire"):
+        confirmations.confirm_act(user=user, act="any", content_sha256="0" * 64, code=code, at=timezone.now())
+    settings.SECRET_KEY = secret
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    client.post(reverse("mfa_authenticate"), {"code": code_of(user)})
+    assert client.session["_auth_user_id"] == str(user.pk)

@@ -2,7 +2,9 @@
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -89,3 +91,22 @@ def test_two_last_factors_removed_at_once_leave_one(other, first):
     mine, theirs = (showing(user, factor) for factor in factors)
     assert while_uncommitted(lambda: mine.post(pages[0]), lambda: theirs.post(pages[1])) == []
     assert Authenticator.objects.get(user=user) == factors[1]
+
+
+def test_person_saved_whole_by_a_library_writes_what_changed_alone():
+    user = UserFactory(last_name="Perrin")
+    read, other = User.objects.get(pk=user.pk), User.objects.only("email").get(pk=user.pk)
+    User.objects.filter(pk=user.pk).update(**FLAGS)
+    read.save()
+    other.save()
+    read.last_name = "Prat"
+    read.save()
+    assert User.objects.filter(pk=user.pk, last_name="Prat", **FLAGS).exists()
+    with CaptureQueriesContext(connection) as queries:
+        read.save()
+    assert [query["sql"] for query in queries if "UPDATE" in query["sql"]] == []
+    read.refresh_from_db(fields=["is_staff"])
+    read.first_name, read.is_staff = "Zoé", False
+    read.refresh_from_db(fields=["phone"])
+    read.save()
+    assert User.objects.filter(pk=user.pk, first_name="Zoé", is_staff=False, requires_second_factor=True).exists()

@@ -1,5 +1,6 @@
 """A request about a lost factor ends: unused, the factor found again, stopped by its person, refused by an agent."""
 
+import html
 from datetime import timedelta
 
 import pytest
@@ -7,16 +8,25 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.db import IntegrityError, connection, transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import recovery
-from accounts.models import FactorRecovery
+from accounts import closing, hooks, recovery, totp
+from accounts.models import FactorRecovery, User
 from accounts.tasks import forget_expired_task
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
 from tests.accounts.test_recovery import NOON, State, approve, ask, steps_mailed
-from tests.factories.accounts import PASSWORD, AdministratorFactory, AgentFactory, UserFactory, code_of, sign_in
+from tests.factories.accounts import (
+    PASSWORD,
+    AdministratorFactory,
+    AgentFactory,
+    UserFactory,
+    code_of,
+    confirmed,
+    sign_in,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -220,3 +230,86 @@ def test_lapsed_request_leaves_the_list_and_its_page_offers_nothing(client):
     page = client.get(reverse("recovery_approve", kwargs={"pk": request.pk})).content.decode()
     assert "Refuser la demande" not in page
     assert "Donner mon accord" not in page
+
+
+@pytest.mark.parametrize("how", ["enrolled", "shown", "act"])
+def test_factor_enrolled_or_shown_since_the_request_is_not_removed(how):
+    user = AgentFactory()
+    request = approved(user)
+    later = NOON + timedelta(hours=1)
+    if how == "act":
+        confirmed(user, act="any", content_sha256="0" * 64, at=later)
+    else:
+        column = "created_at" if how == "enrolled" else "last_used_at"
+        Authenticator.objects.filter(user=user).update(**{column: later})
+    with pytest.raises(Refused, match="rien n’est retiré"):
+        recovery.complete_recovery(recovery=request, at=OPEN_FROM)
+    assert Authenticator.objects.filter(user=user).exists()
+    assert FactorRecovery.objects.get().state == State.APPROVED
+
+
+def test_enrolling_another_factor_stops_the_request(client):
+    user = AgentFactory()
+    RecoveryCodes.activate(user)
+    paper = Authenticator.objects.get(user=user, type="recovery_codes").wrap().get_unused_codes()[0]
+    request = ask(user, at=timezone.now())
+    for _ in range(2):
+        approve(request, AdministratorFactory(), at=timezone.now())
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    client.post(reverse("mfa_authenticate"), {"code": paper})
+    client.post(reverse("mfa_deactivate_totp"))
+    Authenticator.objects.filter(user=user, type="totp").delete()
+    secret = client.get(reverse("mfa_activate_totp")).context["form"].secret
+    client.post(reverse("mfa_activate_totp"), {"code": totp.code_at(secret=secret, at=timezone.now())})
+    assert Authenticator.objects.filter(user=user, type="totp").exists()
+    assert FactorRecovery.objects.get().state == State.CANCELLED
+    assert last_entry(user).reason == recovery.FACTOR_RENEWED
+    assert "nouvelle seconde vérification" in render_to_string("emails/accounts/recovery.txt", last_mail())
+
+
+def test_closing_an_account_ends_its_request_and_shuts_the_first_step(client):
+    user, agent = AgentFactory(), AdministratorFactory()
+    request = approved(user)
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    assert client.get(reverse("recovery_request")).status_code == 200
+    closing.close_account(user=user, by=agent, reason="Départ.", at=NOON)
+    assert FactorRecovery.objects.get(pk=request.pk).state == State.CANCELLED
+    assert client.post(reverse("recovery_request"), {"reason": "Perdu."}).status_code == 403
+    assert client.post(reverse("recovery_complete")).status_code == 403
+    assert FactorRecovery.objects.count() == 1
+
+
+def test_agent_whose_account_was_closed_meanwhile_decides_nothing():
+    request, agent = ask(AgentFactory()), AdministratorFactory()
+    User.objects.filter(pk=agent.pk).update(is_active=False)
+    with pytest.raises(Refused, match="agent habilité"):
+        approve(request, agent)
+    with pytest.raises(Refused, match="agent habilité"):
+        recovery.refuse_recovery(recovery=request, by=agent, reason="Non.", at=NOON)
+    assert FactorRecovery.objects.get().state == State.REQUESTED
+
+
+def test_agreement_for_the_operator_is_the_operators(client, monkeypatch):
+    request, agent = ask(AdministratorFactory(), at=timezone.now()), AgentFactory()
+    monkeypatch.setattr(hooks, "recovery_approver", lambda user: True)
+    with pytest.raises(Refused, match="compte de l’exploitant"):
+        approve(request, agent)
+    sign_in(client, agent)
+    page = client.get(reverse("recovery_approve", args=[request.pk])).content.decode()
+    assert "compte de l’exploitant" in page
+    assert "Donner mon accord" not in page
+
+
+def test_page_of_a_request_says_when_it_serves_and_how_it_ended(client):
+    request = approved(AgentFactory())
+    sign_in(client, AdministratorFactory())
+    page = reverse("recovery_approve", args=[request.pk])
+    for at, said in (
+        (NOON, "du 23 septembre 2021 à 12 h 00 au 30 septembre 2021 à 12 h 00"),
+        (OPEN_FROM, "sa vérification jusqu’au 30 septembre 2021"),
+        (LAST_INSTANT + timedelta(seconds=1), "est terminée : expirée"),
+    ):
+        with time_machine.travel(at, tick=False):
+            assert said in " ".join(html.unescape(client.get(page).content.decode()).split())
+    recovery.cancel_recovery(recovery=request, by=None, at=NOON)
+    assert "annulée" in client.get(page).content.decode()

@@ -27,9 +27,9 @@ DOOR = BoundedSemaphore(10)
 
 
 def _connect() -> None:
-    """The server may still be closing the connections of the test before this one."""
+    """The server may still be closing the connections of the test before this one, slowly on a busy machine."""
     with DOOR:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 return connection.ensure_connection()
             except OperationalError:

@@ -1,6 +1,6 @@
 """People. The plainest one is an applicant with a verified address and no second factor."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import factory
@@ -14,6 +14,7 @@ from accounts.confirmations import VALIDITY
 from accounts.models import Confirmation, User
 
 PASSWORD = "une phrase facile à retenir"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -65,8 +66,9 @@ class AdministratorFactory(AgentFactory):
 
 
 def enrol(user: User) -> Authenticator:
-    """Give this person an authenticator application."""
-    return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": encrypt(TOTP_SECRET)})
+    """Give this person an authenticator application, enrolled before anything that a test plays."""
+    secret = {"secret": encrypt(TOTP_SECRET)}
+    return Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=secret, created_at=LONG_AGO)
 
 
 def code_of(user: User, at: datetime | None = None) -> str:

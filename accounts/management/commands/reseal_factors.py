@@ -29,7 +29,7 @@ class Command(PreparedCommand):
         if unreadable:
             raise CommandError(
                 f"Aucune clé ne lit {len(unreadable)} seconde(s) vérification(s) (numéros {', '.join(unreadable)}) : "
-                "ajoutez l'ancienne clé à GUICHET_SECRET_KEY_FALLBACKS et relancez."
+                "ajoutez l’ancienne clé à GUICHET_SECRET_KEY_FALLBACKS et relancez."
             )
 
 
