@@ -19,13 +19,14 @@ from django.utils import timezone
 from core import keyring
 from core.anchor_heads import Replay, all_of, lines, moved, points, said_digest
 from core.locks import exclusive
-from core.models import Chain, JournalAnchor
+from core.models import Chain, JournalAnchor, NumberSeries
 from core.series import take_number
 from core.signing.timestamps import TimestampError, timestamp_digest, verify_timestamp_token
 
 logger = logging.getLogger("guichet.journal")
 
 FOLDER = "anchors"
+SERIES = "journal-anchor"
 # Held while an anchor or a backup is made.
 ANCHORING = "journal-anchor"
 # One anchor in as many names every chain: a proof never needs more than these to be read again.
@@ -107,7 +108,7 @@ def _insert(previous_sha256: str, digest: bytes, heads: str, token: bytes, seale
     """The row. Its number shows a row removed before: the series remembers what it gave."""
     with transaction.atomic():
         return JournalAnchor.objects.create(
-            number=take_number("journal-anchor"),
+            number=take_number(SERIES),
             sealed_at=sealed_at,
             heads=heads,
             previous_sha256=previous_sha256,
@@ -182,6 +183,7 @@ class JournalReport:
     chains: int = 0
     anchors: int = 0
     anchored_at: datetime | None = None
+    last_anchor: str = ""
     problems: list[str] = field(default_factory=list)
 
 
@@ -199,17 +201,18 @@ _ROWS = """
 """
 
 
-def verify_journal() -> JournalReport:
+def verify_journal(*, known: str = "") -> JournalReport:
     """Reads the whole journal again: each hash is computed here, in Python, so that altered SQL cannot hide.
 
     One snapshot for rows, heads and anchors, so that a site at work raises no false alarm. The heads of one anchor are
-    held at a time, with what those before leave: some name every chain.
+    held at a time, with what those before leave: some name every chain. ``known`` is the SHA-256 of an anchor, noted
+    where nobody who owns this site can write: whatever was made anew since, that one is then missing.
     """
     report = JournalReport()
     # Before the snapshot: the copy of an anchor made meanwhile must not accuse a snapshot that has no row for it. Nor is
     # the store read while the snapshot is held.
-    known = set(JournalAnchor.objects.values_list("sha256", flat=True))
-    copies = {sha256: _read(_copy(sha256, "heads")).decode(errors="replace") for sha256 in _copies() - known}
+    in_rows = set(JournalAnchor.objects.values_list("sha256", flat=True))
+    copies = {sha256: _read(_copy(sha256, "heads")).decode(errors="replace") for sha256 in _copies() - in_rows}
     found: dict[tuple[str, int], str] = {}
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -222,6 +225,9 @@ def verify_journal() -> JournalReport:
         heads = _walk_chains(report, wanted, found)
         _compare_heads(report, heads)
         rows = _verify_anchors(report, found)
+        _compare_series(report, rows)
+    if known and known not in rows:
+        report.problems.append(f"L’ancrage {known[:12]}… que vous donnez n’est pas dans la base.")
     _compare_copies(report, rows)
     for sha256, text in _copies_without_row(report, rows, copies).items():
         _compare_points(report, f"Copie d’ancrage {sha256[:12]}…", text, found)
@@ -320,7 +326,18 @@ def _verify_anchors(report: JournalReport, found: dict[tuple[str, int], str]) ->
         previous = anchor.sha256
         heads, token = _content_digest(anchor.heads.encode()), _content_digest(bytes(anchor.token))
         rows[anchor.sha256] = _Row(anchor.number, heads, token)
+    report.last_anchor = previous
     return rows
+
+
+def _compare_series(report: JournalReport, rows: dict[str, _Row]) -> None:
+    """Nothing follows the last anchors: the series alone tells that some were taken away with their copies."""
+    here = max((row.number for row in rows.values()), default=0)
+    drawn = NumberSeries.objects.filter(code=SERIES).values_list("last", flat=True).first() or 0
+    for number in range(here + 1, drawn + 1):
+        report.problems.append(f"L’ancrage n° {number} a été fait et n’est plus dans la base.")
+    if here > drawn:
+        report.problems.append(f"Ancrage n° {here} : la série de ses numéros s’arrête au n° {drawn}.")
 
 
 def _compare_copies(report: JournalReport, rows: dict[str, _Row]) -> None:

@@ -1,6 +1,7 @@
 """The sealed journal convicts even a database superuser who rebuilds what he altered."""
 
 import hashlib
+import io
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -273,6 +274,43 @@ def test_anchor_in_the_middle_removed_with_its_copies_is_missed_by_the_next(seal
         default_storage.delete(f"{FOLDER}/{second.sha256}.{kind}")
     assert f"Ancrage n° 3 : {SUMMARY}" in verify_journal().problems
     assert said_digest(anchor_journal().heads) == ""
+
+
+def take_away(connection, *removed):
+    """What somebody does who owns the database and the file store."""
+    for anchor in removed:
+        unlocked(connection, "DELETE FROM core_journalanchor WHERE sha256 = %s", (anchor.sha256,))
+        for kind in ("heads", "tsr"):
+            default_storage.delete(f"{FOLDER}/{anchor.sha256}.{kind}")
+
+
+@pytest.mark.parametrize("is_all", [False, True])
+def test_last_anchors_removed_with_their_copies_are_missed_by_their_series(
+    sealed_journal, superuser_connection, is_all
+):
+    change("b")
+    second = anchor_journal()
+    take_away(superuser_connection, second, *([sealed_journal] if is_all else []))
+    report = verify_journal()
+    missing = ["L’ancrage n° 2 a été fait et n’est plus dans la base."]
+    assert report.problems == ["L’ancrage n° 1 a été fait et n’est plus dans la base."] * is_all + missing
+    unlocked(superuser_connection, "UPDATE core_numberseries SET last = 0 WHERE code = 'journal-anchor'")
+    put_back = [] if is_all else ["Ancrage n° 1 : la série de ses numéros s’arrête au n° 0."]
+    assert verify_journal().problems == put_back
+
+
+def test_anchor_noted_elsewhere_convicts_who_made_everything_anew(sealed_journal, superuser_connection):
+    noted = verify_journal().last_anchor
+    assert noted == sealed_journal.sha256
+    take_away(superuser_connection, sealed_journal)
+    unlocked(superuser_connection, "UPDATE core_numberseries SET last = 0 WHERE code = 'journal-anchor'")
+    unlocked(superuser_connection, "UPDATE core_journalentry SET reason = 'forged' WHERE chain = 'b'")
+    rebuild_chain(superuser_connection, "b")
+    anchor_journal()
+    assert verify_journal().problems == []
+    call_command("verify_journal", stdout=io.StringIO())
+    with pytest.raises(CommandError, match=f"L’ancrage {noted[:12]}… que vous donnez n’est pas dans la base"):
+        call_command("verify_journal", anchor=noted.upper(), stdout=io.StringIO())
 
 
 # ------------------------------------------------------------------ interrupted, or two at once

@@ -15,10 +15,11 @@ class Command(PreparedCommand):
     help = "Vérifie le journal : chaînes, têtes, ancrages horodatés. Sort en erreur et dit ce qui ne va pas."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--anchor", default="", help="SHA-256 d’un ancrage noté ailleurs, qui doit encore y être")
         parser.add_argument("--json", action="store_true", help="résultat en JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = verify_journal()
+        report = verify_journal(known=options["anchor"].strip().lower())
         if options["json"]:
             self.stdout.write(
                 json.dumps(
@@ -26,6 +27,7 @@ class Command(PreparedCommand):
                         "entries": report.entries,
                         "chains": report.chains,
                         "anchors": report.anchors,
+                        "last_anchor": report.last_anchor,
                         "anchored_at": report.anchored_at.isoformat() if report.anchored_at else None,
                         "problems": report.problems,
                     },
@@ -40,5 +42,7 @@ class Command(PreparedCommand):
                 f"{counted(report.chains, 'chaîne', 'chaînes') or 'aucune chaîne'}, "
                 f"{counted(report.anchors, 'ancrage', 'ancrages') or 'aucun ancrage'}."
             )
-            if not report.anchors:
+            if report.anchors:
+                self.stdout.write(f"Dernier ancrage, à noter hors de ce site : {report.last_anchor}")
+            else:
                 self.stdout.write("Aucun ancrage encore : une réécriture complète ne serait pas détectée.")
