@@ -29,8 +29,10 @@ DUMP = "database.dump"
 FILES = "files/"
 SECRETS = "secrets/"
 MANIFEST = "manifest.json"
+# The key of the site, where the environment gives none.
+SITE_KEY = "guichet_secret_key.secret"
 # Inside the data directory. Without the site's key nobody's second factor can be read again.
-SECRET_NAMES = ("pki", "guichet_secret_key.secret", "demonstration-second-factor.seed", "demonstration.json")
+SECRET_NAMES = ("pki", SITE_KEY, "demonstration-second-factor.seed", "demonstration.json")
 BLOCK = 1 << 20
 
 
@@ -74,9 +76,12 @@ def every_key(folder: str = "") -> Iterator[str]:
 
 
 def every_secret() -> Iterator[Path]:
-    """Paths of the secrets, relative to the data directory."""
+    """Paths of the secrets in use, relative to the data directory. A key of the site that the environment has replaced is
+    not one: it may have been replaced because others knew it."""
     data_dir = Path(settings.DATA_DIR)
     for name in SECRET_NAMES:
+        if name == SITE_KEY and os.environ.get("GUICHET_SECRET_KEY"):
+            continue
         path = data_dir / name
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
         yield from (item.relative_to(data_dir) for item in found if item.is_file())

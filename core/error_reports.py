@@ -1,5 +1,6 @@
 """Reports of errors to a Sentry that the operator configures: where the code broke and for which ids, never what people wrote."""
 
+import re
 from typing import Any
 
 import sentry_sdk
@@ -9,6 +10,7 @@ from sentry_sdk.types import Event, Hint
 from core.logs import without_personal_data
 
 # They tell again, with the address as typed, of an error that the library has from the page or the task itself.
+_CONSTRAINT = re.compile(r'constraint "(\w+)"')
 _TOLD_TWICE = ("django_structlog.*", "django.request")
 
 
@@ -29,7 +31,8 @@ def start_error_reports(dsn: str, **options: Any) -> None:
 
 
 def only_ids(event: Event, _hint: Hint) -> Event:
-    """The event without the form, cookies and headers; in its texts, no e-mail address and no row.
+    """The event without the form, cookies and headers, nor the sentence of any error, which may quote what was typed; of a
+    broken constraint the name stays.
 
     The page's address goes too, it may carry a code; ``transaction`` says which page broke.
     """
@@ -37,6 +40,13 @@ def only_ids(event: Event, _hint: Hint) -> Event:
     event["request"] = {"method": request["method"]} if "method" in request else {}
     user = event.get("user") or {}
     event["user"] = {"id": user["id"]} if "id" in user else {}
+    for error in (event.get("exception") or {}).get("values") or ():
+        found = _CONSTRAINT.search(str(error.get("value") or ""))
+        error["value"] = f"constraint {found[1]}" if found else ""
+    if entry := event.get("logentry"):
+        # What our own loggers say first is a constant; others write the values into it.
+        ours = str(event.get("logger") or "").startswith("guichet")
+        event["logentry"] = {"message": entry.get("message", "")} if ours else {}
     cleaned: Event = _cleaned(event)
     return cleaned
 

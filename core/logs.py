@@ -1,4 +1,5 @@
-"""JSON logs: ids only, no personal data."""
+"""JSON logs: ids, no e-mail address and no row. The sentence of an error stays, which may quote a value that was typed: they are
+read by the operator alone."""
 
 import logging
 import re

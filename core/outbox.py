@@ -147,6 +147,13 @@ def abandoned_messages() -> QuerySet[OutboxMessage]:
     return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=False)
 
 
+def failed_messages() -> QuerySet[OutboxMessage]:
+    """Messages tried in vain that will be tried again, the oldest first."""
+    return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True, attempts__gt=0).order_by(
+        "created_at", "id"
+    )
+
+
 def put_back_abandoned() -> int:
     """Puts what was set aside back in the queue, due now, with all its attempts. Returns how many."""
     return abandoned_messages().update(abandoned_at=None, attempts=0, available_at=timezone.now())

@@ -24,10 +24,10 @@ SUBJECTS = {
 
 
 def summoned(deliberation: Deliberation, moved_from: datetime | None = None) -> None:
-    """One mail to each member of the jury; ``moved_from``, the date that a new one replaces."""
+    """One mail to each member of the jury whose account is open; ``moved_from``, the date that a new one replaces."""
     jury = deliberation.jury
     call = jury.session.axis.call
-    for juror in jury.jurors.select_related("user"):
+    for juror in jury.jurors.filter(user__is_active=True).select_related("user"):
         queue_mail(
             to=[juror.user.email],
             subject=f"{'Séance déplacée' if moved_from else 'Convocation'} : {jury.name}",

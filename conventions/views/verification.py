@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from accounts import throttle
-from accounts.adapters import client_address
+from accounts.adapters import client_address, network_of
 from conventions.forms import CodeForm, NumberForm, UploadForm
 from conventions.presentation import verdict_shown
 from conventions.services.verification import find_by_number, verify_stored, verify_upload
@@ -30,7 +30,7 @@ def document_verify(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     status = 200
     if request.method == "POST" and form.is_valid():
-        if throttle.take_try(name=f"verify.file:{client_address(request)}", limit=UPLOADS, seconds=SECONDS):
+        if throttle.take_try(name=f"verify.file:{network_of(client_address(request))}", limit=UPLOADS, seconds=SECONDS):
             verdict = verify_upload(form.cleaned_data["file"].read())
             return render(request, "conventions/verify_result.html", verdict_shown(verdict))
         form.add_error(None, TOO_MANY)
@@ -69,7 +69,9 @@ def document_verify_number(request: HttpRequest, number: str) -> HttpResponse:
 def _answer(request: HttpRequest, number: str, code: str, page: str, empty: dict[str, Any]) -> HttpResponse:
     """The verdict, for whoever holds the code of this number. A wrong number and a wrong code are one answer, byte for
     byte: nothing that was typed is shown again."""
-    taken = throttle.take_try(name=f"verify.code:{client_address(request)}", limit=WRONG_CODES, seconds=SECONDS)
+    taken = throttle.take_try(
+        name=f"verify.code:{network_of(client_address(request))}", limit=WRONG_CODES, seconds=SECONDS
+    )
     if taken is None:
         return render(request, page, {**empty, "refusal": TOO_MANY}, status=429)
     convention = find_by_number(number, code)

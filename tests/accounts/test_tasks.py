@@ -1,5 +1,6 @@
 """What is forgotten each night, and what is not."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -77,3 +78,19 @@ def test_expired_rows_go_by_batches_of_a_bounded_number(monkeypatch):
 
 def test_forgetting_is_scheduled(settings):
     assert "accounts.tasks.forget_expired_task" in {row["task"] for row in settings.CELERY_BEAT_SCHEDULE.values()}
+
+
+def test_step_that_breaks_keeps_back_none_of_the_others(db, monkeypatch, caplog):
+    Try.objects.create(
+        name_sha256="a" * 64, number=0, token=uuid.uuid4(), expires_at=timezone.now() - timedelta(days=1)
+    )
+
+    def broken(self, *args, **kwargs):
+        raise OSError("disque plein")
+
+    monkeypatch.setattr(tasks, "_forget_sessions", broken)
+    broken.__name__ = "_forget_sessions"
+    with pytest.raises(RuntimeError, match="not forgotten: _forget_sessions"):
+        forget_expired_task()
+    assert "forgetting_failed" in caplog.text
+    assert not Try.objects.exists()

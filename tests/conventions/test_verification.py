@@ -8,6 +8,7 @@ import pikepdf
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.urls import reverse
 
 from conventions.models import Convention
@@ -145,6 +146,18 @@ def test_uploads_are_throttled_per_address(client, signed, monkeypatch):
 
     monkeypatch.setattr(verification, "UPLOADS", 2)
     assert [upload(client, b"%PDF-1.7 x").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_addresses_of_one_subscriber_are_counted_together(signed, monkeypatch):
+    from conventions.views import verification
+
+    monkeypatch.setattr(verification, "UPLOADS", 2)
+    monkeypatch.setattr(verification, "WRONG_CODES", 2)
+    wrong = {"numero": signed.number, "code": "AAAA-BBBB-CCCC"}
+    each = [Client(REMOTE_ADDR=f"2001:db8:1:1::{last}") for last in range(1, 4)]
+    assert [upload(browser, b"%PDF-1.7 x").status_code for browser in each] == [200, 200, 429]
+    assert [browser.post(TYPED, wrong).status_code for browser in each] == [404, 404, 429]
+    assert Client(REMOTE_ADDR="2001:db8:1:2::1").post(TYPED, wrong).status_code == 404
 
 
 def test_every_tampering_is_refused_by_the_page(client, signed, documents, monkeypatch):

@@ -35,8 +35,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def place(transactional_db, settings, tmp_path):
-    """A data directory and keys of this test's own."""
+def place(transactional_db, settings, tmp_path, monkeypatch):
+    """A data directory and keys of this test's own, the key of the site among them."""
+    monkeypatch.delenv("GUICHET_SECRET_KEY", raising=False)
     settings.DATA_DIR = tmp_path / "data"
     settings.PKI_DIR = settings.DATA_DIR / "pki"
     settings.DATA_DIR.mkdir(mode=0o700)
@@ -194,6 +195,19 @@ def test_restore_wants_the_key_of_the_archive_or_a_former_one(
         expected = pytest.raises(CommandError, match="GUICHET_SECRET_KEY diffère") if refused else nullcontext()
         with expected:
             restore.refuse_other_keys(source, read_manifest(source))
+
+
+def test_backup_leaves_out_a_key_that_was_replaced_and_is_restored_under_the_new_one(
+    place, tmp_path, monkeypatch, settings
+):
+    (place / "guichet_secret_key.secret").write_text("leaked")
+    monkeypatch.setenv("GUICHET_SECRET_KEY", "new")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", []
+    path = tmp_path / "guichet.tar"
+    call_command("backup", str(path), stdout=io.StringIO(), stderr=io.StringIO())
+    with tarfile.open(path) as source:
+        assert "secrets/guichet_secret_key.secret" not in source.getnames()
+        restore.refuse_other_keys(source, read_manifest(source))
 
 
 def test_backup_that_fails_leaves_nothing(place, tmp_path, monkeypatch):

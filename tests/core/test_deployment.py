@@ -91,6 +91,13 @@ def test_only_the_proxy_is_published_and_servers_cannot_be_reached_from_it() -> 
     assert read_compose()["networks"]["inside"]["internal"] is True
 
 
+def test_whoever_does_not_come_through_the_proxy_that_ends_tls_does_not_come_in() -> None:
+    """Published on this machine alone; the gateway that such a proxy is seen as is fixed, and told in the guide."""
+    assert services()["proxy"]["ports"] == ["${GUICHET_LISTEN:-127.0.0.1}:${GUICHET_PORT:-8080}:8080"]
+    gateway = read_compose()["networks"]["front"]["ipam"]["config"][0]["gateway"]
+    assert f"`GUICHET_OUTER_PROXY={gateway}`" in (ROOT / "docs/operations.md").read_text()
+
+
 def test_forwarded_addresses_are_believed_from_the_network_of_the_proxy_alone() -> None:
     subnet = read_compose()["networks"]["front"]["ipam"]["config"][0]["subnet"]
     assert services()["web"]["environment"]["GUICHET_TRUSTED_PROXIES"] == subnet
@@ -171,6 +178,7 @@ def test_proxy_configuration_is_well_formed() -> None:
     assert int(size[1]) * 1024 * 1024 > settings.ATTACHMENT_MAX_BYTES
     assert services()["proxy"]["ports"][0].endswith(":8080")
     assert "listen 8080;" in text
+    assert "proxy_set_header Host $http_host;" in text, "without its port, no page is recognised as ours"
 
 
 def test_every_static_file_that_a_template_names_is_collected() -> None:

@@ -6,7 +6,7 @@ import logging
 import pytest
 import sentry_sdk
 from django.core.mail import EmailMessage
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from sentry_sdk.transport import Transport
@@ -20,6 +20,7 @@ from core.models import StoredFile
 
 # Not as it is written: a report quotes the lines of the source around the error.
 NAME, SECRET, CODE = "uaednaruD"[::-1], "4321-esarhP"[::-1], "HGFE-DCBA"[::-1]
+ACCOUNT = "6149 7001 0003 67RF"[::-1]
 
 
 class Kept(Transport):
@@ -43,7 +44,7 @@ def reports():
 
 def test_report_of_a_broken_form_says_where_and_nothing_of_what_was_typed(db, monkeypatch, reports):
     def broken(self, *args, **kwargs):
-        raise RuntimeError("Formulaire de jeanne@example.fr cassé")
+        raise RuntimeError(f"Formulaire de jeanne@example.fr cassé : {NAME}, {ACCOUNT}")
 
     monkeypatch.setattr(accounts.forms.SignupForm, "clean", broken)
     typed = {"first_name": "Jeanne", "last_name": NAME, "email": "jeanne@example.fr", "password1": SECRET}
@@ -53,8 +54,7 @@ def test_report_of_a_broken_form_says_where_and_nothing_of_what_was_typed(db, mo
     assert set(reports[0]["request"]) <= {"method"}
     assert reports[0]["transaction"]
     text = json.dumps(reports, ensure_ascii=False)
-    assert "Formulaire de [adresse] cassé" in text
-    for secret in (SECRET, "jeanne@example.fr", NAME):
+    for secret in (SECRET, "jeanne@example.fr", NAME, ACCOUNT):
         assert secret not in text, secret
 
 
@@ -96,4 +96,23 @@ def test_neither_log_nor_report_quotes_the_row_of_a_broken_constraint(db, caplog
     assert "[ligne]" in str(line) and NAME not in str(line)
     assert "in broken" in str(line), "what follows the row is kept"
     text = json.dumps(reports, ensure_ascii=False)
-    assert "core_storedfile_sha256_is_hexadecimal" in text and NAME not in text
+    assert "constraint core_storedfile_sha256_is_hexadecimal" in text and NAME not in text
+
+
+def test_report_of_a_log_keeps_the_constant_of_our_own_loggers_alone(reports):
+    logging.getLogger("guichet.outbox").error("outbox_delivery_failed", extra={"message_id": "7"})
+    logging.getLogger("elsewhere").error("no such person: %s", NAME)
+    logging.getLogger("elsewhere").error(f"no such person: {NAME}")
+    text = json.dumps(reports, ensure_ascii=False)
+    assert len(reports) == 3
+    assert "outbox_delivery_failed" in text and NAME not in text
+
+
+def test_report_of_a_value_that_postgresql_quotes_does_not_quote_it(db, reports):
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT %s::text::integer", [f"{NAME} FR76"])
+    except DataError:
+        logging.getLogger("guichet").exception("Lecture refusée")
+    text = json.dumps(reports, ensure_ascii=False)
+    assert "InvalidTextRepresentation" in text and NAME not in text

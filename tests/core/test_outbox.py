@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import time_machine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -190,7 +190,8 @@ def test_deliver_outbox_leaves_what_was_set_aside_until_asked(transactional_db, 
     answer = StringIO()
     call_command("deliver_outbox", stdout=answer)
     assert delivered == [{"n": 2}]
-    assert "1 message abandonné" in answer.getvalue()
+    assert answer.getvalue().splitlines()[0] == "1\u00a0message traité"
+    assert "1\u00a0message abandonné" in answer.getvalue()
     assert "--abandoned" in answer.getvalue()
     answer = StringIO()
     call_command("deliver_outbox", abandoned=True, stdout=answer)
@@ -208,9 +209,19 @@ def test_message_put_back_and_failing_again_has_all_its_attempts(transactional_d
     monkeypatch.setitem(outbox._handlers, "test.note", broken)
     message = put()
     set_aside(message)
-    call_command("deliver_outbox", abandoned=True, stdout=StringIO())
+    with pytest.raises(CommandError, match=r"1\smessage en échec, qui sera repris. .*test.note.*ValueError: panne"):
+        call_command("deliver_outbox", abandoned=True, stdout=StringIO())
     message.refresh_from_db()
     assert (message.attempts, message.abandoned_at) == (1, None)
+
+
+def test_deliver_outbox_says_that_some_are_left(transactional_db, delivered, monkeypatch):
+    monkeypatch.setattr(outbox, "deliver_all", lambda: 0)
+    put("a", n=1)
+    put("b", n=2)
+    with pytest.raises(CommandError, match=r"2\smessages restent à traiter"):
+        call_command("deliver_outbox", stdout=StringIO())
+    assert delivered == []
 
 
 def test_message_delivered_after_it_was_set_aside_is_not_put_back(transactional_db, delivered):

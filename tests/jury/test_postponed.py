@@ -7,6 +7,7 @@ import time_machine
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.models import User
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
 from core.templatetags.guichet import paris_datetime
@@ -108,3 +109,13 @@ def test_page_of_a_meeting_to_come_offers_to_move_it_and_nothing_else(client, db
         assert client.post(url, {"held_at": "2021-11-05T14:00", "place": "Lyon"}).status_code == 302
     deliberation.refresh_from_db()
     assert deliberation.place == "Lyon"
+
+
+def test_member_whose_account_is_closed_is_not_summoned(db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    closed, other = world.users
+    User.objects.filter(pk=closed.pk).update(is_active=False)
+    summon(world)
+    told = {address for mail in mails() for address in mail["to"]}
+    assert told == {other.email, world.chair_user.email}

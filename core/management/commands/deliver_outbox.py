@@ -2,12 +2,18 @@
 
 from argparse import ArgumentParser
 
+from django.core.management.base import CommandError
+
 from core import outbox
 from core.commands import PreparedCommand
+from core.navigation import counted
 
 
 class Command(PreparedCommand):
-    help = "Traite les messages sortants en attente (documents, courriels) sans passer par le worker."
+    help = (
+        "Traite les messages sortants en attente (documents, courriels) sans passer par le worker. Sort en erreur s’il en reste "
+        "qui ont échoué."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -17,7 +23,14 @@ class Command(PreparedCommand):
     def handle(self, *, abandoned: bool, **options: object) -> None:
         if abandoned:
             self.stdout.write(f"{outbox.put_back_abandoned()} message(s) remis en file.")
-        self.stdout.write(f"{outbox.deliver_all()} message(s) traité(s).")
+        done = outbox.deliver_all()
+        self.stdout.write(counted(done, "message traité", "messages traités") or "Aucun message traité.")
         if left := outbox.abandoned_messages().count():
-            plural = "s" if left > 1 else ""
-            self.stdout.write(f"{left} message{plural} abandonné{plural} : --abandoned pour les reprendre.")
+            told = counted(left, "message abandonné", "messages abandonnés")
+            self.stdout.write(f"{told} : --abandoned pour les reprendre.")
+        failed, due = outbox.failed_messages(), len(outbox.due_messages())
+        if first := failed.first():
+            told = counted(failed.count(), "message en échec, qui sera repris", "messages en échec, qui seront repris")
+            raise CommandError(f"{told}. Le plus ancien ({first.kind}) : {first.last_error or 'essai interrompu'}")
+        if due:
+            raise CommandError(f"{counted(due, 'message reste', 'messages restent')} à traiter : relancez la commande.")

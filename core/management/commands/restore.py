@@ -15,10 +15,8 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
-from core.backup import BLOCK, DUMP, FILES, MANIFEST, SECRETS, every_key, member, run_program, verify_archive
+from core.backup import BLOCK, DUMP, FILES, MANIFEST, SECRETS, SITE_KEY, every_key, member, run_program, verify_archive
 
-# Made by any command at its first run, this one included: the key of the archive takes its place.
-SITE_KEY = "guichet_secret_key.secret"
 OTHER_SITE_KEY = (
     "GUICHET_SECRET_KEY diffère de la clé de la sauvegarde, qui n’est pas non plus dans GUICHET_SECRET_KEY_FALLBACKS. "
     "Rien n’a été restauré."
