@@ -1,12 +1,15 @@
-"""Conflicts that nobody needs to declare: who acts for an applicant does not judge its dossier (loi 2013-907, art. 2)."""
+"""What keeps somebody from a dossier without their saying so: they act for an applicant (loi 2013-907, art. 2), or sit no more."""
 
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from applications.models import Application
+from calls.enums import MandateRole
+from calls.models import Mandate
+from jury.models import Juror
 from territories.models import Affiliation
 
 AFFILIATED = "Cette personne est rattachée à une collectivité de ce dossier : elle ne peut pas le lire pour le jury."
@@ -38,6 +41,18 @@ def affiliated_pairs(users: Collection[int], applications: Collection[Any], at: 
         for user, organisation in ties
         if organisation in organisations
     }
+
+
+def serving(at: datetime) -> QuerySet[Juror]:
+    """Members who can still read: their account is open, and a mandate in force at ``at`` covers the axis of their jury."""
+    axis = OuterRef("jury__session__axis")
+    mandates = Mandate.objects.current(at).filter(
+        Q(axis__isnull=True) | Q(axis=axis),
+        user=OuterRef("user"),
+        call=OuterRef("jury__session__axis__call"),
+        role__in=[MandateRole.JUROR, MandateRole.CHAIR],
+    )
+    return Juror.objects.filter(Exists(mandates), user__is_active=True)
 
 
 def is_affiliated(user_id: int, application: Application, at: datetime) -> bool:

@@ -114,14 +114,16 @@ def dossiers_of(jury: Jury, user: Any) -> QuerySet[Application]:
     )
 
 
+def ever_own_evaluations(user: Any) -> QuerySet[Evaluation]:
+    """The person's own seats, those too on dossiers decided before they handed anything in."""
+    seats = Evaluation.objects.filter(juror__in=seats_of(user), application__in=Application.objects.visible_to(user))
+    return seats.exclude(state=EvaluationState.WITHDRAWN).order_by("id")
+
+
 def own_evaluations(user: Any) -> QuerySet[Evaluation]:
     """The person's own seats on dossiers that are still theirs to read, or that they have read."""
-    return (
-        Evaluation.objects.filter(juror__in=seats_of(user), application__in=Application.objects.visible_to(user))
-        .exclude(state=EvaluationState.WITHDRAWN)
-        .filter(Q(state=EvaluationState.SUBMITTED) | Q(application__state=ApplicationState.ADMISSIBLE))
-        .order_by("id")
-    )
+    read = Q(state=EvaluationState.SUBMITTED) | Q(application__state=ApplicationState.ADMISSIBLE)
+    return ever_own_evaluations(user).filter(read)
 
 
 def due_evaluations(user: Any) -> QuerySet[Evaluation]:

@@ -7,13 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.utils import timezone
 
 from applications.enums import ApplicationState
 from applications.models import Application
 from budget.models import AwardBalance, Balance, LedgerEntry
 from calls.models import ScoringGrid
 from core.errors import Refused
+from jury.conflicts import serving
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Evaluation, Jury, Opinion, Recusal
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
@@ -324,6 +326,8 @@ def gaps_under(grids: Mapping[Any, ScoringGrid], readable: QuerySet[Evaluation] 
     submitted: dict[Any, int] = defaultdict(int)
     # A dossier is of one session, which has one jury.
     rows = Evaluation.objects.filter(application__in=keys, state__in=ACTIVE)
+    # Whoever can read no more holds no seat, unless they had handed in before.
+    rows = rows.filter(Q(state=EvaluationState.SUBMITTED) | Q(juror__in=serving(timezone.now())))
     for key, state in rows.order_by("id").values_list("application_id", "state"):
         active[key] += 1
         submitted[key] += state == EvaluationState.SUBMITTED

@@ -15,7 +15,7 @@ from calls.models import Theme
 from core.errors import Refused
 from jury import assignment
 from jury.assignment import DossierSpec, JurorSpec, Problem
-from jury.conflicts import AFFILIATED, affiliated_pairs
+from jury.conflicts import AFFILIATED, affiliated_pairs, serving
 from jury.enums import EvaluationState
 from jury.models import AssignmentRun, Evaluation, Juror, Jury, Recusal
 from jury.permissions import readable_evaluations
@@ -72,13 +72,19 @@ def build_problem(jury: Jury, *, least_change: bool, at: datetime, actor: User) 
 
 
 def _conflicts(jury: Jury, applications: Collection[Any], at: datetime) -> set[tuple[str, int]]:
-    """Pairs (dossier id, juror id) that may not meet: recused, or affiliated to an applicant at ``at``."""
+    """Pairs (dossier id, juror id) that may not meet: recused, affiliated to an applicant at ``at``, or read by somebody
+    who sits no more, and had not handed in."""
     recused = Recusal.objects.filter(juror__jury=jury).values_list("application_id", "juror_id")
     jurors = dict(jury.jurors.values_list("user_id", "pk"))
     affiliated = affiliated_pairs(list(jurors), applications, at)
-    return {(str(dossier), juror) for dossier, juror in recused} | {
-        (str(dossier), jurors[user]) for user, dossier in affiliated
-    }
+    gone = set(jury.jurors.exclude(pk__in=serving(at)).values_list("pk", flat=True))
+    given = Evaluation.objects.filter(juror__in=gone, state=EvaluationState.SUBMITTED)
+    unread = {(str(dossier), juror) for dossier in applications for juror in gone}
+    return (
+        {(str(dossier), juror) for dossier, juror in recused}
+        | {(str(dossier), jurors[user]) for user, dossier in affiliated}
+        | unread - {(str(dossier), juror) for dossier, juror in given.values_list("application_id", "juror_id")}
+    )
 
 
 @transaction.atomic
@@ -149,8 +155,10 @@ def change_seat(
 
 @dataclass(frozen=True)
 class _Ties:
-    """What keeps members from a dossier: their recusals (jurors), what they act for (users), who reads it already."""
+    """What keeps members from a dossier: who sits no more, their recusals (jurors), what they act for (users), who reads
+    it already."""
 
+    gone: frozenset[int]
     recused: frozenset[int]
     affiliated: frozenset[int]
     panel: frozenset[int]
@@ -161,7 +169,9 @@ def _ties_to(key: str, jurors: Collection[Juror], panel: set[int], at: datetime)
     """As many queries for one member as for all of them."""
     recusals = Recusal.objects.filter(juror__in=[juror.pk for juror in jurors], application_id=key)
     readers = Juror.objects.filter(pk__in=panel).values_list("organisation_name", flat=True)
+    served = serving(at).filter(pk__in=[juror.pk for juror in jurors]).values_list("pk", flat=True)
     return _Ties(
+        gone=frozenset(juror.pk for juror in jurors) - frozenset(served),
         recused=frozenset(recusals.values_list("juror_id", flat=True)),
         affiliated=frozenset(user for user, _ in affiliated_pairs([juror.user_id for juror in jurors], [key], at)),
         panel=frozenset(panel),
@@ -175,6 +185,8 @@ def _house(name: str) -> str:
 
 def _seat_obstacle(juror: Juror, ties: _Ties, load: int) -> str:
     """Why this member, who reads ``load`` dossiers, cannot read this one too; empty when nothing is against it."""
+    if juror.pk in ties.gone:
+        return "Ce membre ne siège plus\u00a0: son compte est fermé, ou son mandat a pris fin."
     if juror.pk in ties.recused:
         return "Ce juré s’est déporté de ce dossier."
     if juror.user_id in ties.affiliated:
@@ -212,7 +224,8 @@ def confirm_assignment(*, run: AssignmentRun, sha256: str, at: datetime, actor: 
     wanted = {(dossier, juror) for dossier, juror in wanted if dossier in open_to_readers}
     if wanted & _conflicts(jury, {dossier for dossier, _ in wanted}, at):
         raise Refused(
-            "Depuis cette proposition, un juré s’est déporté ou a été rattaché à un porteur : demandez-en une nouvelle."
+            "Depuis cette proposition, un juré s’est déporté, a été rattaché à un porteur ou ne siège plus : demandez-en "
+            "une nouvelle."
         )
     existing = {
         (str(row.application_id), row.juror_id): row

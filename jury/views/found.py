@@ -11,6 +11,7 @@ from jury.models import AssignmentRun, DecisionList, Deliberation, Evaluation, J
 from jury.permissions import (
     chaired,
     dossiers_of,
+    ever_own_evaluations,
     own_evaluations,
     visible_deliberations,
     visible_juries,
@@ -29,8 +30,10 @@ def person(request: HttpRequest) -> User:
 
 
 def own_evaluation(request: HttpRequest, pk: Any) -> Evaluation:
-    """One of the person's own seats, on a dossier still theirs."""
-    rows = own_evaluations(request.user).select_related(
+    """One of the person's own seats, on a dossier still theirs. What is sent late finds it too: it is answered, and the
+    text typed is not lost."""
+    seats = ever_own_evaluations if request.method == "POST" else own_evaluations
+    rows = seats(request.user).select_related(
         "juror__jury__session__axis__call", "juror__jury__grid", "application__organisation", "application__theme"
     )
     return _one(rows.prefetch_related("scores__criterion"), pk)

@@ -181,7 +181,13 @@ def evaluation_declare(request: HttpRequest, pk: Any) -> HttpResponse:
         services.declare_no_conflict(evaluation=evaluation, at=timezone.now(), actor=person(request))
     except Refused as refusal:
         messages.error(request, refusal.message)
-    return redirect("evaluation_page", pk=pk)
+    return _back_to(request, evaluation, "evaluation_page")
+
+
+def _back_to(request: HttpRequest, evaluation: Evaluation, name: str) -> HttpResponse:
+    """A page of this evaluation; the desk, once its dossier was decided without it."""
+    is_own = own_evaluations(request.user).filter(pk=evaluation.pk).exists()
+    return redirect(name, pk=evaluation.pk) if is_own else redirect("jury_desk")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -293,7 +299,7 @@ def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
     evaluation = own_evaluation(request, pk)
     form = HandInForm(request.POST)
     if not form.is_valid():
-        return redirect("evaluation_review", pk=pk)
+        return _back_to(request, evaluation, "evaluation_review")
     try:
         services.submit_evaluation(
             evaluation=evaluation,
@@ -309,6 +315,6 @@ def evaluation_submit(request: HttpRequest, pk: Any) -> HttpResponse:
             messages.error(request, ALREADY_HANDED_IN)
             return redirect("evaluation_page", pk=pk)
         messages.error(request, CHANGED_SINCE if refusal.field == "version" else refusal.message)
-        return redirect("evaluation_review", pk=pk)
+        return _back_to(request, evaluation, "evaluation_review")
     messages.success(request, "Évaluation remise. Merci.")
     return redirect("evaluation_page", pk=pk)

@@ -131,13 +131,15 @@ def _scenario(minimum: int, jury: Jury, merit: Merit, dossiers: dict[str, Applic
     if not floors:
         return {}
     items = items_of(merit.ranked, merit.purses)
+    # One not marked yet, or eliminated, cannot be chosen: that is not for want of money.
+    markable = frozenset(item.key for item in items)
     left = {place: purse.left for place, purse in merit.purses.items()}
     selection = two_passes(items, left, floors=floors, policy=jury.selection_rule)
     verdict = referee(items, left, floors=floors, selection=selection)
     before, after = set(merit.selection.chosen), set(selection.chosen)
     return {
         "floors": floors,
-        "too_few": [floor for floor in floors if len(floor.members) < floor.minimum],
+        "too_few": [(floor, count) for floor in floors if (count := len(floor.members & markable)) < floor.minimum],
         "selection": selection,
         "verdict": verdict,
         "gained": [dossiers[key] for key in selection.chosen if key not in before],

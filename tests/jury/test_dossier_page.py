@@ -1,10 +1,13 @@
 """The dossier as the chair and the ministry read it before and after the meeting."""
 
+import re
+
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from jury import services
+from jury.models import Evaluation
 from tests.factories.accounts import sign_in
 from tests.factories.jury import AT, JuryWorld, marks
 
@@ -62,6 +65,43 @@ def test_ministry_reads_marks_without_names_once_the_jury_has_spoken(client, db)
     assert "Juré 1&nbsp;:" in told and "Juré 2&nbsp;:" in told
     for reader in world.readers(application):
         assert str(reader) not in told.split("<main")[1]
+
+
+def test_numbers_of_the_readers_follow_nothing_that_names_them(client, db):
+    """The seats list the names in the order of the members: numbers in that order would be names."""
+    world = JuryWorld(dossiers=8, jurors=2)
+    world.assign()
+    for application in world.applications:
+        for value, user in enumerate(world.readers(application), start=2):
+            world.submit(world.evaluation(application, user), value)
+    meeting = world.meet()
+    for application in world.applications:
+        world.opine(meeting, application, "refused")
+    world.close(meeting)
+    orders = []
+    for application in world.applications:
+        told = page_of(client, world.officer, world, application).content.decode()
+        shown = re.findall(r"Juré \d&nbsp;: (\d+,\d\d) sur 20", told)
+        rows = Evaluation.objects.filter(application=application).order_by("pk").values_list("total", flat=True)
+        assert shown == [str(total).replace(".", ",") for total in rows]
+        orders.append(shown == sorted(shown))
+    assert set(orders) == {True, False}
+
+
+def test_mark_of_a_reader_who_has_left_since_is_told_as_such(client, db):
+    world = JuryWorld(dossiers=1, jurors=3)
+    world.assign()
+    world.submit_all()
+    application = world.applications[0]
+    meeting = world.meet()
+    world.opine(meeting, application)
+    world.close(meeting)
+    said = "Ce lecteur s’est déporté depuis"
+    assert said not in page_of(client, world.chair_user, world, application).content.decode()
+    leaver = next(user for user in world.readers(application) if user != world.chair_user)
+    services.recuse(juror=world.juror(leaver), application=application, reason="", at=AT, actor=leaver)
+    told = page_of(client, world.chair_user, world, application).content.decode()
+    assert told.count(said) == 1
 
 
 def test_whoever_left_the_dossier_or_only_reads_another_finds_nothing(client, db):

@@ -221,10 +221,22 @@ def test_floor_that_is_no_number_of_dossiers_is_told_at_its_field(client, db):
         assert "La règle retient" not in page, typed
     page = ranking(client, world, world.chair_user, plancher="2")
     assert (
-        "Il n’y a pas assez de dossiers" in page and "1 dossier classé." in page and "enveloppe ne permet" not in page
+        "Il n’y a pas assez de dossiers" in page
+        and "1 dossier noté et non éliminé." in page
+        and "enveloppe ne permet" not in page
     )
     page = ranking(client, world, world.chair_user, plancher="1")
     assert "La règle retient" in page and "Écrivez un nombre entier" not in page
+
+
+def test_floor_that_lacks_marked_dossiers_does_not_blame_the_envelope(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    for user in world.readers(world.applications[0]):
+        world.submit(world.evaluation(world.applications[0], user))
+    page = ranking(client, world, world.chair_user, plancher="2")
+    assert "1 dossier noté et non éliminé." in page
+    assert "enveloppe ne permet" not in page
 
 
 def test_version_with_an_exponent_is_an_old_one(client, db):
