@@ -39,7 +39,7 @@ from jury.services.evaluation import (
     submit_evaluation,
 )
 from jury.services.panel import Member, constitute_jury, recuse
-from jury.services.release import after_release, list_content, list_digest, release_list
+from jury.services.release import after_release, list_content, list_digest, release_list, release_obstacle
 
 __all__ = [
     "AttendanceInput",
@@ -67,6 +67,7 @@ __all__ = [
     "record_opinion",
     "recuse",
     "release_list",
+    "release_obstacle",
     "remove_decision",
     "reopen_list",
     "save_complete_evaluation",

@@ -256,30 +256,38 @@ def remove_decision(*, decision: Decision, reason: str, version: int, at: dateti
     return locked
 
 
-def refuse_undecidable(decisions: Iterable[Decision], at: datetime) -> None:
-    """Names the dossiers that no longer await the decision written for them (withdrawn, decided elsewhere)."""
+def undecidable(decisions: Iterable[Decision], at: datetime) -> str:
+    """Names the dossiers that no longer await the decision written for them (withdrawn, decided elsewhere); else empty."""
     gone = [
         f"{decision.application.number} ({decision.application.get_state_display()})"
         for decision in decisions
         if APPLICATION.obstacle(decision.application, DECISIONS[decision.outcome], at)
     ]
-    if gone:
-        raise Refused(
-            f"N’attendent plus cette décision : {', '.join(gone)}. Le gestionnaire reprend la liste et les en retire."
-        )
+    if not gone:
+        return ""
+    return f"N’attendent plus cette décision : {', '.join(gone)}. Le gestionnaire reprend la liste et les en retire."
 
 
-def refuse_superseded(decision_list: DecisionList) -> None:
+def superseded(decision_list: DecisionList) -> str:
     """Names the dossiers of which the jury has spoken again since the meeting that this list comes from: what was
-    decided on stands no more. Waits for whoever is closing a meeting."""
-    lock_open_deliberations(decision_list.deliberation.jury)
+    decided on stands no more. Else empty."""
     rows = decision_list.decisions.filter(is_superseded("decision_list__deliberation")).select_related("application")
     again = [decision.application.number or "" for decision in rows.order_by("position", "pk")]
-    if again:
-        raise Refused(
-            f"Le jury s’est prononcé de nouveau depuis sur : {', '.join(again)}. Le gestionnaire reprend la liste, les "
-            "en retire et prépare une liste d’après la dernière séance."
-        )
+    if not again:
+        return ""
+    return (
+        f"Le jury s’est prononcé de nouveau depuis sur : {', '.join(again)}. Le gestionnaire reprend la liste, les "
+        "en retire et prépare une liste d’après la dernière séance."
+    )
+
+
+def refuse_stale_decisions(decision_list: DecisionList, decisions: Iterable[Decision], at: datetime) -> None:
+    """Raises Refused for what :func:`undecidable` and :func:`superseded` find. Waits for whoever is closing a meeting."""
+    if obstacle := undecidable(decisions, at):
+        raise Refused(obstacle)
+    lock_open_deliberations(decision_list.deliberation.jury)
+    if obstacle := superseded(decision_list):
+        raise Refused(obstacle)
 
 
 @transaction.atomic
@@ -289,8 +297,7 @@ def mark_prepared(*, decision_list: DecisionList, version: int, at: datetime, ac
     authorise(DECISION_LIST, actor, locked, "mark_prepared", at)
     DECISION_LIST.check(locked, "mark_prepared", at)
     _refuse_unless_preparing(locked, version)
-    refuse_undecidable(locked.decisions.select_related("application").order_by("position", "pk"), at)
-    refuse_superseded(locked)
+    refuse_stale_decisions(locked, locked.decisions.select_related("application").order_by("position", "pk"), at)
     locked.mark_prepared()
     locked.prepared_at = at
     locked.prepared_by = actor

@@ -23,7 +23,7 @@ from jury.enums import Outcome
 from jury.models import Decision, DecisionList
 from jury.queries import award_key, total_granted
 from jury.services.base import NOT_YOURS, authorise, lock_list, note_list
-from jury.services.decisions import refuse_superseded, refuse_undecidable
+from jury.services.decisions import refuse_stale_decisions, superseded, undecidable
 from jury.workflow import DECISION_LIST, needs_second_person
 
 ACT = "jury.release_list"
@@ -99,8 +99,7 @@ def release_list(
         _refuse_own_work(locked, decisions, user)
         _refuse_hidden(decisions, user)
         _refuse_affiliated(decisions, user, at)
-        refuse_undecidable(decisions, at)
-        refuse_superseded(locked)
+        refuse_stale_decisions(locked, decisions, at)
         digest = list_digest(locked)
         if digest != confirmation.content_sha256:
             raise Refused(CHANGED, field="confirmation_code")
@@ -117,6 +116,12 @@ def release_list(
             hook(decision_list=locked, decisions=awards, reservations=reservations, at=at, actor=user)
         command.answer = {"list": str(locked.pk), "sha256": digest}
     return locked
+
+
+def release_obstacle(*, decision_list: DecisionList, at: datetime) -> str:
+    """What stops the release whatever the code: said before the person confirms. Empty when nothing does."""
+    decisions = decision_list.decisions.select_related("application").order_by("position", "pk")
+    return undecidable(decisions, at) or superseded(decision_list)
 
 
 def is_own_work(decision_list: DecisionList, decisions: list[Decision], user: User) -> bool:

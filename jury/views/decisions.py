@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -57,10 +57,11 @@ def decision_index(request: HttpRequest) -> HttpResponse:
     """The lists of the ministry's axes, and the deliberations that await one."""
     if not reader_scope(request.user):
         raise Http404
+    takes_money = Q(state=DecisionListState.RELEASED) | ~Q(decisions__application__state=ApplicationState.WITHDRAWN)
     lists = (
         visible_lists(request.user)
         .select_related("deliberation__jury__session__axis")
-        .annotate(count=Count("decisions"), total=Sum("decisions__amount_granted"))
+        .annotate(count=Count("decisions"), total=Sum("decisions__amount_granted", filter=takes_money))
         .order_by("-created_at", "-pk")
     )
     scope = territory_scope(request.user, [MandateRole.OFFICER], timezone.now())
@@ -138,8 +139,11 @@ def _rows(decision_list: DecisionList) -> list[Decision]:
 
 
 def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str, Any]:
+    is_released = decision_list.state == DecisionListState.RELEASED
     rows = _rows(decision_list)
-    spending = _spending(decision_list, rows)
+    # Until the release, what its applicant has withdrawn takes nothing of any envelope.
+    live = [row for row in rows if is_released or row.application.state != ApplicationState.WITHDRAWN]
+    spending = _spending(decision_list, live)
     envelopes = by_envelope(spending)
     apart = departures(decision_list, rows)
     actions = {row.name for row in DECISION_LIST.available(request.user, decision_list, timezone.now())}
@@ -148,8 +152,9 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "list": decision_list,
         "rows": [{"decision": row, "payer": spending.get(row.pk), "opinion": apart.get(row.pk)} for row in rows],
         "readable": _readable(request, rows),
-        "total": total_granted(rows),
-        "awards": sum(row.amount_granted is not None for row in rows),
+        "withdrawn": [row.application.number for row in rows if row not in live],
+        "total": total_granted(live),
+        "awards": sum(row.amount_granted is not None for row in live),
         "envelopes": envelopes,
         "shortfalls": [row for row in envelopes if row.missing and not row.is_taken],
         "actions": actions if may_release else actions - {"release"},
@@ -304,6 +309,10 @@ def decision_list_release(request: HttpRequest, pk: Any) -> HttpResponse:
         return redirect("decision_list_release", pk=pk)
     if decision_list.state != DecisionListState.PREPARED:
         return redirect("decision_list_detail", pk=pk)
+    obstacle = services.release_obstacle(decision_list=decision_list, at=timezone.now())
+    if request.method == "POST" and obstacle:
+        # Before the code is spent; the page says it.
+        return redirect("decision_list_release", pk=pk)
     form = ReleaseForm(
         request.POST or None, user=person(request), act=ACT, content_sha256=digest, initial={"shown": digest}
     )
@@ -321,7 +330,9 @@ def decision_list_release(request: HttpRequest, pk: Any) -> HttpResponse:
         else:
             return redirect("decision_list_released", pk=pk)
     context = _list_context(request, decision_list)
-    return render(request, "jury/decision_release.html", {**context, "form": form, "digest": digest})
+    return render(
+        request, "jury/decision_release.html", {**context, "form": form, "digest": digest, "obstacle": obstacle}
+    )
 
 
 @require_safe

@@ -72,7 +72,7 @@ def award_the_rest(page):
     """The officer departs from the jury's opinion, with a motive, on each dossier that was not awarded."""
     for row in range(decisions(page).count()):
         line = decisions(page).nth(row)
-        if "€" in line.locator("td[data-label='Accordé']").inner_text():
+        if "€" in line.locator("td[data-label='Proposé']").inner_text():
             continue
         press(line.get_by_role("link", name=re.compile("^Modifier")))
         page.locator("main input[name=outcome][value=awarded]").check(force=True)
