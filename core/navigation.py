@@ -137,8 +137,8 @@ def _mark_current(links: list[Link], path: str) -> None:
         nearest.current = "page" if nearest.url == path else "true"
 
 
-def sections(request: HttpRequest) -> list[Section]:
-    """The menu for the reader of ``request``, in order."""
+def sections(request: HttpRequest, *, is_folded: bool = True) -> list[Section]:
+    """The menu for the reader of ``request``, in order; ``is_folded`` so that it holds on one line."""
     _discover()
     ordered = sorted(_entries, key=lambda entry: entry.order)
     user = getattr(request, "user", None)
@@ -149,7 +149,7 @@ def sections(request: HttpRequest) -> list[Section]:
     found: dict[str, Section] = {}
     for entry, link in shown:
         found.setdefault(entry.section, Section(label=entry.section)).links.append(link)
-    return _folded(list(found.values()))
+    return _folded(list(found.values())) if is_folded else list(found.values())
 
 
 def _folded(found: list[Section]) -> list[Section]:

@@ -46,6 +46,7 @@ STEPS = {
 # After a day without key or timestamp, whoever signed is asked again rather than bound by surprise.
 PATIENCE = timedelta(days=1)
 # A certificate names its person.
+CHANGED = "Le document a changé depuis que vous l’avez ouvert. Relisez-le ci-dessous avant de signer."
 NAMELESS = (
     f"Votre signature portera votre prénom et votre nom{NBSP}: indiquez-les d’abord dans «{NBSP}Mon compte{NBSP}»."
 )
@@ -91,11 +92,12 @@ def start_signing(*, convention: Convention, user: "User", at: datetime, key: st
         if not CONVENTION.holds(user, locked, name, at):
             raise Refused("La signature attendue n’est pas la vôtre.")
         CONVENTION.check(locked, name, at)
-        _refuse_both_parties(locked, kind, user)
+        if obstacle := both_parties(locked, user):
+            raise Refused(obstacle)
         if not bears_name(user):
             raise Refused(NAMELESS)
         if what_is_signed(locked) != shown_sha256:
-            raise Refused("Le document a changé depuis que vous l’avez ouvert. Rechargez la page et relisez-le.")
+            raise Refused(CHANGED)
         confirmation = consume(user=user, act=SIGN_ACT, content_sha256=shown_sha256, at=at)
         signing = Signing.objects.create(
             convention=locked,
@@ -118,15 +120,15 @@ def bears_name(user: "User") -> bool:
     return bool(user.first_name.strip() and user.last_name.strip())
 
 
-def _refuse_both_parties(convention: Convention, kind: RevisionKind, user: "User") -> None:
-    """A contract is between two: whoever signed for the beneficiary never signs for the State, even since gone there."""
+def both_parties(convention: Convention, user: "User") -> str:
+    """A contract is between two: whoever signed for the beneficiary never signs for the State, even since gone there.
+    Says so, or nothing."""
     if (
-        kind == RevisionKind.STATE
+        convention.state == ConventionState.BENEFICIARY_SIGNED
         and convention.revisions.filter(kind=RevisionKind.BENEFICIARY, signed_by=user).exists()
     ):
-        raise Refused(
-            f"Vous avez signé cette convention pour la collectivité{NBSP}: une autre personne signe pour l’État."
-        )
+        return f"Vous avez signé cette convention pour la collectivité{NBSP}: une autre personne signe pour l’État."
+    return ""
 
 
 def complete_signing(*, signing_id: str) -> SigningState | None:

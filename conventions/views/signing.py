@@ -14,10 +14,12 @@ from conventions.forms import SignForm
 from conventions.models import Convention, Signing
 from conventions.presentation import document_url, summary_of
 from conventions.services.signing import (
+    CHANGED,
     NAMELESS,
     POSTPONED,
     SIGN_ACT,
     bears_name,
+    both_parties,
     complete_signing,
     start_signing,
     what_is_signed,
@@ -48,12 +50,19 @@ def convention_sign(request: HttpRequest, number: str) -> HttpResponse:
     if not names.intersection(SIGN_TRANSITIONS):
         messages.info(request, _why_not(convention, roles[0]))
         return redirect("convention_detail", number=convention.number)
+    if obstacle := both_parties(convention, person(request)):
+        messages.info(request, obstacle)
+        return redirect("convention_detail", number=convention.number)
     shown = what_is_signed(convention)
+    if request.method == "POST" and request.POST.get("shown", "") != shown:
+        # Before the code is spent on bytes that are no longer there.
+        messages.error(request, CHANGED)
+        return redirect("convention_sign", number=convention.number)
     form = SignForm(
         request.POST or None,
         user=person(request),
         act=SIGN_ACT,
-        content_sha256=request.POST.get("shown", shown),
+        content_sha256=shown,
         initial={"shown": shown},
     )
     if request.method == "POST" and form.is_valid():

@@ -86,7 +86,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_safe
 def site_map(request: HttpRequest) -> HttpResponse:
     """Every page the reader may open from the menu, and the public duties."""
-    return render(request, "core/site_map.html", {"sections": navigation.sections(request)})
+    return render(request, "core/site_map.html", {"sections": navigation.sections(request, is_folded=False)})
 
 
 @login_not_required

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from applications.enums import ApplicationState
@@ -31,6 +31,7 @@ from demonstration.play.cast import Cast, assemble
 from demonstration.play.contracting import export_signed, sign_and_pay, write_documents
 from demonstration.play.draw import Candidate, draw
 from demonstration.play.filing import file_candidate
+from jury.enums import DecisionListState
 from jury.models import DecisionList, Recusal
 
 Say = Callable[[str], None]
@@ -148,6 +149,10 @@ def _conventions(lists: list[DecisionList]) -> list[Convention]:
     return list(rows.order_by("number"))
 
 
+# What released lists gave: one given up has done nothing.
+GRANTED = Sum("decisions__amount_granted", filter=Q(decisions__decision_list__state=DecisionListState.RELEASED))
+
+
 def figures(play: Play) -> dict[str, Any]:
     """What the play came to, read from the database; amounts in euros as text."""
     call = play.call
@@ -157,7 +162,7 @@ def figures(play: Play) -> dict[str, Any]:
     conventions = Convention.objects.filter(application__call=call)
     signed = conventions.filter(state__in=[ConventionState.SIGNED, ConventionState.PAID])
     amounts = dossiers.filter(state=ApplicationState.AWARDED).values("axis__code")
-    by_axis = amounts.annotate(total=Sum("decisions__amount_granted")).order_by("axis__code")
+    by_axis = amounts.annotate(total=GRANTED).order_by("axis__code")
     return {
         "filed": sum(states.values()),
         "admissible": dossiers.exclude(screened_at=None).exclude(state=ApplicationState.INADMISSIBLE).count(),
@@ -186,9 +191,9 @@ def _envelopes(call: Call) -> list[dict[str, str]]:
 def disagreements(play: Play) -> list[str]:
     """Where the sums of decisions and the ledger differ, in French; empty when they agree to the cent."""
     call = play.call
-    granted = Application.objects.filter(call=call, state=ApplicationState.AWARDED).aggregate(
-        total=Sum("decisions__amount_granted")
-    )["total"] or Decimal(0)
+    granted = Application.objects.filter(call=call, state=ApplicationState.AWARDED).aggregate(total=GRANTED)[
+        "total"
+    ] or Decimal(0)
     balances = Balance.objects.filter(envelope__call=call).aggregate(
         reserved=Sum("reserved"), committed=Sum("committed"), paid=Sum("paid")
     )

@@ -74,9 +74,12 @@ def test_wrong_signing_forms_change_nothing_and_say_why(world, data, message):
         "confirmation_code": fresh(user),
         **data,
     }
-    answer = client.post(path, values)
+    answer = client.post(path, values, follow=True)
     assert answer.status_code == 200
     assert message in text_of(answer)
+    if "shown" in data:
+        assert not UsedCode.objects.filter(user=user).exists(), "told before the code is spent"
+        assert hidden(answer, "shown") == hidden(page, "shown"), "and the page shows the bytes of now"
     assert not Signing.objects.exists()
     assert Convention.objects.get().state == ConventionState.SEALED
 

@@ -18,7 +18,8 @@ from config import urls as site
 from core import navigation
 from core.context_processors import partner_logos
 from core.views.pages import server_error
-from tests.factories.accounts import UserFactory, sign_in
+from tests.factories.accounts import AgentFactory, UserFactory, sign_in
+from tests.factories.calls import MandateFactory, the_call
 
 PUBLIC = ["legal_notice", "privacy", "accessibility_statement", "security_contact", "site_map"]
 
@@ -280,3 +281,15 @@ def test_database_away_outside_of_a_view_answers_503(rf):
     assert response.status_code == 503
     assert response["Retry-After"] == "30"
     assert server_error(rf.get("/")).status_code == 500
+
+
+def test_site_map_keeps_the_headings_that_the_menu_folds(client, db):
+    user = AgentFactory()
+    for role in ("officer", "screener", "juror", "administrator", "auditor"):
+        MandateFactory(call=the_call(), role=role, user=user)
+    sign_in(client, user)
+    page = client.get(reverse("site_map"))
+    plan = [section.label for section in page.context["sections"]]
+    assert "Autres pages" in [section.label for section in page.context["site"]["sections"]]
+    assert "Autres pages" not in plan
+    assert len(plan) > navigation.MOST_SECTIONS
