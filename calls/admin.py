@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import F, Q
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,9 +12,18 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
-from accounts.models import User
+from calls.axis_forms import (
+    HELD_BY_DOSSIERS,
+    AxesFormSet,
+    AxisForm,
+    CriteriaFormSet,
+    ScoringGridForm,
+    SessionForm,
+    has_dossiers,
+)
 from calls.eligibility.rules import build
 from calls.enums import CostCategory, MandateRole
+from calls.mandate_forms import MandateForm
 from calls.models import (
     Axis,
     AxisTerms,
@@ -34,7 +42,6 @@ from calls.scoped_admin import CallScopedAdmin, OwnChoices
 from calls.services import copy_questions, copy_rules, end_mandate, grant_mandate, previous_version
 from core.errors import Refused
 from core.journaled_admin import JournaledAdmin
-from core.templatetags.guichet import paris_date
 from territories.sirets import compact
 
 OWN_CALLS = ("call", admin.RelatedOnlyFieldListFilter)
@@ -100,11 +107,13 @@ class NamedAxisForm(ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].disabled = self.instance.pk is not None
+        self.fields["rhythm"].disabled = self.instance.pk is not None and has_dossiers(self.instance)
 
 
 class AxisInline(NeverDeleted, admin.TabularInline):
     model = Axis
     form = NamedAxisForm
+    formset = AxesFormSet
     fields = ["position", "code", "title", "rhythm", "announced_amount"]
     extra = 0
     show_change_link = True
@@ -151,20 +160,24 @@ class ThemeInline(NeverDeleted, admin.TabularInline):
 
 class SessionInline(NeverDeleted, admin.TabularInline):
     model = Session
+    form = SessionForm
     extra = 0
 
 
 @admin.register(Axis)
 class AxisAdmin(NeverDeleted, JournaledAdmin, CallScopedAdmin):
     call_path = "call"
+    form = AxisForm
     list_display = ["title", "code", "call", "rhythm", "announced_amount"]
     list_filter = [OWN_CALLS]
     list_select_related = ["call"]
     inlines = [ThemeInline, SessionInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Axis | None = None) -> list[str]:
-        """Dossiers and addresses name the axis by them."""
-        return [] if obj is None else ["call", "code"]
+        """Dossiers and addresses name the axis by them; once there are dossiers, what pays them and when stays too."""
+        if obj is None:
+            return []
+        return ["call", "code", *(HELD_BY_DOSSIERS if has_dossiers(obj) else ())]
 
     def journal_chain(self, obj: Axis) -> str:
         return f"call:{obj.call.code}"
@@ -333,6 +346,7 @@ class CriterionForm(ModelForm):
 class CriterionInline(admin.StackedInline):
     model = Criterion
     form = CriterionForm
+    formset = CriteriaFormSet
     readonly_fields = ["marks"]
     extra = 0
 
@@ -348,65 +362,10 @@ class CriterionInline(admin.StackedInline):
 @admin.register(ScoringGrid)
 class ScoringGridAdmin(WrittenOnceAdmin):
     call_path = "axis__call"
+    form = ScoringGridForm
     list_display = ["axis", "version", "maximum", "jurors_per_dossier", "third_juror_gap"]
     list_select_related = ["axis"]
     inlines = [CriterionInline]
-
-
-class MandateForm(ModelForm):
-    """A mandate for the person who has this address. ``granted_by`` is whoever fills the form."""
-
-    granted_by: User
-    email = forms.EmailField(label="Adresse électronique de la personne")
-
-    class Meta:
-        model = Mandate
-        fields = [
-            "call",
-            "axis",
-            "role",
-            "departement_code",
-            "region_code",
-            "organisation_name",
-            "starts_at",
-            "ends_at",
-        ]
-
-    def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].strip().lower()
-        user = User.objects.filter(email=email, is_active=True).first()
-        if user is None:
-            raise forms.ValidationError("Aucun compte n’a cette adresse : la personne crée d’abord le sien.")
-        if user == self.granted_by:
-            raise forms.ValidationError("Nul ne se donne un mandat : une autre personne vous le confie.")
-        self.instance.user = user
-        return email
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        axis, call = cleaned.get("axis"), cleaned.get("call")
-        if axis is not None and call is not None and axis.call_id != call.pk:
-            self.add_error("axis", "Cet axe n’est pas celui de l’appel.")
-        starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
-        if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-            self.add_error("ends_at", "La fin du mandat doit suivre son début.")
-        if not self.errors and (held := self._same_mandate(cleaned)) is not None:
-            since = paris_date(held.starts_at)
-            self.add_error("role", f"Cette personne a déjà ce mandat, depuis le {since}\u00a0: mettez-y fin d’abord.")
-        return cleaned
-
-    def _same_mandate(self, cleaned: dict[str, Any]) -> Mandate | None:
-        """A mandate of the person with the same role, axis and territory, in force on a day of the one asked for."""
-        same = Mandate.objects.filter(
-            user=self.instance.user,
-            departement_code=cleaned["departement_code"].strip().upper(),
-            region_code=cleaned["region_code"].strip(),
-            **{name: cleaned[name] for name in ("call", "axis", "role")},
-        ).exclude(ends_at=F("starts_at"))
-        same = same.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=cleaned["starts_at"]))
-        if cleaned.get("ends_at") is not None:
-            same = same.filter(starts_at__lt=cleaned["ends_at"])
-        return same.order_by("starts_at").first()
 
 
 @admin.register(Mandate)
@@ -417,7 +376,7 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
     list_display = ["user", "role", "axis", "departement_code", "region_code", "starts_at", "ends_at", "call"]
     list_filter = ["role", OWN_CALLS]
     list_select_related = ["user", "call", "axis"]
-    search_fields = ["user__email", "user__last_name"]
+    search_fields = ["user__email", "user__first_name", "user__last_name"]
     form = MandateForm
     fields = ["email", *MandateForm.Meta.fields]
     actions = ["end_now"]

@@ -111,6 +111,18 @@ def opening_moves(
         raise ValidationError({"opens_at": told})
 
 
+def closing_moves(stored: datetime | None, asked: datetime) -> None:
+    """Raises ValidationError when a session may not close at ``asked``: it has closed already, or would have.
+    ``stored`` is its closing so far, None when it is new."""
+    now = timezone.now()
+    if stored is None or keeps_opening(stored, asked):
+        return
+    if stored <= now:
+        raise ValidationError("Cette relève est close\u00a0: sa clôture ne change plus.")
+    if asked < now:
+        raise ValidationError("Cet instant est passé\u00a0: une relève se clôt au plus tôt maintenant.")
+
+
 CALL_CHECKS: dict[str, Check] = {
     "steward_siret": validate_siret,
     "contact_phone": telephone,

@@ -15,13 +15,15 @@ def obstacles(*, role: str, departement: str, region: str) -> dict[str, str]:
         given = {"departement_code": departement, "region_code": region}
         return {field: SITS for field, code in given.items() if code}
     found: dict[str, str] = {}
-    around = _regions(Q(kind=TerritoryKind.DEPARTEMENT, code=departement) | Q(departement_code=departement))
-    if departement and not around:
+    known = Q(kind=TerritoryKind.DEPARTEMENT, code=departement) | Q(departement_code=departement)
+    if departement and not _regions(known):
         found["departement_code"] = f"Le référentiel ne connaît pas de département {departement}."
     if region and not _regions(Q(kind=TerritoryKind.REGION, code=region)):
         found["region_code"] = f"Le référentiel ne connaît pas de région {region}."
-    elif departement and region and around and region not in around:
-        found["region_code"] = "Ce département n’est pas dans cette région\u00a0: ne gardez que l’un des deux."
+    elif departement and region:
+        found["region_code"] = (
+            "Un mandat vaut pour un département ou pour une région\u00a0: ne gardez que l’un des deux."
+        )
     return found
 
 

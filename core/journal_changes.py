@@ -8,13 +8,15 @@ from django.contrib import admin
 from django.db.models import Model
 
 CHANGES = {"added": "ajout", "changed": "modification"}
+LIBRARIES = ("django.", "allauth.")
 # What the journal writes for a text, which it does not keep.
 UNKEPT = "…"
 
 
 def model_named(name: str) -> type[Model] | None:
-    """The model of this name, of whatever room."""
-    return next((model for model in apps.get_models() if model._meta.model_name == name), None)
+    """The model of this name, of whatever room; a library may have one of the same name, as « session »."""
+    found = [model for model in apps.get_models() if model._meta.model_name == name]
+    return min(found, key=lambda model: model.__module__.startswith(LIBRARIES), default=None)
 
 
 def changed_model(action: str) -> type[Model] | None:
@@ -33,6 +35,11 @@ def target_of(model: type[Model] | None, field: str) -> str:
     """The name of the model that a field points to; empty for a plain value."""
     related = getattr(_column(model, field), "related_model", None)
     return str(related._meta.model_name) if related else ""
+
+
+def choice_of(model: type[Model] | None, field: str, value: Any) -> Any:
+    """The French label of a value that a list offers; the value itself where there is none."""
+    return dict(getattr(_column(model, field), "flatchoices", ())).get(value, value)
 
 
 def is_addition(model: type[Model] | None, fields: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ from core.journal_changes import (
     CHANGES,
     UNKEPT,
     changed_model,
+    choice_of,
     is_addition,
     is_column,
     is_well_formed,
@@ -208,6 +209,7 @@ def _fields(model: type[models.Model] | None, fields: Mapping[str, Any], names: 
     for field, value in fields.items():
         label, target = label_of(model, field) or _data.get(field, field), target_of(model, field)
         before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
+        before, after = choice_of(model, field, before), choice_of(model, field, after)
         if UNKEPT in (before, after):
             text = "changé (le journal ne garde pas les textes)" if before is not None else "écrit"
         elif isinstance(value, list) and not is_new and is_column(model, field):

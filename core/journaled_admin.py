@@ -15,7 +15,10 @@ from core.journal import record
 
 
 class JournaledAdmin(admin.ModelAdmin):
-    """Each addition or change is a row of the journal: which fields, from what to what; of texts, the field alone."""
+    """Each addition or change is a row of the journal: which fields, from what to what.
+
+    Of a text, the field alone, unless it is one of a list.
+    """
 
     def journal_chain(self, obj: Any) -> str:
         """The chain of the journal in which a change of ``obj`` is written."""
@@ -37,13 +40,23 @@ class JournaledAdmin(admin.ModelAdmin):
 
 
 def _fields(form: ModelForm) -> dict[str, Any]:
-    return {name: [_plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))] for name in form.changed_data}
+    model = form._meta.model
+    return {
+        name: [_kept(model, name, form.initial.get(name)), _kept(model, name, form.cleaned_data.get(name))]
+        for name in form.changed_data
+    }
+
+
+def _kept(model: type[Model], name: str, value: Any) -> Any:
+    """What one of a list is says nothing of a person; any other text is left out."""
+    column = next((each for each in model._meta.get_fields() if each.name == name), None)
+    return value if isinstance(value, str) and getattr(column, "choices", None) else _plain(value)
 
 
 def _deleted(formset: BaseInlineFormSet) -> Iterator[dict[str, Any]]:
     for form in formset.deleted_forms:
         if form.instance.pk is not None:
-            told = {name: _plain(value) for name, value in form.initial.items()}
+            told = {name: _kept(form._meta.model, name, value) for name, value in form.initial.items()}
             yield {"model": form.instance._meta.model_name, "id": form.instance.pk, "deleted": True, "fields": told}
 
 

@@ -147,11 +147,20 @@ def abandoned_messages() -> QuerySet[OutboxMessage]:
     return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=False)
 
 
-def failed_messages() -> QuerySet[OutboxMessage]:
-    """Messages tried in vain that will be tried again, the oldest first."""
-    return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True, attempts__gt=0).order_by(
-        "created_at", "id"
-    )
+def failed_messages() -> list[OutboxMessage]:
+    """Messages tried in vain that will be tried again, the oldest first; not those that somebody is delivering now."""
+    tried = _tried_messages().order_by("created_at", "id")
+    return [message for message in tried if message.last_error or _is_left(message)]
+
+
+def _tried_messages() -> QuerySet[OutboxMessage]:
+    return OutboxMessage.objects.filter(delivered_at__isnull=True, abandoned_at__isnull=True, attempts__gt=0)
+
+
+def _is_left(message: OutboxMessage) -> bool:
+    """Whether an attempt that wrote no error died on the way: nobody holds the message, and it is still to deliver."""
+    with exclusive(f"outbox:{message.pk}") as held:
+        return held and _tried_messages().filter(pk=message.pk).exists()
 
 
 def put_back_abandoned() -> int:

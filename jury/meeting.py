@@ -69,4 +69,7 @@ def vote_obstacle(
         return "Les voix sont à égalité et la présidence ne siège pas sur ce dossier : le jury revote.", "votes_for"
     if casting_vote == CastingVote.FOR:
         return "", ""
+    if casting_vote == CastingVote.AGAINST:
+        told = "Les voix sont à égalité et celle de la présidence, prépondérante, est contre : cette proposition est rejetée."
+        return f"{told} Enregistrez l’avis que le jury a adopté.", "votes_for"
     return "Les voix sont à égalité : indiquez la voix de la présidence, qui est prépondérante.", "casting_vote"

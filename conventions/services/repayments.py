@@ -3,7 +3,7 @@
 Décret 2018-514, art. 14 (the three cases); CRPA L122-1 and L211-2 (the other side heard, the decision reasoned).
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,9 @@ DECIDE_ACT = "convention.decide_repayment"
 # Article 15 of the convention: at least one month to answer, counted on the calendar.
 TIME_TO_ANSWER = relativedelta(months=1)
 NOT_OFFICER = "Seul un gestionnaire du ministère conduit une procédure de reversement."
+
+# A year typed wrong would hold the procedure for as long: nothing is decided before the answer is due.
+LONGEST_NOTICE = timedelta(days=180)
 
 
 def returnable(convention: Convention) -> Decimal:
@@ -99,6 +102,11 @@ def _check_notice(convention: Convention, amount: Decimal, answer_due_on: date, 
         raise Refused(
             f"La collectivité dispose d’au moins un mois pour répondre{NBSP}: choisissez le {paris_date(first)} ou un "
             "jour suivant.",
+            field="answer_due_on",
+        )
+    if answer_due_on > (last := timezone.localdate(at) + LONGEST_NOTICE):
+        raise Refused(
+            f"Rien ne se décide avant ce jour{NBSP}: choisissez au plus tard le {paris_date(last)}.",
             field="answer_due_on",
         )
     if convention.repayments.filter(decided_at__isnull=True).exists():

@@ -47,8 +47,10 @@ class AttendanceForm(RefusableForm):
             chair = ", préside le jury" if member.is_chair else ""
             self.fields[f"attendance_{member.pk}"] = forms.ChoiceField(
                 label=f"{member.user}{chair}",
-                choices=[(value, label.capitalize()) for value, label in Attendance.choices],
-                initial=row.attendance if row else Attendance.PRESENT,
+                choices=choices_with_empty([(value, label.capitalize()) for value, label in Attendance.choices]),
+                # Nobody is present for not having been asked: the quorum and the minutes stand on it.
+                initial=row.attendance if row else "",
+                error_messages={"required": f"Dites comment {member.user} prend part à la séance."},
             )
             self.fields[f"proxy_{member.pk}"] = forms.ChoiceField(
                 label=f"Pouvoir {of_whom(member.user)} donné à",

@@ -193,6 +193,14 @@ def test_version_of_the_rules_is_added_whole_journaled_and_never_changed(client,
     grid = {"axis": call.axes.earliest("pk").pk, "version": 2, "maximum": 5, "jurors_per_dossier": 2}
     rows = {"criteria-TOTAL_FORMS": 0, "criteria-INITIAL_FORMS": 0}
     fields = {name: 1 for name in ("third_juror_gap", "quorum_share")}
+    bare = client.post(reverse("admin:calls_scoringgrid_add"), {**grid, **rows, **fields})
+    assert "Ajoutez au moins un critère" in bare.content.decode()
+    criterion = {"code": "sens", "label": "Sens", "weight": 1, "position": 1, "descriptors": "0\n1\n2\n3\n4\n5"}
+    rows = {"criteria-TOTAL_FORMS": 1, "criteria-INITIAL_FORMS": 0}
+    rows |= {f"criteria-0-{name}": value for name, value in criterion.items()}
+    ahead = client.post(reverse("admin:calls_scoringgrid_add"), {**grid, **rows, **fields, "version": 9})
+    assert "La prochaine version de cet axe est la n°\u00a02." in ahead.content.decode()
+    assert not ScoringGrid.objects.filter(version__gt=1).exists()
     answer = client.post(reverse("admin:calls_scoringgrid_add"), {**grid, **rows, **fields})
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     assert JournalEntry.objects.filter(chain=f"call:{call.code}", action="scoringgrid.added").count() == 1
@@ -346,6 +354,8 @@ def test_nobody_gives_themselves_a_mandate(client, call, administrator):
 
 def test_change_of_a_session_is_journaled_and_a_published_call_keeps_its_threshold(client, call, administrator):
     axis = call.axes.filter(sessions__isnull=False).earliest("pk")
+    now = timezone.now()
+    axis.sessions.update(opens_at=now - timedelta(days=9), closes_at=now + timedelta(days=9))
     url = reverse("admin:calls_axis_change", args=[axis.pk])
     sent = fields_shown(client.get(url))
     name = next(key for key in sent if key.startswith("sessions-0-closes_at_0"))

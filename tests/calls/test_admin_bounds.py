@@ -11,6 +11,8 @@ from django.utils import timezone
 from calls.enums import MandateRole
 from calls.models import Axis, Call, Mandate, Session
 from calls.services import end_mandate, grant_mandate
+from core.journal_words import data_in_words
+from core.models import JournalEntry
 from tests.calls.test_admin import fields_shown, mandate_of
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.applications import start
@@ -107,7 +109,7 @@ def test_opening_of_a_published_call_stays_once_it_is_past(client, call, adminis
     [
         ("opens_at", "2199-01-01", "trop lointaine"),
         ("opens_at", "1900-01-01", "trop ancienne"),
-        ("closes_at", "2199-01-01", "trop lointaine"),
+        ("closes_at", "2199-01-01", "est close\u00a0: sa clôture ne change plus"),
         ("opens_at", "2021-06-01", "son ouverture ne change plus"),
     ],
 )
@@ -240,3 +242,66 @@ def test_both_hands_of_a_list_given_to_one_person_are_allowed_and_said(client, c
     (sentence,) = said("releaser")
     assert "gestionnaire et d’ordonnateur" in sentence and str(person) in sentence
     assert Mandate.objects.filter(user=person).count() == 2
+
+
+def page_of_axis(client, axis):
+    url = reverse("admin:calls_axis_change", args=[axis.pk])
+    return url, fields_shown(client.get(url))
+
+
+def test_axis_is_paid_by_an_envelope_that_exists(client, call, administrator):
+    first, second, pack = axis_of(call, "axe-1"), axis_of(call, "axe-2"), axis_of(call, "pack-franceconnect")
+    url, sent = page_of_axis(client, first)
+    for payer in (first, pack):
+        page = client.post(url, {**sent, "funded_from": payer.pk})
+        assert page.status_code == 200
+        assert page.context["adminform"].form.errors["funded_from"], payer
+    assert client.post(url, {**sent, "funded_from": second.pk}).status_code == 302
+
+
+def test_what_pays_a_dossier_and_when_one_files_it_do_not_change_under_it(client, call, administrator):
+    axis = start(session=session_of(call)).axis
+    url, sent = page_of_axis(client, axis)
+    before = (axis.rhythm, axis.is_territorial, axis.funded_from_id)
+    asked = {"rhythm": "continuous", "is_territorial": "on", "funded_from": axis_of(call, "axe-2").pk}
+    assert client.post(url, {**sent, **asked, "summary": "Autre présentation"}).status_code == 302
+    axis.refresh_from_db()
+    assert (axis.rhythm, axis.is_territorial, axis.funded_from_id) == before
+    assert axis.summary == "Autre présentation"
+
+
+def test_amounts_of_the_axes_hold_in_that_of_the_call(client, call, administrator):
+    axis = axis_of(call)
+    url, sent = page_of_axis(client, axis)
+    page = client.post(url, {**sent, "announced_amount": "99\u00a0000\u00a0000"})
+    assert "plus que les" in page.context["adminform"].form.errors["announced_amount"][0]
+    url = reverse("admin:calls_call_change", args=[call.pk])
+    page = client.post(url, {**fields_shown(client.get(url)), "announced_amount": "1"})
+    assert page.status_code == 200
+    assert "plus que les 1,00" in page.content.decode()
+    call.refresh_from_db()
+    assert call.announced_amount > 1
+
+
+def test_open_session_closes_later_or_now_and_never_in_the_past(client, call, administrator):
+    axis, now = axis_of(call), timezone.now()
+    axis.sessions.update(opens_at=now - timedelta(days=9), closes_at=now + timedelta(days=9))
+    url, sent = page_of_axis(client, axis)
+    yesterday, later = (timezone.localdate() + timedelta(days=days) for days in (-1, 30))
+    refused = client.post(url, {**sent, "sessions-0-closes_at_0": yesterday.isoformat()})
+    assert "Cet instant est passé" in refused.content.decode()
+    assert client.post(url, {**sent, "sessions-0-closes_at_0": later.isoformat()}).status_code == 302
+    entry = JournalEntry.objects.get(chain=f"call:{call.code}", action="axis.changed")
+    (words, _) = data_in_words(entry.data, {}, action=entry.action)
+    (told,) = [text for label, text in words if label.startswith("relève")]
+    assert "clôture" in told and "→" in told and "closes_at" not in told
+
+
+def test_choice_of_a_list_is_kept_and_told_by_its_label(client, call, administrator):
+    axis = axis_of(call)
+    url, sent = page_of_axis(client, axis)
+    assert client.post(url, {**sent, "rhythm": "continuous"}).status_code == 302
+    entry = JournalEntry.objects.get(action="axis.changed")
+    assert entry.data["fields"]["rhythm"] == [axis.rhythm, "continuous"]
+    (words, _) = data_in_words(entry.data, {}, action=entry.action)
+    assert dict(words)["rythme"] == "relèves → guichet continu"

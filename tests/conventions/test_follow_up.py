@@ -184,6 +184,7 @@ def test_claim_may_be_given_up_and_a_new_one_notified(paid):
     [
         ("amount", {"amount": Decimal("10000.01")}),
         ("answer_due_on", {"answer_due_on": (NOTIFIED + timedelta(days=29)).date()}),
+        ("answer_due_on", {"answer_due_on": (NOTIFIED + timedelta(days=181)).date()}),
         (None, {"user": "signatory"}),
     ],
 )
@@ -306,7 +307,8 @@ def test_decision_sent_twice_is_said_to_be_taken(client, paid):
 
 
 def test_decision_with_the_longest_reason_is_read_then_confirmed_and_never_travels_in_an_address(client, paid):
-    repayment = answer(paid, notify(paid, at=PAID), at=PAID + timedelta(days=5))
+    due = (PAID + timedelta(days=40)).date()
+    repayment = answer(paid, notify(paid, at=PAID, answer_due_on=due), at=PAID + timedelta(days=5))
     sign_in(client, paid.officer)
     url = reverse("repayment_decide", args=[paid.convention.number, repayment.pk])
     # Three bytes a character in an address, and lines ended as a browser ends them.

@@ -215,6 +215,41 @@ def test_message_put_back_and_failing_again_has_all_its_attempts(transactional_d
     assert (message.attempts, message.abandoned_at) == (1, None)
 
 
+def test_deliver_outbox_beside_another_worker_calls_nothing_failed(transactional_db, monkeypatch):
+    """What another process is sending has had an attempt and is not sent yet: neither failed nor to be feared."""
+    message = put()
+    begun, finish = threading.Event(), threading.Event()
+
+    def slow(payload):
+        begun.set()
+        assert finish.wait(20)
+
+    def elsewhere():
+        try:
+            return outbox.deliver(str(message.pk))
+        finally:
+            connection.close()
+
+    monkeypatch.setitem(outbox._handlers, "test.note", slow)
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(elsewhere)
+        assert begun.wait(20)
+        try:
+            call_command("deliver_outbox", stdout=StringIO())
+        finally:
+            finish.set()
+        assert working.result(20) is True
+
+
+def test_deliver_outbox_after_a_worker_killed_on_the_way_says_so(transactional_db, delivered):
+    message = put()
+    OutboxMessage.objects.update(attempts=1, available_at=timezone.now() + timedelta(minutes=1))
+    with pytest.raises(CommandError, match=r"1\smessage en échec.*essai interrompu"):
+        call_command("deliver_outbox", stdout=StringIO())
+    assert OutboxMessage.objects.get(pk=message.pk).delivered_at is None
+    assert delivered == []
+
+
 def test_deliver_outbox_says_that_some_are_left(transactional_db, delivered, monkeypatch):
     monkeypatch.setattr(outbox, "deliver_all", lambda: 0)
     put("a", n=1)

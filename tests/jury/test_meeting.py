@@ -52,7 +52,7 @@ def test_nobody_left_is_no_quorum():
         (3, 1, "", ""),
         (2, 2, "for", ""),
         (2, 2, "", "casting_vote"),
-        (2, 2, "against", "casting_vote"),
+        (2, 2, "against", "votes_for"),
         (1, 3, "", "votes_for"),
         (4, 2, "", "votes_for"),
         (0, 0, "", "votes_for"),

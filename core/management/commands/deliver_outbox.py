@@ -29,8 +29,9 @@ class Command(PreparedCommand):
             told = counted(left, "message abandonné", "messages abandonnés")
             self.stdout.write(f"{told} : --abandoned pour les reprendre.")
         failed, due = outbox.failed_messages(), len(outbox.due_messages())
-        if first := failed.first():
-            told = counted(failed.count(), "message en échec, qui sera repris", "messages en échec, qui seront repris")
-            raise CommandError(f"{told}. Le plus ancien ({first.kind}) : {first.last_error or 'essai interrompu'}")
+        if failed:
+            told = counted(len(failed), "message en échec, qui sera repris", "messages en échec, qui seront repris")
+            why = failed[0].last_error or "essai interrompu"
+            raise CommandError(f"{told}. Le plus ancien ({failed[0].kind}) : {why}")
         if due:
             raise CommandError(f"{counted(due, 'message reste', 'messages restent')} à traiter : relancez la commande.")
