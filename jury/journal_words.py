@@ -48,6 +48,7 @@ journal_words.register(
         "decision_list.decision_removed": "Liste de décisions\u00a0: dossier retiré",
         "decision_list.prepared": "Liste de décisions proposée",
         "decision_list.reopened": "Liste de décisions reprise",
+        "decision_list.sent_back": "Liste de décisions renvoyée à la préparation",
         "decision_list.cancelled": "Liste de décisions annulée",
         "decision_list.released": "Liste de décisions libérée",
     },

@@ -292,6 +292,7 @@ class DecisionList(FSMModelMixin, models.Model):
 
     mark_prepared = DECISION_LIST.method("mark_prepared", state)
     reopen = DECISION_LIST.method("reopen", state)
+    send_back = DECISION_LIST.method("send_back", state)
     cancel = DECISION_LIST.method("cancel", state)
     release = DECISION_LIST.method("release", state)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from accounts.models import User
 from applications.notifications import applicant_addresses, common_context
 from core.mail import queue_mail
 from core.money import euros
@@ -44,6 +45,26 @@ def summoned(deliberation: Deliberation, moved_from: datetime | None = None) -> 
             },
             dedupe_key=f"jury:summons:{deliberation.pk}:{juror.pk}:{deliberation.summoned_at.isoformat()}",
         )
+
+
+def sent_back(decision_list: DecisionList, actor: User, reason: str) -> None:
+    """To whoever proposed the list, if their account is open: who gives it back, and what is to be seen again."""
+    proposer = decision_list.prepared_by
+    if proposer is None or not proposer.is_active:
+        return
+    queue_mail(
+        to=[proposer.email],
+        subject=f"Liste n° {decision_list.number} : à revoir",
+        template="emails/jury/list_sent_back.txt",
+        context={
+            "number": decision_list.number,
+            "title": decision_list.title,
+            "actor": str(actor),
+            "reason": reason,
+            "path": reverse("decision_list_detail", args=[decision_list.pk]),
+        },
+        dedupe_key=f"jury:list-sent-back:{decision_list.pk}:{decision_list.version}",
+    )
 
 
 def decided(decision: Decision, decision_list: DecisionList) -> None:

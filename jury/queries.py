@@ -10,11 +10,13 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
+from accounts.models import User
 from applications.enums import ApplicationState
 from applications.models import Application
 from budget.models import AwardBalance, Balance, LedgerEntry
 from calls.models import ScoringGrid
 from core.errors import Refused
+from core.models import JournalEntry
 from jury.conflicts import serving
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Evaluation, Jury, Opinion, Recusal
@@ -22,6 +24,7 @@ from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
 from jury.selection import SKIP, Item, Selection, two_passes
 
+SENT_BACK = "sent_back"
 ACTIVE = (EvaluationState.ASSIGNED, EvaluationState.DRAFT, EvaluationState.SUBMITTED)
 
 
@@ -392,6 +395,30 @@ def is_superseded(deliberation: str = "deliberation") -> Exists:
         deliberation__number__gt=OuterRef(f"{deliberation}__number"),
     )
     return Exists(since)
+
+
+@dataclass(frozen=True)
+class SentBack:
+    """A list given back by the second person: what is to be seen again, by whom, when."""
+
+    reason: str
+    actor: User
+    at: datetime
+
+
+def last_sent_back(decision_list: DecisionList) -> SentBack | None:
+    """The last time a list in preparation was given back; None when it is proposed, or was never given back."""
+    if decision_list.state != DecisionListState.PREPARING or decision_list.prepared_at is None:
+        return None
+    rows = JournalEntry.objects.filter(
+        chain=f"decision-list:{decision_list.pk}",
+        action=f"decision_list.{SENT_BACK}",
+        at__gte=decision_list.prepared_at,
+    )
+    row = rows.order_by("-number").first()
+    if row is None or row.actor_id is None:
+        return None
+    return SentBack(row.reason, User.objects.get(pk=row.actor_id), row.at)
 
 
 def total_granted(decisions: Iterable[Decision]) -> Decimal:

@@ -60,6 +60,7 @@ urlpatterns = [
     path("decisions/<uuid:pk>/dossiers/<int:decision>/retirer/", decisions.decision_remove, name="decision_remove"),
     path("decisions/<uuid:pk>/proposer/", decisions.decision_list_propose, name="decision_list_propose"),
     path("decisions/<uuid:pk>/reprendre/", decisions.decision_list_reopen, name="decision_list_reopen"),
+    path("decisions/<uuid:pk>/renvoyer/", decisions.decision_list_send_back, name="decision_list_send_back"),
     path("decisions/<uuid:pk>/annuler/", decisions.decision_list_cancel, name="decision_list_cancel"),
     path("decisions/<uuid:pk>/liberer/", decisions.decision_list_release, name="decision_list_release"),
     path("decisions/<uuid:pk>/liberee/", decisions.decision_list_released, name="decision_list_released"),

@@ -229,6 +229,15 @@ DECISION_LIST = register(
                 "Préparation reprise",
             ),
             Transition(
+                "send_back",
+                (_LIST.PREPARED.value,),
+                _LIST.PREPARING.value,
+                (RELEASER,),
+                "Renvoyer à la préparation",
+                "Liste renvoyée à la préparation",
+                needs_reason=True,
+            ),
+            Transition(
                 "cancel",
                 (_LIST.PREPARING.value, _LIST.PREPARED.value),
                 _LIST.CANCELLED.value,
@@ -253,7 +262,8 @@ DECISION_LIST = register(
             },
             _LIST.PREPARED.value: {
                 "service": "Une autre personne, ordonnateur, relit la liste et la libère avec son code.",
-                "releaser": "Relisez la liste, puis libérez-la avec votre code.",
+                "releaser": "Relisez la liste, puis libérez-la avec votre code, ou renvoyez-la à la préparation en disant "
+                "pourquoi.",
             },
             _LIST.RELEASED.value: {"service": "Les crédits ont été réservés, et les collectivités prévenues."},
             _LIST.CANCELLED.value: {"service": "Cette liste n’a produit aucun effet."},

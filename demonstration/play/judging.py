@@ -29,7 +29,7 @@ from jury.enums import Attendance, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Evaluation, Juror, Jury
 from jury.queries import full_merit, jury_dossiers
 from jury.services.assignment import confirm_assignment, propose_assignment
-from jury.services.decisions import edit_decision, mark_prepared, prepare_list, reopen_list
+from jury.services.decisions import edit_decision, mark_prepared, prepare_list, send_back_list
 from jury.services.deliberation import (
     AttendanceInput,
     OpinionInput,
@@ -293,7 +293,9 @@ def release(*, deliberation: Deliberation, cast: Cast, at: datetime) -> tuple[De
         except Refused as refusal:
             refused += 1
             moment += timedelta(hours=3)
-            decision_list = reopen_list(decision_list=decision_list, at=moment, actor=cast.officer)
+            decision_list = send_back_list(
+                decision_list=decision_list, reason=refusal.message, at=moment, actor=cast.releaser
+            )
             decision_list = _mend(decision_list, refusal, cast, moment + timedelta(minutes=30))
             moment += timedelta(hours=1)
 

@@ -1,7 +1,15 @@
 """Forms of the jury: they validate and convert, services decide."""
 
 from jury.forms.constitution import JuryForm, member_lines
-from jury.forms.decisions import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
+from jury.forms.decisions import (
+    CancelForm,
+    DecisionForm,
+    ListForm,
+    ReleaseForm,
+    RemoveForm,
+    SendBackForm,
+    WaitingListForm,
+)
 from jury.forms.deliberation import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.forms.evaluation import EvaluationForm, HandInForm, MemberRecusalForm, RecusalForm
 from jury.forms.panel import ChangeSeatForm, SeatForm
@@ -24,6 +32,7 @@ __all__ = [
     "ReleaseForm",
     "RemoveForm",
     "SeatForm",
+    "SendBackForm",
     "SummonForm",
     "WaitingListForm",
     "member_lines",

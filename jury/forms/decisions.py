@@ -96,6 +96,15 @@ class CancelForm(RefusableForm):
     reason = forms.CharField(label="Motif de l’annulation", widget=textarea(3), max_length=1000)
 
 
+class SendBackForm(RefusableForm):
+    reason = forms.CharField(
+        label="Ce qui est à revoir",
+        help_text="Envoyé à la personne qui a proposé la liste, affiché sur la liste et gardé au journal.",
+        widget=textarea(4),
+        max_length=1000,
+    )
+
+
 class ReleaseForm(ConfirmedActForm):
     """The second factor, bound to the very list whose SHA-256 was shown."""
 

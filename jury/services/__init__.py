@@ -20,6 +20,7 @@ from jury.services.decisions import (
     prepare_list,
     remove_decision,
     reopen_list,
+    send_back_list,
 )
 from jury.services.deliberation import (
     AttendanceInput,
@@ -73,6 +74,7 @@ __all__ = [
     "save_complete_evaluation",
     "save_evaluation",
     "seat_juror",
+    "send_back_list",
     "submit_evaluation",
     "summon",
     "verify_run",

@@ -16,10 +16,11 @@ from calls.models import Axis
 from calls.permissions import territory_scope
 from core.errors import Refused
 from core.series import take_number
+from jury import notifications
 from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import judgeable
-from jury.queries import in_another_list, is_superseded, paris_year
+from jury.queries import SENT_BACK, in_another_list, is_superseded, paris_year
 from jury.services.base import (
     NOT_YOURS,
     authorise,
@@ -316,6 +317,29 @@ def reopen_list(*, decision_list: DecisionList, at: datetime, actor: User) -> De
     locked.reopen()
     _next_version(locked)
     note_list(locked, "reopened", at=at, actor=actor, from_state=DecisionListState.PREPARED, to_state=locked.state)
+    return locked
+
+
+@transaction.atomic
+def send_back_list(*, decision_list: DecisionList, reason: str, at: datetime, actor: User) -> DecisionList:
+    """The second person gives a proposed list back to whoever prepared it, told why by mail. Raises Refused."""
+    locked = lock_list(decision_list)
+    authorise(DECISION_LIST, actor, locked, "send_back", at)
+    DECISION_LIST.check(locked, "send_back", at)
+    if not reason.strip():
+        raise Refused("Dites ce qui est à revoir : la personne qui prépare la liste le lira.", field="reason")
+    locked.send_back()
+    _next_version(locked)
+    note_list(
+        locked,
+        SENT_BACK,
+        at=at,
+        actor=actor,
+        from_state=DecisionListState.PREPARED,
+        to_state=locked.state,
+        reason=reason.strip(),
+    )
+    notifications.sent_back(locked, actor, reason.strip())
     return locked
 
 

@@ -21,7 +21,7 @@ from jury import notifications
 from jury.conflicts import affiliated_pairs
 from jury.enums import Outcome
 from jury.models import Decision, DecisionList
-from jury.queries import award_key, total_granted
+from jury.queries import SENT_BACK, award_key, total_granted
 from jury.services.base import NOT_YOURS, authorise, lock_list, note_list
 from jury.services.decisions import refuse_stale_decisions, superseded, undecidable
 from jury.workflow import DECISION_LIST, needs_second_person
@@ -126,10 +126,11 @@ def release_obstacle(*, decision_list: DecisionList, at: datetime) -> str:
 
 def is_own_work(decision_list: DecisionList, decisions: list[Decision], user: User) -> bool:
     """Whether the person created, edited or proposed the list, as its chain tells, and its total asks for another to
-    release it."""
+    release it. Sending it back prepares nothing: whoever asked for a change still releases what comes of it."""
     if not needs_second_person(decision_list, decisions):
         return False
     touched = JournalEntry.objects.filter(chain=f"decision-list:{decision_list.pk}", actor_id=user.pk)
+    touched = touched.exclude(action=f"decision_list.{SENT_BACK}")
     return decision_list.prepared_by_id == user.pk or touched.exists()
 
 

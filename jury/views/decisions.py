@@ -20,7 +20,15 @@ from core.exports import csv_response
 from core.http import posts_only
 from jury import services
 from jury.enums import DecisionListState
-from jury.forms import CancelForm, DecisionForm, ListForm, ReleaseForm, RemoveForm, WaitingListForm
+from jury.forms import (
+    CancelForm,
+    DecisionForm,
+    ListForm,
+    ReleaseForm,
+    RemoveForm,
+    SendBackForm,
+    WaitingListForm,
+)
 from jury.links import batch_url
 from jury.models import Decision, DecisionList, Deliberation, Opinion
 from jury.permissions import reader_scope, visible_lists, visible_opinions
@@ -29,6 +37,7 @@ from jury.queries import (
     by_envelope,
     departures,
     is_superseded,
+    last_sent_back,
     payers_of,
     spending_of,
     spent_of,
@@ -160,6 +169,7 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "actions": actions if may_release else actions - {"release"},
         "next_step": DECISION_LIST.next_step(decision_list.state, "releaser" if may_release else "service"),
         "two_persons": needs_second_person(decision_list, rows),
+        "sent_back": last_sent_back(decision_list),
     }
 
 
@@ -269,6 +279,26 @@ def decision_list_reopen(request: HttpRequest, pk: Any) -> HttpResponse:
     else:
         messages.success(request, "La liste est de nouveau en préparation.")
     return redirect("decision_list_detail", pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision_list_send_back(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Give the list back to whoever prepared it, with what is to be seen again."""
+    decision_list = _acting_list(request, pk, "send_back")
+    if decision_list.state != DecisionListState.PREPARED:
+        return redirect("decision_list_detail", pk=pk)
+    form = SendBackForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.send_back_list(
+                decision_list=decision_list, at=timezone.now(), actor=person(request), **form.cleaned_data
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"La liste est renvoyée à la préparation. {decision_list.prepared_by} le lira.")
+            return redirect("decision_list_detail", pk=pk)
+    return render(request, "jury/decision_send_back.html", {"list": decision_list, "form": form})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

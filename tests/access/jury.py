@@ -121,6 +121,7 @@ ROUTES: dict[str, Route] = {
     "decision_remove": Route(PREPARING, _decision),
     "decision_list_propose": Route(PREPARING, _preparing, method="post"),
     "decision_list_reopen": Route(PREPARING, _prepared, method="post"),
+    "decision_list_send_back": Route(RELEASING, _prepared),
     "decision_list_cancel": Route(PREPARING, _prepared),
     "decision_list_release": Route(RELEASING, _prepared),
     "decision_list_released": Route(FOLLOWING, _released),

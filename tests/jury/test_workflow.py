@@ -116,7 +116,7 @@ def test_deliberation_closes_once_by_the_chair_alone(world, state):
 
 
 @pytest.mark.parametrize("state", ["preparing", "prepared", "released", "cancelled"])
-@pytest.mark.parametrize("name", ["mark_prepared", "reopen", "cancel", "release"])
+@pytest.mark.parametrize("name", ["mark_prepared", "reopen", "send_back", "cancel", "release"])
 def test_list_every_state_transition_and_role(world, state, name):
     created = services.prepare_list(deliberation=world.deliberated(), title="Liste", at=DECIDED, actor=world.officer)
     signed = {"released_at": DECIDED, "released_by": world.releaser} if state == "released" else {}
@@ -131,6 +131,8 @@ def test_list_every_state_transition_and_role(world, state, name):
                 services.mark_prepared(version=found.version, **common)
             elif name == "reopen":
                 services.reopen_list(**common)
+            elif name == "send_back":
+                services.send_back_list(reason="Montant à revoir", **common)
             elif name == "cancel":
                 services.cancel_list(reason="Erreur", **common)
             else:
