@@ -41,6 +41,7 @@ from accounts.models import FactorRecovery, User
 from accounts.second_factor import held_factors
 from core.errors import Refused
 from core.http import posts_only
+from core.templatetags.guichet import of_whom
 
 
 def _person(request: HttpRequest) -> User:
@@ -114,13 +115,15 @@ def account_find(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_close(request: HttpRequest, pk: int) -> HttpResponse:
     """Agents: close somebody's account, saying why."""
-    return _change_account(request, pk, closing.close_account, "Le compte est fermé, ses sessions sont terminées.")
+    return _change_account(
+        request, pk, closing.close_account, "Le compte {of_whom} est fermé, ses sessions sont terminées."
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     """Agents: open a closed account again, saying why."""
-    return _change_account(request, pk, closing.reopen_account, "Le compte est rouvert.")
+    return _change_account(request, pk, closing.reopen_account, "Le compte {of_whom} est rouvert.")
 
 
 def _change_account(request: HttpRequest, pk: int, change: Callable[..., User], done: str) -> HttpResponse:
@@ -135,7 +138,7 @@ def _change_account(request: HttpRequest, pk: int, change: Callable[..., User], 
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, f"{done} La personne en est avertie.")
+            messages.success(request, f"{done.format(of_whom=of_whom(found))} La personne en est avertie.")
             return redirect("account_find")
     context = {
         "person": found,

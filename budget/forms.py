@@ -1,5 +1,6 @@
 """Forms of the budget pages."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -7,8 +8,8 @@ from django import forms
 from core.forms import IdempotencyField
 from core.money import MoneyFormField
 
-FIRST_YEAR, LAST_YEAR = 2020, 2050
-YEAR_OUT = f"Indiquez une année entre {FIRST_YEAR} et {LAST_YEAR}, en quatre chiffres."
+# Credits are voted a year at a time, and programmed for a few: any other year is a slip of the keys.
+YEARS_AHEAD = 5
 
 
 class TreeFilters(forms.Form):
@@ -20,19 +21,25 @@ class TreeFilters(forms.Form):
 class PaymentCreditsForm(forms.Form):
     """Opens payment credits of a year."""
 
-    year = forms.IntegerField(
-        label="Année",
-        min_value=FIRST_YEAR,
-        max_value=LAST_YEAR,
-        error_messages={"min_value": YEAR_OUT, "max_value": YEAR_OUT, "invalid": YEAR_OUT},
-    )
+    year = forms.IntegerField(label="Année")
     amount = MoneyFormField(label="Montant à ouvrir")
     reason = forms.CharField(
         label="Motif ou référence", max_length=250, help_text="Par exemple : loi de finances, arrêté de report…"
     )
     idempotency_key = IdempotencyField()
 
-    def __init__(self, *args: Any, year: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, first: int, today: date, **kwargs: Any) -> None:
+        """``first``: the year in which the call opened, before which it pays nothing."""
         super().__init__(*args, **kwargs)
-        if year is not None:
-            self.fields["year"].initial = year
+        self.first, self.last = first, max(first, today.year) + YEARS_AHEAD
+        self.fields["year"].initial = today.year
+        self.fields["year"].error_messages["invalid"] = self._year_out()
+
+    def _year_out(self) -> str:
+        return f"Indiquez une année entre {self.first} et {self.last}, en quatre chiffres."
+
+    def clean_year(self) -> int:
+        year: int = self.cleaned_data["year"]
+        if not self.first <= year <= self.last:
+            raise forms.ValidationError(self._year_out())
+        return year

@@ -199,7 +199,9 @@ def payment_credits_open(request: HttpRequest, call: str) -> HttpResponse:
     if not may_open_credits(request.user, opened, at):
         raise Http404
     root = get_object_or_404(Envelope, call=opened, parent=None)
-    form = PaymentCreditsForm(request.POST or None, year=timezone.localtime(at).year)
+    form = PaymentCreditsForm(
+        request.POST or None, first=timezone.localtime(opened.opens_at).year, today=timezone.localdate(at)
+    )
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -233,6 +234,17 @@ class RepaymentDecisionForm(forms.Form):
         help_text="Il répond aux observations reçues : la collectivité lira ce texte.",
         widget=forms.Textarea(attrs={"rows": 6}),
     )
+
+    def __init__(self, *args: Any, gives_up: bool = False, **kwargs: Any) -> None:
+        """``gives_up``: the other side is not heard yet, nothing but zero may be decided."""
+        super().__init__(*args, **kwargs)
+        if gives_up:
+            self.fields["amount"].disabled = True
+            self.initial["amount"] = Decimal(0)
+            self.fields[
+                "amount"
+            ].help_text = "La collectivité n’est pas encore entendue : vous pouvez seulement renoncer."
+            self.fields["reason"].help_text = "La collectivité lira ce texte."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

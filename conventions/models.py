@@ -315,7 +315,9 @@ class Repayment(models.Model):
             models.CheckConstraint(
                 condition=Q(decided_at__isnull=True)
                 | Q(answered_at__isnull=False)
-                | Q(decided_at__gt=models.F("answer_due_at")),
+                | Q(decided_at__gt=models.F("answer_due_at"))
+                # Nobody needs to be heard before a claim against them is given up.
+                | Q(amount_decided=0),
                 name="conventions_repayment_heard_before_decided",
                 violation_error_message="La collectivité doit avoir été entendue avant la décision.",
             ),
@@ -353,5 +355,5 @@ class Repayment(models.Model):
         return f"{self.convention_id}"
 
     def may_be_decided(self, at: datetime) -> bool:
-        """The other side was heard, or had its time (CRPA L122-1)."""
+        """The other side was heard, or had its time (CRPA L122-1); before that the claim may only be given up."""
         return self.decided_at is None and (self.answered_at is not None or at > self.answer_due_at)

@@ -21,12 +21,16 @@ class JuryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import hooks
         from applications.hooks import on_admissible
         from core.journal import hidden_chains
+        from jury.rights import evaluations_told
         from jury.services.base import open_to_chair
 
         if chains_of_open_juries not in hidden_chains:
             hidden_chains.append(chains_of_open_juries)
+        if evaluations_told not in hooks.rights:
+            hooks.rights.append(evaluations_told)
         # A dossier that comes after the jury was seated exists for its chair at once.
         if open_to_chair not in on_admissible:
             on_admissible.append(open_to_chair)

@@ -13,14 +13,14 @@ SKIP = "skip"
 STOP = "stop"
 NOTHING = Decimal(0)
 
+# What is done without a floor, which is never more than an essay: the page that tries one says that it comes first.
 RULES = {
     SKIP: (
-        "Les planchers d’abord, dans l’ordre du classement ; puis tous les autres dossiers dans l’ordre du "
-        "classement. Un dossier dont le montant dépasse ce qui reste est passé, et l’on continue avec le suivant."
+        "Les dossiers sont pris dans l’ordre du classement. Un dossier dont le montant dépasse ce qui reste est passé, "
+        "et l’on continue avec le suivant."
     ),
     STOP: (
-        "Les planchers d’abord, dans l’ordre du classement ; puis tous les autres dossiers dans l’ordre du "
-        "classement, en s’arrêtant au premier dont le montant dépasse ce qui reste."
+        "Les dossiers sont pris dans l’ordre du classement, en s’arrêtant au premier dont le montant dépasse ce qui reste."
     ),
 }
 

@@ -1,5 +1,6 @@
 """Territories and organisations in the site's administration; the referential is loaded, never edited by hand."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,8 +10,11 @@ from django.http import HttpRequest
 from core.journaled_admin import JournaledAdmin
 from territories.models import Affiliation, Grouping, Organisation, StructureMember, Territory, Vintage
 from territories.names import normalise
+from territories.places import regions_around, unknown_places
 from territories.services import bearer_of
 from territories.sirets import compact, validate_siren, validate_siret
+
+POSTAL_CODE = re.compile(r"[0-9]{5}")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -79,7 +83,24 @@ class OrganisationForm(forms.ModelForm):
             )
             if bearer:
                 self.add_error("siret" if siret else "siren", f"Ce numéro est celui de « {bearer} ».")
+        self._check_place(cleaned)
+        if self.instance.pk is None and not siret and not siren and not {"siret", "siren"} & set(self.errors):
+            self.add_error(
+                "siren", "Indiquez le SIREN ou le SIRET\u00a0: c’est par lui que la collectivité se retrouve."
+            )
         return cleaned
+
+    def _check_place(self, cleaned: dict[str, Any]) -> None:
+        departement, region = cleaned.get("departement_code", ""), cleaned.get("region_code", "")
+        if {"departement_code", "region_code"} & set(self.changed_data):
+            found = unknown_places(departement=departement, region=region)
+            for field, told in found.items():
+                self.add_error(field, told)
+            if not found and departement and region and region not in regions_around(departement):
+                self.add_error("region_code", "Ce département n’est pas dans cette région.")
+        code = cleaned.get("postal_code", "")
+        if "postal_code" in self.changed_data and code and not POSTAL_CODE.fullmatch(code):
+            self.add_error("postal_code", "Un code postal compte 5 chiffres.")
 
 
 @admin.register(Organisation)

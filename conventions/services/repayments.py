@@ -153,7 +153,8 @@ def decide_repayment(
 ) -> Repayment:
     """Decides what is to be returned, in euros: at most what was notified, zero to give the claim up.
 
-    Raises Refused before the answer or the end of the time to answer, and without the officer's confirmation.
+    Raises Refused before the answer or the end of the time to answer, unless it is zero (only a decision against the
+    collectivité needs it heard, CRPA L121-1), and without the officer's confirmation.
     """
     digest = what_is_decided(repayment, amount=amount, reason=reason)
     with transaction.atomic(), idempotent(key=key, act=DECIDE_ACT, actor=user, content={"sha256": digest}) as command:
@@ -164,7 +165,7 @@ def decide_repayment(
             raise Refused(NOT_OFFICER)
         if locked.decided_at is not None:
             raise Refused("La décision est déjà prise.")
-        if not locked.may_be_decided(at):
+        if amount and not locked.may_be_decided(at):
             raise Refused(
                 "La collectivité n’a pas encore répondu et son délai court toujours : la décision ne peut pas "
                 "être prise sans l’avoir entendue."

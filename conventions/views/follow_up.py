@@ -139,8 +139,9 @@ def repayment_decide(request: HttpRequest, number: str, pk: int) -> HttpResponse
     if obstacle := _decision_obstacle(repayment):
         messages.info(request, obstacle)
         return _back(repayment)
-    form = RepaymentDecisionForm(request.POST or None, initial={"amount": repayment.amount})
-    context = {"convention": convention, "repayment": repayment, "form": form}
+    gives_up = not repayment.may_be_decided(timezone.now())
+    form = RepaymentDecisionForm(request.POST or None, initial={"amount": repayment.amount}, gives_up=gives_up)
+    context = {"convention": convention, "repayment": repayment, "form": form, "gives_up": gives_up}
     if not form.is_valid():
         return render(request, "conventions/repayment_decide.html", context)
     facts = form.cleaned_data
@@ -170,8 +171,6 @@ def _decision_obstacle(repayment: Repayment) -> str:
     """Why nothing can be decided now, for the officer; empty when it can."""
     if repayment.decided_at is not None:
         return "La décision est déjà prise et envoyée à la collectivité : elle ne change plus."
-    if not repayment.may_be_decided(timezone.now()):
-        return "La décision ne peut pas être prise maintenant : la collectivité doit d’abord être entendue."
     return ""
 
 

@@ -170,7 +170,8 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "verification": verification_of(convention),
         "payment": getattr(convention, "payment", None),
         "reports": convention.reports.select_related("file", "sent_by").order_by("-sent_at", "-id"),
-        "repayments": convention.repayments.order_by("-notified_at", "-id"),
+        "repayments": (repayments := list(convention.repayments.order_by("-notified_at", "-id"))),
+        "repayment_is_open": any(row.decided_at is None for row in repayments),
     }
     return render(request, "conventions/convention_detail.html", context)
 

@@ -15,7 +15,7 @@ from jury.models import Deliberation, Juror, Opinion
 from jury.services import AttendanceInput, OpinionInput
 
 BLOCK_CHANGED = (
-    "Les dossiers fermes ont changé depuis que vous avez lu cette page : rien n’est confirmé. "
+    "Les dossiers hors discussion ont changé depuis que vous avez lu cette page : rien n’est confirmé. "
     "Relisez le tableau, puis confirmez de nouveau."
 )
 

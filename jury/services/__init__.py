@@ -35,7 +35,7 @@ from jury.services.deliberation import (
 from jury.services.evaluation import (
     MarkInput,
     declare_no_conflict,
-    save_complete_evaluation,
+    incomplete,
     save_evaluation,
     submit_evaluation,
 )
@@ -57,6 +57,7 @@ __all__ = [
     "constitute_jury",
     "declare_no_conflict",
     "edit_decision",
+    "incomplete",
     "list_content",
     "list_digest",
     "mark_prepared",
@@ -71,7 +72,6 @@ __all__ = [
     "release_obstacle",
     "remove_decision",
     "reopen_list",
-    "save_complete_evaluation",
     "save_evaluation",
     "seat_juror",
     "send_back_list",

@@ -21,7 +21,7 @@ from jury.conflicts import affiliated_pairs
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
-from jury.permissions import reads_every_mark
+from jury.permissions import judgeable, reads_every_mark
 from jury.queries import (
     Merit,
     departs_from_merit,
@@ -38,9 +38,10 @@ from jury.workflow import DELIBERATION, is_chair, is_officer
 NOTICE = timedelta(days=5)
 # A date further away is a slip: a jury has one meeting open at a time.
 FURTHEST = timedelta(days=183)
+NO_QUORUM = "Au moins un avis a été rendu sans quorum{named} : vérifiez les présences et les pouvoirs."
 VOTES_CHANGED = (
-    "Au moins un avis a été voté par d’autres que les membres présents ou représentés : vérifiez les présences et les "
-    "pouvoirs, ou enregistrez de nouveau l’avis."
+    "Au moins un avis a été voté par d’autres que les membres présents ou représentés{named} : vérifiez les présences et "
+    "les pouvoirs, ou enregistrez de nouveau l’avis."
 )
 ONE_BY_ONE = (
     "Un dossier ou une note de cette relève vous est fermé : les avis s’enregistrent alors un par un, chacun motivé."
@@ -375,16 +376,7 @@ def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User)
     authorise(DELIBERATION, actor, locked, "close", at)
     DELIBERATION.check(locked, "close", at)
     opinions = list(locked.opinions.select_related("application").order_by("pk"))
-    found = quorums(locked, [opinion.application_id for opinion in opinions])
-    chair = _chair_of(locked)
-    for opinion in opinions:
-        # No dossier is named: the chair may be recused from this very one.
-        if not found[opinion.application_id].is_reached:
-            raise Refused("Au moins un avis a été rendu sans quorum : vérifiez les présences et les pouvoirs.")
-        if vote_obstacle(
-            found[opinion.application_id], chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote
-        )[0]:
-            raise Refused(VOTES_CHANGED)
+    _refuse_unvoted(locked, opinions, actor)
     _set_final_order(locked.jury, opinions)
     year = paris_year(at)
     locked.minutes_number = f"PV-{year}-{take_number(f'minutes:{year}'):04d}"
@@ -402,6 +394,30 @@ def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User)
         data={"deliberation": locked.pk, "minutes": locked.minutes_number, "opinions": len(opinions)},
     )
     return locked
+
+
+def _refuse_unvoted(deliberation: Deliberation, opinions: list[Opinion], actor: User) -> None:
+    found = quorums(deliberation, [opinion.application_id for opinion in opinions])
+    chair = _chair_of(deliberation)
+    without = [opinion for opinion in opinions if not found[opinion.application_id].is_reached]
+    if without:
+        raise Refused(NO_QUORUM.format(named=_named(without, actor)))
+    changed = [
+        opinion
+        for opinion in opinions
+        if vote_obstacle(
+            found[opinion.application_id], chair, opinion.votes_for, opinion.votes_against, opinion.casting_vote
+        )[0]
+    ]
+    if changed:
+        raise Refused(VOTES_CHANGED.format(named=_named(changed, actor)))
+
+
+def _named(opinions: list[Opinion], actor: User) -> str:
+    """« (A, B) » of the dossiers that the person may read: the chair may be recused from another of them."""
+    rows = judgeable(actor).filter(pk__in=[opinion.application_id for opinion in opinions])
+    numbers = sorted(number for number in rows.values_list("number", flat=True) if number)
+    return f" ({', '.join(numbers)})" if numbers else ""
 
 
 def _set_final_order(jury: Jury, opinions: list[Opinion]) -> None:

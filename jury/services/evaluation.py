@@ -72,23 +72,13 @@ def save_evaluation(
     return locked
 
 
-@transaction.atomic
-def save_complete_evaluation(
-    *,
-    evaluation: Evaluation,
-    marks: Mapping[str, MarkInput],
-    comment: str,
-    version: int,
-    at: datetime,
-    actor: User,
-) -> Evaluation:
-    """Keeps a draft that could be handed in as it is, for its juror to read again first.
-
-    Raises Refused as ``submit_evaluation`` does for a criterion left out; nothing is kept then.
-    """
-    saved = save_evaluation(evaluation=evaluation, marks=marks, comment=comment, version=version, at=at, actor=actor)
-    _complete_total(saved, marks)
-    return saved
+def incomplete(*, evaluation: Evaluation, marks: Mapping[str, MarkInput]) -> Refused | None:
+    """What ``submit_evaluation`` would refuse of these marks, with the sentence of each criterion left out; or None."""
+    try:
+        _complete_total(evaluation, marks)
+    except Refused as refusal:
+        return refusal
+    return None
 
 
 @transaction.atomic

@@ -37,6 +37,7 @@ CHANGED_SINCE = (
     "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet\u00a0: rien n’est remis. Relisez "
     "ci-dessous ce qui est enregistré maintenant, puis remettez-la."
 )
+KEPT_SO_FAR = "Ce que vous avez noté est enregistré. Il manque encore de quoi remettre l’évaluation."
 ALREADY_HANDED_IN = (
     "Cette évaluation est déjà remise, peut-être depuis un autre onglet : voici ce qu’elle dit. Ce que vous venez "
     "d’envoyer n’a rien changé."
@@ -151,10 +152,10 @@ def _submitted_page(request: HttpRequest, evaluation: Evaluation) -> HttpRespons
         "jury/evaluation_submitted.html",
         {
             "evaluation": evaluation,
-            "dossier": evaluation.application,
             "mine": reading_of(evaluation, criteria),
             "others": [reading_of(other, criteria) for other in others],
             "next": _next_of(request.user),
+            **dossier_context(evaluation.application),
         },
     )
 
@@ -258,7 +259,7 @@ def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
     form = _form(evaluation, request.POST)
     if form.is_valid():
         try:
-            services.save_complete_evaluation(
+            saved = services.save_evaluation(
                 evaluation=evaluation,
                 marks=form.marks(),
                 comment=form.cleaned_data["comment"],
@@ -268,7 +269,14 @@ def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
             )
         except Refused as refusal:
             return _refused_page(request, evaluation, form, refusal)
-        return redirect("evaluation_review", pk=pk)
+        missing = services.incomplete(evaluation=saved, marks=form.marks())
+        if missing is None:
+            return redirect("evaluation_review", pk=pk)
+        messages.info(request, KEPT_SO_FAR)
+        form = _form(saved, {**request.POST.dict(), "version": str(saved.version)})
+        form.is_valid()
+        form.refuse(missing)
+        return _grid_page(request, saved, form)
     return _grid_page(request, evaluation, form)
 
 

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from applications.enums import AccessEffect, AccessSource
@@ -359,13 +360,16 @@ def test_wrong_payment_credits_are_refused_at_the_field(client, db, wrong):
     assert not PaymentCredit.objects.filter(year=2023).exists()
 
 
-@pytest.mark.parametrize("year", ["1900", "2051", "vingt"])
+@pytest.mark.parametrize("year", ["1900", "before", "after", "vingt"])
 def test_year_out_of_reach_is_told_in_our_words(client, db, year):
+    """Neither before the call nor further than credits are programmed."""
     tree = Tree("1000.00")
+    first, last = timezone.localtime(tree.call.opens_at).year, timezone.localdate().year + 5
+    year = {"before": str(first - 1), "after": str(last + 1)}.get(year, year)
     agent(client, tree)
     data = {"year": year, "amount": "12,00", "reason": "x", "idempotency_key": make_key()}
     page = client.post(reverse("payment_credits_open", args=[tree.call.code]), data)
-    assert page.context["form"].errors["year"] == ["Indiquez une année entre 2020 et 2050, en quatre chiffres."]
+    assert page.context["form"].errors["year"] == [f"Indiquez une année entre {first} et {last}, en quatre chiffres."]
 
 
 def test_amount_says_its_unit_once_and_both_its_faults(client, db):

@@ -230,14 +230,26 @@ def test_organisation_added_by_hand_is_found_by_its_name(client, administrator):
         "kind": "syndicat",
         "name": "Syndicat d’Énergie du Léman",
         "siret": "",
-        "siren": "",
-        "departement_code": "74",
+        "siren": fictitious_siren("syndicat"),
+        "departement_code": "2A",
+        "region_code": "94",
+        "postal_code": "20000",
     }
     page = client.get(reverse("admin:territories_organisation_add")).content.decode()
     prefix = page.partition("-TOTAL_FORMS")[0].rpartition('name="')[2]
     lines = {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+    for field, wrong, told in (
+        ("departement_code", "99", "pas de département 99"),
+        ("region_code", "77", "pas de région 77"),
+        ("departement_code", "48", "n’est pas dans cette région"),
+        ("postal_code", "ABC", "5 chiffres"),
+        ("siren", "", "Indiquez le SIREN ou le SIRET"),
+    ):
+        answer = client.post(reverse("admin:territories_organisation_add"), {**fields, **lines, field: wrong})
+        assert told in str(answer.context["adminform"].form.errors)
+    assert not Organisation.objects.filter(search_name__contains="leman").exists()
     answer = client.post(reverse("admin:territories_organisation_add"), {**fields, **lines})
-    assert answer.status_code == 302, answer.content.decode()[-2000:]
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
     added = Organisation.objects.get(search_name__contains="energie du leman")
     assert added.kind == "syndicat"
     assert JournalEntry.objects.filter(chain=f"organisation:{added.pk}", action="organisation.added").count() == 1

@@ -169,6 +169,25 @@ def test_decision_before_the_answer_or_the_due_date_is_refused(paid):
     assert decide(paid, repayment, at=LATE).amount_decided == Decimal("4000.00")
 
 
+def test_procedure_begun_by_mistake_is_given_up_before_the_answer_and_only_that(client, paid):
+    """Nobody needs to be heard before a claim against them is dropped; a sum sent by hand decides nothing."""
+    repayment = notify(paid, at=PAID, answer_due_on=(PAID + timedelta(days=40)).date())
+    Repayment.objects.update(answer_due_at=timezone.now() + timedelta(days=30))
+    sign_in(client, paid.officer)
+    url = reverse("repayment_decide", args=[paid.convention.number, repayment.pk])
+    detail = client.get(reverse("repayment_detail", args=[paid.convention.number, repayment.pk])).content.decode()
+    assert "Renoncer à cette procédure" in detail and paid.convention.data["beneficiary"]["name"] in detail
+    page = client.post(url, {"amount": "3000", "reason": "Engagée par erreur."})
+    confirmation = page.context["confirmation"]
+    sent = {name: confirmation.initial.get(name, field.initial) for name, field in confirmation.fields.items()}
+    assert sent["amount"] == 0
+    sent |= {"key": str(uuid4()), "confirmation_code": code_of(paid.officer), "confirmation_credential": ""}
+    assert client.post(url, sent).status_code == 302
+    repayment.refresh_from_db()
+    assert (repayment.amount_decided, repayment.decision_reason) == (0, "Engagée par erreur.")
+    assert services.returnable(paid.convention) == Decimal("10000.00")
+
+
 def test_claim_may_be_given_up_and_a_new_one_notified(paid):
     repayment = answer(paid, notify(paid))
     decide(paid, repayment, at=LATE, amount="0.00")

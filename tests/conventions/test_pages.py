@@ -310,7 +310,10 @@ def test_repayment_runs_through_the_pages(world):
     repayment = Repayment.objects.get()
     path = f"{base}{repayment.pk}/"
     assert "Aucune décision n’est possible avant" in text_of(officer.get(path))
-    assert "doit d’abord être entendue" in text_of(officer.get(f"{path}decision/", follow=True))
+    assert "aucun reversement ne peut être décidé, mais vous pouvez y renoncer" in text_of(
+        officer.get(f"{path}decision/")
+    )
+    assert "Engager une procédure" not in text_of(officer.get(f"/conventions/{convention.number}/"))
     page = beneficiary.get(path)
     assert "Vos observations sont attendues" in text_of(page)
     answer = beneficiary.post(

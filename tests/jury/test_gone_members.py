@@ -4,13 +4,15 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import hooks
 from accounts.models import User
 from calls.models import Mandate
 from core.errors import Refused
 from jury import services
 from jury.models import Evaluation
+from jury.permissions import due_evaluations
 from jury.queries import gaps_of
-from tests.factories.accounts import sign_in
+from tests.factories.accounts import AdministratorFactory, sign_in
 from tests.factories.jury import AT, JuryWorld
 
 
@@ -80,3 +82,16 @@ def test_page_of_the_jury_counts_the_seat_left_empty(client, db):
     assert client.get(page).context["missing"] == 0
     close(next(user for user in world.readers(world.applications[0]) if user != world.chair_user))
     assert client.get(page).context["missing"] == 1
+
+
+def test_agent_who_closes_an_account_is_told_what_the_juror_still_owes(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    user, administrator = world.users[0], AdministratorFactory()
+    owed = due_evaluations(user).count()
+    assert owed
+    told = [right.text for right in hooks.rights_of(user=user, by=administrator, at=timezone.now())]
+    assert any(text.startswith(f"{owed}\u00a0évaluation") for text in told)
+    world.submit_all()
+    told = [right.text for right in hooks.rights_of(user=user, by=administrator, at=timezone.now())]
+    assert not any("à remettre" in text for text in told)

@@ -85,7 +85,10 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert set(errors) == {f"mark_{code}" for code in codes}
     assert all("Donnez une note sur" in errors[name][0] for name in errors)
     evaluation.refresh_from_db()
-    assert (evaluation.state, evaluation.scores.count()) == ("draft", 5)
+    # What was marked is kept, and the page says so: only handing in asks for all of it.
+    assert (evaluation.state, evaluation.scores.count()) == ("draft", 1)
+    assert "Ce que vous avez noté est enregistré" in empty.content.decode()
+    assert hidden(empty)["version"] == str(evaluation.version)
     assert client.get(review).url == reverse("evaluation_page", kwargs={"pk": evaluation.pk})
     shown = client.post(review, form_data(evaluation, mark_benefice="sans-avis", comment="Bien mesuré."), follow=True)
     content = shown.content.decode()
@@ -94,6 +97,8 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     assert (evaluation.state, evaluation.total) == ("draft", None)
     done = client.post(reverse("evaluation_submit", kwargs={"pk": evaluation.pk}), hidden(shown), follow=True)
     assert "12,00 sur 20" in done.content.decode()
+    # The dossier may still be read once it is evaluated.
+    assert "Relire le dossier" in done.content.decode() and "Population couverte" in done.content.decode()
     # Weights 25 of 100 without opinion: renormalised, and said.
     assert "25\u00a0% du barème est sans avis" in done.content.decode()
     evaluation.refresh_from_db()

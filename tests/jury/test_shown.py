@@ -110,7 +110,7 @@ def test_block_whose_amount_changed_since_it_was_shown_is_refused(client, db):
     url, data = block_of(client, world, deliberation)
     Application.objects.filter(pk=world.applications[1].pk).update(amount_requested=Decimal("9000.00"))
     page = client.post(url, data).content.decode()
-    assert "Les dossiers fermes ont changé" in page
+    assert "Les dossiers hors discussion ont changé" in page
     assert "Au-delà de l’enveloppe." in page
     assert not deliberation.opinions.exists()
     again = client.post(url, {**data, "shown": hidden(page, "shown")})
@@ -122,7 +122,7 @@ def test_block_whose_line_moved_since_it_was_shown_is_refused(client, db):
     url, data = block_of(client, world, deliberation)
     # The second one no longer fits.
     Application.objects.filter(pk=world.applications[1].pk).update(amount_requested=Decimal("15000.00"))
-    assert "Les dossiers fermes ont changé" in client.post(url, data).content.decode()
+    assert "Les dossiers hors discussion ont changé" in client.post(url, data).content.decode()
     assert not deliberation.opinions.exists()
 
 
@@ -131,14 +131,14 @@ def test_block_that_gained_a_dossier_since_it_was_shown_is_refused(client, db):
     world.opine(deliberation, world.applications[0])
     url, data = block_of(client, world, deliberation)
     deliberation.opinions.all().delete()
-    assert "Les dossiers fermes ont changé" in client.post(url, data).content.decode()
+    assert "Les dossiers hors discussion ont changé" in client.post(url, data).content.decode()
     assert not deliberation.opinions.exists()
 
 
 def test_block_without_what_was_shown_is_refused(client, db):
     world, deliberation = read_and_met()
     url, data = block_of(client, world, deliberation)
-    assert "Les dossiers fermes ont changé" in client.post(url, {**data, "shown": ""}).content.decode()
+    assert "Les dossiers hors discussion ont changé" in client.post(url, {**data, "shown": ""}).content.decode()
     assert not deliberation.opinions.exists()
     assert client.post(url, data).status_code == 302
     assert deliberation.opinions.count() == 3
