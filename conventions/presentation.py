@@ -229,12 +229,15 @@ def verdict_shown(verdict: DocumentVerdict) -> dict[str, Any]:
     tone, title = TITLES[verdict.verdict]
     if verdict.is_superseded and verdict.verdict != Verdict.FAILED:
         title = "Version antérieure d’un document authentique"
+    conclusion = CONCLUSIONS[verdict.verdict]
+    if verdict.is_ours_unsigned:
+        tone, title, conclusion = "info", "Document de ce site, sans cachet", CONCLUSIONS[Verdict.PASSED]
     known = verdict.convention if verdict.verdict != Verdict.FAILED else None
     sentences = [text for text in verdict.sentences if text != verdict.stage]
     return {
         "tone": tone,
         "title": title,
-        "conclusion": CONCLUSIONS[verdict.verdict],
+        "conclusion": conclusion,
         "stage": verdict.stage,
         "sentences": sentences,
         "is_superseded": verdict.is_superseded,

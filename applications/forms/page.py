@@ -171,7 +171,9 @@ def _lines(application: Application, name: str, data: QueryDict | None) -> Lines
         # The lines shown when the page was: a colleague's, added since, would make a blank row look half typed.
         shown = data.get(f"{name}-INITIAL_FORMS", "")
         initial = initial[: int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 5 else 0]
-    return Lines(name, row_label, formset(data, prefix=name, initial=initial))
+    lines = formset(data, prefix=name, initial=initial)
+    lines.row_label = row_label
+    return Lines(name, row_label, lines)
 
 
 def _members(application: Application) -> list[Organisation]:

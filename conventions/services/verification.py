@@ -27,8 +27,7 @@ STAGES = {
 # What this site writes without seal nor signature.
 UNSIGNED_KINDS = ("acknowledgement", "jury.minutes")
 OURS_UNSIGNED = (
-    "Ce fichier est bien celui que ce site a établi et il n’a pas été modifié. Ce n’est pas une convention : il ne porte ni "
-    "cachet ni signature."
+    "Ce n’est pas une convention : il ne porte ni cachet ni signature, et son empreinte n’est prouvée que par ce site."
 )
 UNKNOWN = (
     "Ce fichier ne correspond à aucun document enregistré sur ce site : il n’a pas été établi ici, ou il a été modifié "
@@ -58,6 +57,8 @@ class DocumentVerdict:
     stage: str = ""
     is_superseded: bool = False
     is_upload: bool = True
+    # The very bytes of a document that this site makes without a seal (acknowledgement, minutes).
+    is_ours_unsigned: bool = False
     sentences: tuple[str, ...] = ()
     report: VerificationReport | None = None
 
@@ -94,7 +95,7 @@ def verify_upload(content: bytes) -> DocumentVerdict:
     if known is not None:
         return _judge_known(known, content)
     if StoredFile.objects.filter(sha256=sha256, kind__in=UNSIGNED_KINDS).exists():
-        return DocumentVerdict(Verdict.INDETERMINATE, sha256, sentences=(OURS_UNSIGNED,))
+        return DocumentVerdict(Verdict.INDETERMINATE, sha256, is_ours_unsigned=True, sentences=(OURS_UNSIGNED,))
     report = verify_pdf(content, trust=keyring.trust_material())
     said = tuple(text for text in report.sentences if text != FINDINGS["not_compared"][1])
     covered = [item.revision_sha256 for item in report.signatures if item.revision_sha256]

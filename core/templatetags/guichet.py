@@ -54,7 +54,7 @@ def paris_datetime(instant: datetime | None) -> str:
     if instant is None:
         return "—"
     local = timezone.localtime(instant)
-    return f"{_day(local)} à {local:%H}{money.NBSP}h{money.NBSP}{local:%M}"
+    return f"{_day(local)} à {local.hour}{money.NBSP}h{money.NBSP}{local:%M}"
 
 
 @register.filter

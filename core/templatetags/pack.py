@@ -181,7 +181,7 @@ def problems(form: BaseForm | BaseFormSet) -> list[dict[str, str]]:
         found = [{"text": text, "target": "", "label": ""} for text in texts]
         for number, row in enumerate(form.forms, start=1):
             row_problems = _form_problems(row)
-            name = getattr(row, "legend", "") or f"Ligne {number}"
+            name = getattr(row, "legend", "") or f"{getattr(form, 'row_label', '') or 'Ligne'} {number}"
             found += [{**problem, "label": f"{name}, {problem['label']}"} for problem in row_problems]
         return found
     return _form_problems(form)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.text import slugify
 from schwifty import IBAN
 
 from accounts.models import User
@@ -91,7 +92,7 @@ def prepare_candidate(candidate: Candidate, *, password: str | None = None) -> t
         add_attachment(
             application=application,
             kind=kind,
-            name=f"{kind.value}.pdf",
+            name=f"{slugify(kind.label.replace('’', '-'))}.pdf",
             content=one_page(f"Document de démonstration : {kind.label}"),
             user=secretary,
             at=at + timedelta(hours=1),

@@ -103,4 +103,5 @@ def member_lines(session: Session, data: Any, *, count: int) -> Members:
     made = formset_factory(
         MemberForm, formset=Members, extra=count, can_delete=True, max_num=MOST_MEMBERS, validate_max=True
     )
+    made.row_label = "Membre"  # type: ignore[attr-defined]
     return made(data, prefix="members", form_kwargs=options)  # type: ignore[return-value]

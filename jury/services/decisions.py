@@ -228,7 +228,8 @@ def _refuse_same_motive(decision: Decision, outcome: str, amount: Decimal | None
     changes = (decision.outcome, decision.amount_granted) != (outcome, amount if outcome == Outcome.AWARDED else None)
     if changes and motive.strip() and motive.strip() == decision.motive:
         raise Refused(
-            "Ce motif expliquait la décision d’avant : dites pourquoi elle change, la collectivité le lira.",
+            "Ce motif expliquait la décision d’avant : dites pourquoi elle change, la collectivité le lira. S’il vaut toujours, "
+            "gardez-le et complétez-le.",
             field="motive",
         )
 

@@ -369,10 +369,14 @@ def test_find_by_number_needs_both(signed):
 
 
 @pytest.mark.parametrize(("kind", "said"), [("acknowledgement", True), ("attachment", False)])
-def test_file_of_ours_that_nobody_signs_is_recognised_and_a_filed_one_is_not_told(db, kind, said):
+def test_file_of_ours_that_nobody_signs_is_recognised_and_a_filed_one_is_not_told(client, db, kind, said):
     content = b"%PDF-1.7 accuse " + kind.encode()
     files.store(content=content, name="accuse.pdf", kind=kind, media_type="application/pdf", actor_id=None)
     found = verify_upload(content)
     assert (OURS_UNSIGNED in found.sentences) == said
     assert (found.verdict == Verdict.INDETERMINATE) == said
+    text = text_of(upload(client, content))
+    assert ("Document de ce site, sans cachet" in text) == said
+    assert ("Il n’a pas été modifié" in text) == said
+    assert "rien n’établit qu’on puisse s’y fier" not in text
     assert verify_upload(content + b" ").verdict == Verdict.FAILED

@@ -260,7 +260,7 @@ def test_formset_rows_have_their_legend_and_a_model_row():
     assert re.search(r"Ligne\s+2", html)
 
 
-def test_formset_errors_name_their_row():
+def test_formset_errors_name_their_row(monkeypatch):
     data = {
         "costs-TOTAL_FORMS": "2",
         "costs-INITIAL_FORMS": "0",
@@ -273,6 +273,8 @@ def test_formset_errors_name_their_row():
     }
     html = formset(data)
     assert "Ligne 2, Montant" in html
+    monkeypatch.setattr(CostFormSet, "row_label", "Dépense", raising=False)
+    assert "Dépense 2, Montant" in formset(data)
     assert 'href="#id_costs-1-amount"' in html
     assert 'value="1,234"' in html
     assert html.count('role="alert"') == 1
