@@ -109,6 +109,7 @@ class Assessment:
     aid_rate: Decimal | None
     public_aid_rate: Decimal | None
     largest_aid: Decimal
+    possible_aid: Decimal
     own_share_required: Decimal
     tax_basis: str
     findings: tuple[Finding, ...]
@@ -146,15 +147,37 @@ def own_share_required(plan: Plan) -> Decimal:
     spread over investment and operating in proportion to their costs, and operating costs ask for nothing. The amount
     depends on the aids alone: whoever brings it has brought enough, since bringing more raises the whole as well.
     """
-    if not plan.terms.requires_own_share or plan.is_overseas or plan.has_derogation:
+    part = _share_part(plan)
+    if not part:
         return ZERO
     total = _sum(cost.amount for cost in plan.costs)
-    investment = _sum(cost.amount for cost in plan.costs if cost.nature == CostNature.INVESTMENT)
-    if not investment:
-        return ZERO
     aids = _sum(row.amount for row in plan.resources if row.kind in PUBLIC_AID) + (plan.amount_requested or ZERO)
-    part = OWN_SHARE * investment
     return (aids * part / (total - part)).quantize(CENT, ROUND_UP)
+
+
+def _share_part(plan: Plan) -> Decimal:
+    """A fifth of the investment, in euros; zero where the rule does not apply."""
+    if not plan.terms.requires_own_share or plan.is_overseas or plan.has_derogation:
+        return ZERO
+    return OWN_SHARE * _sum(cost.amount for cost in plan.costs if cost.nature == CostNature.INVESTMENT)
+
+
+def possible_aid(plan: Plan) -> Decimal:
+    """The most that may be asked beside the other resources of the plan, in euros: the ceiling of the axis, lowered by
+    the own share and by the other public aids, which stop together at the eligible cost. A flat amount is never lowered.
+    """
+    eligible = _sum(cost.amount for cost in plan.costs if cost.category not in plan.terms.excluded_categories)
+    ceiling = largest_aid(eligible, plan.terms)
+    if plan.terms.flat_amount is not None:
+        return ceiling
+    others = _sum(row.amount for row in plan.resources if row.kind in PUBLIC_AID)
+    total = _sum(cost.amount for cost in plan.costs)
+    left = total - _sum(row.amount for row in plan.resources if row.kind == FundingKind.PRIVATE)
+    part = _share_part(plan)
+    if part:
+        # From own_share_required: aids + aids × part / (total - part) may not pass what private money leaves to pay.
+        left = (left * (total - part) / total).quantize(CENT, ROUND_DOWN)
+    return max(ZERO, min(ceiling, min(eligible, left) - others))
 
 
 def assess(plan: Plan) -> Assessment:
@@ -180,6 +203,7 @@ def assess(plan: Plan) -> Assessment:
         aid_rate=_rate(plan.amount_requested, eligible),
         public_aid_rate=_rate(public_aid, eligible),
         largest_aid=largest_aid(eligible, plan.terms),
+        possible_aid=possible_aid(plan),
         own_share_required=own_share_required(plan),
         tax_basis=plan.tax_basis,
         findings=(),
@@ -244,7 +268,7 @@ def _findings_on_aid(plan: Plan, totals: Assessment) -> list[Finding]:
             _aid(
                 "above_rate",
                 f"L’aide demandée, {euros(asked)}, dépasse {rate}{NBSP}% du coût éligible de "
-                f"{euros(totals.eligible_cost)}. Vous pouvez demander {euros(totals.largest_aid)} au plus.",
+                f"{euros(totals.eligible_cost)}. Vous pouvez demander {euros(totals.possible_aid)} au plus.",
                 plan,
                 ceiling=ceiling,
             )

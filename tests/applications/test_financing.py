@@ -1,5 +1,6 @@
 """The financing plan: pure arithmetic on Decimal, and the rules of law written on it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,7 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from applications.enums import FundingKind
-from applications.financing import PUBLIC_AID, Cost, Plan, Resource, Terms, assess, largest_aid, own_share_required
+from applications.financing import (
+    PUBLIC_AID,
+    Cost,
+    Plan,
+    Resource,
+    Terms,
+    assess,
+    largest_aid,
+    own_share_required,
+    possible_aid,
+)
 from calls.enums import CostCategory, CostNature
 
 HALF = Terms(aid_rate=Decimal("0.50"), source="Règlement, art. 4")
@@ -103,6 +114,23 @@ def test_one_cent_above_the_largest_aid_is_refused(case):
 
 
 @patient
+@given(plans)
+def test_possible_aid_is_the_most_that_nothing_refuses(case):
+    """Asked with the rest brought by the authority itself, it passes; one cent more does not."""
+    most = possible_aid(case)
+    assert most <= assess(case).largest_aid
+    kept = tuple(row for row in case.resources if row.kind != FundingKind.OWN)
+
+    def refused(requested):
+        rest = sum((cost.amount for cost in case.costs), Decimal(0)) - requested - sum(row.amount for row in kept)
+        brings = (Resource(max(rest, Decimal(0)), FundingKind.OWN),)
+        return codes(replace(case, amount_requested=requested, resources=kept + brings))
+
+    if most > 0:
+        assert not refused(most)
+    assert refused(most + Decimal("0.01"))
+
+
 @given(plans)
 def test_own_share_is_a_fifth_of_the_public_money_of_the_investment(case):
     required = own_share_required(case)

@@ -42,8 +42,10 @@ def test_officer_prepares_and_another_person_releases(stage, arrive):
     assert DecisionList.objects.get().state == "prepared"
     assert not LedgerEntry.objects.filter(movement="reserve").exists()
 
+    send_back(releaser)
     page.reload()
-    press_button(page, "Reprendre la préparation")
+    reads(page, "À revoir", "Deux grands projets ne tiennent pas ensemble", f"Renvoyée par {stage.cast.releaser}")
+    check_page(page, "ministere-liste-a-revoir")
     set_aside(page, "Ajaccio")
     reads(page, "18 102 000,00 €")
     press_button(page, "Proposer à la libération")
@@ -95,6 +97,19 @@ def release(page, user):
     follow(page, "Relire et libérer")
     page.get_by_label("Code de confirmation").fill(fresh_code(user))
     press_button(page, "Libérer la liste")
+
+
+def send_back(page):
+    """What does not fit is given back to whoever prepares, with the reason."""
+    follow(page, "Renvoyer à la préparation")
+    check_page(page, "ministere-renvoi")
+    press_button(page, "Renvoyer à la préparation")
+    reads(page, "Ce qui est à revoir")
+    check_page(page, "ministere-renvoi-erreur")
+    page.locator("main [name=reason]").fill("Deux grands projets ne tiennent pas ensemble dans l’axe 1.")
+    press_button(page, "Renvoyer à la préparation")
+    reads(page, "La liste est renvoyée à la préparation.")
+    check_page(page, "ministere-renvoyee")
 
 
 def follow_the_batch(page):
