@@ -48,7 +48,7 @@ def summoned(deliberation: Deliberation, moved_from: datetime | None = None) -> 
 
 
 def sent_back(decision_list: DecisionList, actor: User, reason: str) -> None:
-    """To whoever proposed the list, if their account is open: who gives it back, and what is to be seen again."""
+    """To whoever proposed the list and still sees it: who gives it back, and what is to be seen again."""
     proposer = decision_list.prepared_by
     if proposer is None or not proposer.is_active:
         return

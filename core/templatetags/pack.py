@@ -131,8 +131,11 @@ def kept(form: BaseForm | BaseFormSet) -> str:
     """What a refused form says of what was typed: kept, but for what no page gives back.
 
     Empty for a form that says of itself that it records nothing (``keeps_nothing = True``): a search, a sign-in. A field
-    with ``serves_once = True`` is emptied after each try.
+    with ``serves_once = True`` is emptied after each try. A form that was recorded all the same says so itself, in
+    ``says_kept``.
     """
+    if told := getattr(form, "says_kept", ""):
+        return str(told)
     if getattr(form, "keeps_nothing", False):
         return ""
     fields = form.visible_fields() if isinstance(form, BaseForm) else []

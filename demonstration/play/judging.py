@@ -294,7 +294,11 @@ def release(*, deliberation: Deliberation, cast: Cast, at: datetime) -> tuple[De
             refused += 1
             moment += timedelta(hours=3)
             decision_list = send_back_list(
-                decision_list=decision_list, reason=refusal.message, at=moment, actor=cast.releaser
+                decision_list=decision_list,
+                reason=refusal.message,
+                version=decision_list.version,
+                at=moment,
+                actor=cast.releaser,
             )
             decision_list = _mend(decision_list, refusal, cast, moment + timedelta(minutes=30))
             moment += timedelta(hours=1)

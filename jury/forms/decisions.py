@@ -103,6 +103,7 @@ class SendBackForm(RefusableForm):
         widget=textarea(4),
         max_length=1000,
     )
+    version = VersionField()
 
 
 class ReleaseForm(ConfirmedActForm):

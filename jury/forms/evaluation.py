@@ -18,6 +18,8 @@ class EvaluationForm(RefusableForm):
 
     version = VersionField()
     idempotency_key = IdempotencyField()
+    # What was recorded though the page is shown again with what is missing.
+    says_kept = ""
 
     def __init__(self, *args: Any, evaluation: Evaluation, criteria: list[Criterion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

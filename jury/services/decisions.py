@@ -19,7 +19,7 @@ from core.series import take_number
 from jury import notifications
 from jury.enums import DecisionListState, DeliberationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Opinion
-from jury.permissions import judgeable
+from jury.permissions import judgeable, visible_lists
 from jury.queries import SENT_BACK, in_another_list, is_superseded, paris_year
 from jury.services.base import (
     NOT_YOURS,
@@ -322,11 +322,16 @@ def reopen_list(*, decision_list: DecisionList, at: datetime, actor: User) -> De
 
 
 @transaction.atomic
-def send_back_list(*, decision_list: DecisionList, reason: str, at: datetime, actor: User) -> DecisionList:
-    """The second person gives a proposed list back to whoever prepared it, told why by mail. Raises Refused."""
+def send_back_list(
+    *, decision_list: DecisionList, reason: str, version: int, at: datetime, actor: User
+) -> DecisionList:
+    """The second person gives a proposed list back to whoever prepared it, told why by mail; ``version`` is that of the
+    list read. Raises Refused."""
     locked = lock_list(decision_list)
     authorise(DECISION_LIST, actor, locked, "send_back", at)
     DECISION_LIST.check(locked, "send_back", at)
+    if locked.version != version:
+        raise Refused(STALE, field="version")
     if not reason.strip():
         raise Refused("Dites ce qui est à revoir : la personne qui prépare la liste le lira.", field="reason")
     locked.send_back()
@@ -340,7 +345,9 @@ def send_back_list(*, decision_list: DecisionList, reason: str, at: datetime, ac
         to_state=locked.state,
         reason=reason.strip(),
     )
-    notifications.sent_back(locked, actor, reason.strip())
+    # Whoever left a dossier of the list since then no longer sees the list, nor what is said of it.
+    if locked.prepared_by is not None and visible_lists(locked.prepared_by).filter(pk=locked.pk).exists():
+        notifications.sent_back(locked, actor, reason.strip())
     return locked
 
 

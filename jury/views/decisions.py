@@ -287,7 +287,7 @@ def decision_list_send_back(request: HttpRequest, pk: Any) -> HttpResponse:
     decision_list = _acting_list(request, pk, "send_back")
     if decision_list.state != DecisionListState.PREPARED:
         return redirect("decision_list_detail", pk=pk)
-    form = SendBackForm(request.POST or None)
+    form = SendBackForm(request.POST or None, initial={"version": decision_list.version})
     if request.method == "POST" and form.is_valid():
         try:
             services.send_back_list(

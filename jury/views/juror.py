@@ -37,7 +37,7 @@ CHANGED_SINCE = (
     "Cette évaluation a été enregistrée entre-temps, peut-être dans un autre onglet\u00a0: rien n’est remis. Relisez "
     "ci-dessous ce qui est enregistré maintenant, puis remettez-la."
 )
-KEPT_SO_FAR = "Ce que vous avez noté est enregistré. Il manque encore de quoi remettre l’évaluation."
+KEPT_SO_FAR = "Ce que vous avez noté est enregistré."
 ALREADY_HANDED_IN = (
     "Cette évaluation est déjà remise, peut-être depuis un autre onglet : voici ce qu’elle dit. Ce que vous venez "
     "d’envoyer n’a rien changé."
@@ -272,8 +272,8 @@ def evaluation_review(request: HttpRequest, pk: Any) -> HttpResponse:
         missing = services.incomplete(evaluation=saved, marks=form.marks())
         if missing is None:
             return redirect("evaluation_review", pk=pk)
-        messages.info(request, KEPT_SO_FAR)
         form = _form(saved, {**request.POST.dict(), "version": str(saved.version)})
+        form.says_kept = KEPT_SO_FAR
         form.is_valid()
         form.refuse(missing)
         return _grid_page(request, saved, form)

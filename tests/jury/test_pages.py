@@ -88,6 +88,7 @@ def test_evaluation_is_saved_then_handed_in_by_the_pages(client, db):
     # What was marked is kept, and the page says so: only handing in asks for all of it.
     assert (evaluation.state, evaluation.scores.count()) == ("draft", 1)
     assert "Ce que vous avez noté est enregistré" in empty.content.decode()
+    assert "Rien n’a été enregistré" not in empty.content.decode()
     assert hidden(empty)["version"] == str(evaluation.version)
     assert client.get(review).url == reverse("evaluation_page", kwargs={"pk": evaluation.pk})
     shown = client.post(review, form_data(evaluation, mark_benefice="sans-avis", comment="Bien mesuré."), follow=True)

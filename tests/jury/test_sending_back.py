@@ -6,6 +6,8 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
+from applications.enums import AccessEffect, AccessSource
+from applications.models import Access
 from core.errors import Refused
 from core.mail import send_mail
 from core.models import JournalEntry, OutboxMessage
@@ -35,7 +37,7 @@ def test_list_sent_back_is_in_preparation_again_and_its_proposer_told(client, wo
     url = page_of("decision_list_send_back", prepared)
     for page in ("decision_list_detail", "decision_list_release"):
         assert f'href="{url}"' in client.get(page_of(page, prepared)).content.decode()
-    done = client.post(url, {"reason": WHY}, follow=True)
+    done = client.post(url, {"reason": WHY, "version": prepared.version}, follow=True)
     assert done.redirect_chain[-1][0] == page_of("decision_list_detail", prepared)
     back = DecisionList.objects.get(pk=prepared.pk)
     assert (back.state, back.version, left_of(world)) == (DecisionListState.PREPARING, prepared.version + 1, before)
@@ -57,7 +59,9 @@ def test_reason_is_shown_to_who_prepares_until_the_list_is_proposed_again(client
     sign_in(client, world.officer)
     url = page_of("decision_list_detail", prepared)
     assert "À revoir" not in client.get(url).content.decode()
-    back = services.send_back_list(decision_list=prepared, reason=WHY, at=DECIDED, actor=world.releaser)
+    back = services.send_back_list(
+        decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
+    )
     page = client.get(url).content.decode()
     assert WHY in page
     assert f"Renvoyée par {world.releaser}" in page
@@ -70,7 +74,9 @@ def test_who_sent_the_list_back_releases_what_comes_of_it(world):
     world.call.two_person_threshold = Decimal(1)
     world.call.save()
     prepared = world.prepared(world.deliberated([Outcome.AWARDED] * 2))
-    back = services.send_back_list(decision_list=prepared, reason=WHY, at=DECIDED, actor=world.releaser)
+    back = services.send_back_list(
+        decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
+    )
     again = services.mark_prepared(decision_list=back, version=back.version, at=DECIDED, actor=world.officer)
     assert world.release(again).state == DecisionListState.RELEASED
 
@@ -78,13 +84,43 @@ def test_who_sent_the_list_back_releases_what_comes_of_it(world):
 def test_sending_back_without_a_reason_keeps_the_list_proposed(client, world):
     prepared = world.prepared()
     with pytest.raises(Refused, match="à revoir") as refusal, transaction.atomic():
-        services.send_back_list(decision_list=prepared, reason=" ", at=DECIDED, actor=world.releaser)
+        services.send_back_list(
+            decision_list=prepared, reason=" ", version=prepared.version, at=DECIDED, actor=world.releaser
+        )
     assert refusal.value.field == "reason"
     sign_in(client, world.releaser)
-    answer = client.post(page_of("decision_list_send_back", prepared), {"reason": " "})
+    answer = client.post(page_of("decision_list_send_back", prepared), {"reason": " ", "version": prepared.version})
     assert answer.status_code == 200
     assert "obligatoire" in answer.content.decode()
     assert DecisionList.objects.get(pk=prepared.pk).state == DecisionListState.PREPARED
+    assert not OutboxMessage.objects.filter(dedupe_key__startswith=MAILS).exists()
+
+
+def test_list_proposed_again_since_it_was_read_is_not_sent_back(client, world):
+    prepared = world.prepared()
+    taken = services.reopen_list(decision_list=prepared, at=DECIDED, actor=world.officer)
+    services.mark_prepared(decision_list=taken, version=taken.version, at=DECIDED, actor=world.officer)
+    sign_in(client, world.releaser)
+    page = client.post(page_of("decision_list_send_back", prepared), {"reason": WHY, "version": prepared.version})
+    assert "a changé depuis que vous l’avez lue" in page.content.decode()
+    assert WHY in page.content.decode()
+    assert DecisionList.objects.get(pk=prepared.pk).state == DecisionListState.PREPARED
+
+
+def test_reason_is_not_sent_to_who_left_a_dossier_of_the_list(world):
+    """Two worlds: whoever proposed the list, then recused from one of its dossiers, is told nothing of it."""
+    prepared = world.prepared()
+    Access.objects.create(
+        user=world.officer,
+        application=prepared.decisions.first().application,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=DECIDED,
+    )
+    services.send_back_list(
+        decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
+    )
+    assert DecisionList.objects.get(pk=prepared.pk).state == DecisionListState.PREPARING
     assert not OutboxMessage.objects.filter(dedupe_key__startswith=MAILS).exists()
 
 
@@ -94,7 +130,9 @@ def test_list_released_meanwhile_is_not_sent_back(client, world):
     url = page_of("decision_list_send_back", released)
     assert client.get(url).url == page_of("decision_list_detail", released)
     with pytest.raises(Refused):
-        services.send_back_list(decision_list=released, reason=WHY, at=DECIDED, actor=world.releaser)
+        services.send_back_list(
+            decision_list=released, reason=WHY, version=released.version, at=DECIDED, actor=world.releaser
+        )
     assert DecisionList.objects.get(pk=released.pk).state == DecisionListState.RELEASED
 
 
@@ -103,6 +141,10 @@ def test_mail_is_not_sent_to_a_closed_account(world):
     world.officer.is_active = False
     world.officer.save(update_fields=["is_active"])
     services.send_back_list(
-        decision_list=DecisionList.objects.get(pk=prepared.pk), reason=WHY, at=DECIDED, actor=world.releaser
+        decision_list=DecisionList.objects.get(pk=prepared.pk),
+        reason=WHY,
+        version=prepared.version,
+        at=DECIDED,
+        actor=world.releaser,
     )
     assert not OutboxMessage.objects.filter(dedupe_key__startswith=MAILS).exists()

@@ -132,7 +132,7 @@ def test_list_every_state_transition_and_role(world, state, name):
             elif name == "reopen":
                 services.reopen_list(**common)
             elif name == "send_back":
-                services.send_back_list(reason="Montant à revoir", **common)
+                services.send_back_list(reason="Montant à revoir", version=found.version, **common)
             elif name == "cancel":
                 services.cancel_list(reason="Erreur", **common)
             else:
