@@ -164,12 +164,12 @@ def _share_part(plan: Plan) -> Decimal:
 
 def possible_aid(plan: Plan) -> Decimal:
     """The most that may be asked beside the other resources of the plan, in euros: the ceiling of the axis, lowered by
-    the own share and by the other public aids, which stop together at the eligible cost. A flat amount is never lowered.
+    the own share and by the other public aids, which stop together at the eligible cost. A flat amount is that amount.
     """
+    if plan.terms.flat_amount is not None:
+        return plan.terms.flat_amount
     eligible = _sum(cost.amount for cost in plan.costs if cost.category not in plan.terms.excluded_categories)
     ceiling = largest_aid(eligible, plan.terms)
-    if plan.terms.flat_amount is not None:
-        return ceiling
     others = _sum(row.amount for row in plan.resources if row.kind in PUBLIC_AID)
     total = _sum(cost.amount for cost in plan.costs)
     left = total - _sum(row.amount for row in plan.resources if row.kind == FundingKind.PRIVATE)
@@ -255,6 +255,16 @@ def _findings_on_aid(plan: Plan, totals: Assessment) -> list[Finding]:
     if asked is None:
         return []
     if terms.flat_amount is not None:
+        if totals.eligible_cost < terms.flat_amount:
+            return [
+                _aid(
+                    "below_flat",
+                    f"L’aide est un forfait de {euros(terms.flat_amount)}{NBSP}: elle suppose au moins autant de dépenses "
+                    f"éligibles, et les vôtres font {euros(totals.eligible_cost)}.",
+                    plan,
+                    eligible=totals.eligible_cost,
+                )
+            ]
         if asked == terms.flat_amount:
             return []
         return [
@@ -268,7 +278,7 @@ def _findings_on_aid(plan: Plan, totals: Assessment) -> list[Finding]:
             _aid(
                 "above_rate",
                 f"L’aide demandée, {euros(asked)}, dépasse {rate}{NBSP}% du coût éligible de "
-                f"{euros(totals.eligible_cost)}. Vous pouvez demander {euros(totals.possible_aid)} au plus.",
+                f"{euros(totals.eligible_cost)}.{_most(plan, totals)}",
                 plan,
                 ceiling=ceiling,
             )
@@ -278,6 +288,13 @@ def _findings_on_aid(plan: Plan, totals: Assessment) -> list[Finding]:
     if terms.amount_min is not None and asked < terms.amount_min:
         found.append(_aid("below_minimum", f"L’aide demandée doit atteindre {euros(terms.amount_min)}.", plan))
     return found
+
+
+def _most(plan: Plan, totals: Assessment) -> str:
+    """What may be asked instead; nothing where no amount passes."""
+    if totals.possible_aid < (plan.terms.amount_min or CENT):
+        return ""
+    return f" Vous pouvez demander {euros(totals.possible_aid)} au plus."
 
 
 def _aid(code: str, message: str, plan: Plan, **figures: Decimal) -> Finding:
@@ -295,7 +312,9 @@ def _aid(code: str, message: str, plan: Plan, **figures: Decimal) -> Finding:
 
 def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
     found = []
-    if totals.public_aid > totals.eligible_cost and plan.amount_requested is not None:
+    # A flat amount above the cost is said once, with what to do.
+    says_flat = plan.terms.flat_amount is not None and totals.eligible_cost < plan.terms.flat_amount
+    if totals.public_aid > totals.eligible_cost and plan.amount_requested is not None and not says_flat:
         found.append(
             Finding(
                 "public_aid_above_cost",
@@ -319,7 +338,7 @@ def _findings_on_law(plan: Plan, totals: Assessment) -> list[Finding]:
                 "financement",
                 "CGCT, art. L. 1111-10, III",
                 figures=_figures(own=totals.own, required=totals.own_share_required),
-                field="own_share_derogation",
+                field="amount_requested",
                 topic="Autofinancement",
             )
         )

@@ -32,7 +32,7 @@ class PaymentCreditsForm(forms.Form):
         """``first``: the year in which the call opened, before which it pays nothing."""
         super().__init__(*args, **kwargs)
         self.first, self.last = first, max(first, today.year) + YEARS_AHEAD
-        self.fields["year"].initial = today.year
+        self.fields["year"].initial = max(first, today.year)
         self.fields["year"].error_messages["invalid"] = self._year_out()
 
     def _year_out(self) -> str:

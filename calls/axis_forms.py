@@ -7,7 +7,7 @@ from django import forms
 from django.forms import BaseInlineFormSet, ModelForm
 
 from calls import bounds
-from calls.models import Axis, ScoringGrid, Session
+from calls.models import Axis, Call, ScoringGrid, Session
 from core.money import euros
 
 # What says which envelope pays a dossier, and when one files it.
@@ -24,17 +24,26 @@ class AxisForm(ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        payer, amount = cleaned.get("funded_from"), cleaned.get("announced_amount")
-        if payer is not None and payer.pk == self.instance.pk:
-            self.add_error("funded_from", "Un axe ne se finance pas sur lui-même\u00a0: laissez ce champ vide.")
-        elif payer is not None and (payer.call_id != self.instance.call_id or payer.funded_from_id is not None):
-            self.add_error("funded_from", "Choisissez un axe de cet appel qui a sa propre enveloppe.")
-        if self.instance.call_id is not None and amount is not None:
-            others = self.instance.call.axes.exclude(pk=self.instance.pk).values_list("announced_amount", flat=True)
-            told = beyond(self.instance.call.announced_amount, [amount, *others])
-            if told:
+        # The call is a field of a new axis only.
+        call = cleaned.get("call") or (self.instance.call if self.instance.call_id else None)
+        if (payer := cleaned.get("funded_from")) is not None and call is not None:
+            self._check_payer(payer, call)
+        if (amount := cleaned.get("announced_amount")) is not None and call is not None:
+            others = call.axes.exclude(pk=self.instance.pk).values_list("announced_amount", flat=True)
+            if told := beyond(call.announced_amount, [amount, *others]):
                 self.add_error("announced_amount", told)
         return cleaned
+
+    def _check_payer(self, payer: Axis, call: Call) -> None:
+        if payer.pk == self.instance.pk:
+            told = "Un axe ne se finance pas sur lui-même\u00a0: laissez ce champ vide."
+        elif payer.call_id != call.pk or payer.funded_from_id is not None or payer.announced_amount is None:
+            told = "Choisissez un axe de cet appel qui a sa propre enveloppe."
+        elif self.instance.pk is not None and Axis.objects.filter(funded_from=self.instance).exists():
+            told = "Un autre axe se finance sur celui-ci, qui garde donc sa propre enveloppe."
+        else:
+            return
+        self.add_error("funded_from", told)
 
 
 class AxesFormSet(BaseInlineFormSet):

@@ -119,7 +119,8 @@ def closing_moves(stored: datetime | None, asked: datetime) -> None:
         return
     if stored <= now:
         raise ValidationError("Cette relève est close\u00a0: sa clôture ne change plus.")
-    if asked < now:
+    # Typed by the minute.
+    if asked < now.replace(second=0, microsecond=0):
         raise ValidationError("Cet instant est passé\u00a0: une relève se clôt au plus tôt maintenant.")
 
 

@@ -39,6 +39,9 @@ def target_of(model: type[Model] | None, field: str) -> str:
 
 def choice_of(model: type[Model] | None, field: str, value: Any) -> Any:
     """The French label of a value that a list offers; the value itself where there is none."""
+    if not isinstance(value, str | int):
+        # A row that somebody altered may hold anything: it is shown as it is.
+        return value
     return dict(getattr(_column(model, field), "flatchoices", ())).get(value, value)
 
 

@@ -150,7 +150,7 @@ def abandoned_messages() -> QuerySet[OutboxMessage]:
 def failed_messages() -> list[OutboxMessage]:
     """Messages tried in vain that will be tried again, the oldest first; not those that somebody is delivering now."""
     tried = _tried_messages().order_by("created_at", "id")
-    return [message for message in tried if message.last_error or _is_left(message)]
+    return [message for message in tried if _is_left(message)]
 
 
 def _tried_messages() -> QuerySet[OutboxMessage]:
@@ -158,7 +158,7 @@ def _tried_messages() -> QuerySet[OutboxMessage]:
 
 
 def _is_left(message: OutboxMessage) -> bool:
-    """Whether an attempt that wrote no error died on the way: nobody holds the message, and it is still to deliver."""
+    """Whether nobody holds the message, and it is still to deliver."""
     with exclusive(f"outbox:{message.pk}") as held:
         return held and _tried_messages().filter(pk=message.pk).exists()
 

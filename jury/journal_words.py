@@ -9,7 +9,7 @@ from core import journal_words
 from core.journal_names import names_in
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
 from jury.models import DecisionList, Jury
-from jury.permissions import reader_scope
+from jury.permissions import lists_of_hidden_dossiers, reader_scope
 
 
 def juries(reader: Any, ids: set[str]) -> dict[str, str]:
@@ -18,8 +18,9 @@ def juries(reader: Any, ids: set[str]) -> dict[str, str]:
 
 
 def lists(reader: Any, ids: set[str]) -> dict[str, str]:
-    """Of decisions, by number, else by title; of the axes that the reader follows."""
-    return names_in(DecisionList.objects.filter(_on_axis(reader, "deliberation__jury__session")), ids)
+    """Of decisions, by number, else by title; of the axes that the reader follows, and of no dossier kept from them."""
+    rows = DecisionList.objects.filter(_on_axis(reader, "deliberation__jury__session"))
+    return names_in(rows.exclude(pk__in=lists_of_hidden_dossiers(reader)), ids)
 
 
 def _on_axis(reader: Any, session: str) -> Q:

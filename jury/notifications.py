@@ -47,11 +47,8 @@ def summoned(deliberation: Deliberation, moved_from: datetime | None = None) -> 
         )
 
 
-def sent_back(decision_list: DecisionList, actor: User, reason: str) -> None:
-    """To whoever proposed the list and still sees it: who gives it back, and what is to be seen again."""
-    proposer = decision_list.prepared_by
-    if proposer is None or not proposer.is_active:
-        return
+def sent_back(decision_list: DecisionList, proposer: User, actor: User) -> None:
+    """To whoever proposed the list: who gives it back. Why is read on the list, with the rights of that moment."""
     queue_mail(
         to=[proposer.email],
         subject=f"Liste n° {decision_list.number} : à revoir",
@@ -60,7 +57,6 @@ def sent_back(decision_list: DecisionList, actor: User, reason: str) -> None:
             "number": decision_list.number,
             "title": decision_list.title,
             "actor": str(actor),
-            "reason": reason,
             "path": reverse("decision_list_detail", args=[decision_list.pk]),
         },
         dedupe_key=f"jury:list-sent-back:{decision_list.pk}:{decision_list.version}",

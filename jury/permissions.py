@@ -10,12 +10,13 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from applications.enums import ApplicationState
-from applications.models import Application
+from applications.enums import AccessEffect, ApplicationState
+from applications.models import Access, Application
 from applications.permissions import denied
 from calls.enums import MandateRole
 from calls.models import Session
 from calls.permissions import Scope, territory_scope
+from core.models import JournalEntry
 from core.navigation import once
 from jury.conflicts import applied_by, organisations_of
 from jury.enums import DeliberationState, EvaluationState
@@ -230,6 +231,24 @@ def visible_lists(user: Any) -> QuerySet[DecisionList]:
     hidden = Decision.objects.filter(decision_list=OuterRef("pk")).exclude(application__in=judgeable(user))
     scope = reader_scope(user)
     return DecisionList.objects.filter(_on_axis(scope, "deliberation__jury__session__axis")).exclude(Exists(hidden))
+
+
+def lists_of_hidden_dossiers(user: Any) -> set[str]:
+    """Ids of the lists that hold, or once held, a dossier kept from the person (recusal, affiliation): what was said of
+    such a list may speak of that dossier, though it was taken out since."""
+    from jury.models import Decision
+
+    own = organisations_of(user, timezone.now())
+    refused = Access.objects.filter(user=user, effect=AccessEffect.DENY).values("application")
+    rows = Application.objects.filter(Q(pk__in=refused) | applied_by(own))
+    hidden = list(rows.values_list("pk", flat=True))
+    if not hidden:
+        return set()
+    said = [str(pk) for pk in hidden]
+    now = Decision.objects.filter(application__in=hidden).values_list("decision_list", flat=True)
+    taken_out = JournalEntry.objects.filter(action="decision_list.decision_removed", data__application__in=said)
+    once_held = (chain.partition(":")[2] for chain in taken_out.values_list("chain", flat=True))
+    return {*map(str, now), *once_held}
 
 
 def is_juror(user: Any) -> bool:

@@ -20,6 +20,7 @@ from core.models import JournalEntry
 from jury.conflicts import serving
 from jury.enums import DecisionListState, DeliberationState, EvaluationState, Outcome
 from jury.models import Decision, DecisionList, Deliberation, Evaluation, Jury, Opinion, Recusal
+from jury.permissions import lists_of_hidden_dossiers
 from jury.ranking import Candidate, Ranked, Reading, rank, uncertain
 from jury.scoring import CriterionSpec
 from jury.selection import SKIP, Item, Selection, two_passes
@@ -406,8 +407,9 @@ class SentBack:
     at: datetime
 
 
-def last_sent_back(decision_list: DecisionList) -> SentBack | None:
-    """The last time a list in preparation was given back; None when it is proposed, or was never given back."""
+def last_sent_back(decision_list: DecisionList, reader: Any) -> SentBack | None:
+    """The last time a list in preparation was given back; None when it is proposed, was never given back, or when what
+    was said may speak of a dossier kept from the reader."""
     if decision_list.state != DecisionListState.PREPARING or decision_list.prepared_at is None:
         return None
     rows = JournalEntry.objects.filter(
@@ -416,7 +418,7 @@ def last_sent_back(decision_list: DecisionList) -> SentBack | None:
         at__gte=decision_list.prepared_at,
     )
     row = rows.order_by("-number").first()
-    if row is None or row.actor_id is None:
+    if row is None or row.actor_id is None or str(decision_list.pk) in lists_of_hidden_dossiers(reader):
         return None
     return SentBack(row.reason, User.objects.get(pk=row.actor_id), row.at)
 

@@ -88,10 +88,9 @@ class SectionPage:
         target, name = self._target(refusal.field)
         target.add_error(name, refusal.message)
         if "version" in refusal.data:
+            taken = self._tell_what_is_stored(at)
             data = dict(self.form.data.items())
-            data["version"] = str(refusal.data["version"])
-            self.form.data = data
-            self._tell_what_is_stored(at)
+            self.form.data = {**data, **taken, "version": str(refusal.data["version"])}
 
     def mark(self, gaps: Iterable[Missing]) -> None:
         """Tells at its field what is stored and could not be filed, on a page where nothing was typed yet."""
@@ -100,16 +99,26 @@ class SectionPage:
                 known = self.form.errors.get(gap.field, ())
                 self.form.errors[gap.field] = self.form.error_class([*known, gap.label])
 
-    def _tell_what_is_stored(self, at: datetime) -> None:
-        """Beside each field that differs, what is stored: nobody overwrites a colleague without having read them."""
+    def _tell_what_is_stored(self, at: datetime) -> dict[str, str]:
+        """Beside each field that differs, what is stored: nobody overwrites a colleague without having read them.
+
+        Returns what each field left empty on this page takes of it: saving again as the page asks would else erase it.
+        """
+        taken: dict[str, str] = {}
         stored = section_page(Application.objects.get(pk=self.application.pk), self.section.slug, at)
         for name, shown in self.form.fields.items():
             kept = stored.form[name].value()
-            if not shown.widget.is_hidden and _bare(kept) != _bare(self.form[name].value()):
-                bound = self.form[name]
+            bound = self.form[name]
+            if shown.widget.is_hidden or _bare(kept) == _bare(bound.value()):
+                continue
+            if not _bare(bound.value()) and isinstance(kept, str | int | Decimal):
+                taken[self.form.add_prefix(name)] = str(shown.prepare_value(kept))
+                bound.help_text = f"{bound.help_text} Repris de ce qui est déjà enregistré."
+            else:
                 bound.help_text = f"{bound.help_text} Déjà enregistré\u00a0: «\u00a0{kept or 'rien'}\u00a0»."
         for mine, theirs in zip(self.sets, stored.sets, strict=True):
             mine.stored = [_line_text(form) for form in theirs.formset.initial_forms]
+        return taken
 
     def _target(self, name: str | None) -> tuple[Any, str | None]:
         if name in self.form.fields:

@@ -28,10 +28,16 @@ from core.idempotency import idempotent
 from core.money import amount_text
 from core.series import take_number
 from core.templatetags.guichet import paris_datetime
+from territories.enums import AffiliationRole
+from territories.models import Affiliation
 
 CHANGED = (
     "Le dossier a été modifié ailleurs (dans un autre onglet, ou par un collègue) depuis que vous avez ouvert cette page. "
     "Le voici tel qu’il est enregistré\u00a0: relisez-le, puis déposez-le."
+)
+NOT_REPRESENTATIVE = (
+    "Votre rattachement n’est pas celui d’un représentant légal\u00a0: déposez comme personne mandatée, ou demandez "
+    "d’abord ce rattachement dans « Ma collectivité »."
 )
 ONLY_DIGITS = re.compile(r"\d+")
 
@@ -43,7 +49,7 @@ def submit_application(
     user: User,
     at: datetime,
     key: str,
-    sworn_as: str = "representative",
+    sworn_as: str = SwornAs.MANDATED.value,
     shown: str | None = None,
 ) -> Application:
     """Files the dossier: checks everything, freezes the rules it is judged with, draws its number, acknowledges.
@@ -65,6 +71,8 @@ def submit_application(
         _refuse_second_filing(locked)
         WORKFLOW.check(locked, "submit", at)
         _refuse_unread(locked, shown)
+        if sworn_as == SwornAs.REPRESENTATIVE and not _represents(user, locked, at):
+            raise Refused(NOT_REPRESENTATIVE, field="sworn_as")
         rules = rules_of(locked, at)
         _refuse_incomplete(locked, at)
         verdict = _evaluate(locked, rules, at)
@@ -112,6 +120,11 @@ def _evaluate(application: Application, rules: RulesVersion, at: datetime) -> Ax
     if already:
         raise Refused(already[0].message)
     return verdict
+
+
+def _represents(user: User, application: Application, at: datetime) -> bool:
+    rows = Affiliation.objects.filter(user=user, organisation_id=application.organisation_id)
+    return rows.filter(role=AffiliationRole.LEGAL_REPRESENTATIVE).current(at).exists()
 
 
 def _file(

@@ -39,7 +39,7 @@ def application_submit(request: HttpRequest, pk: Any) -> HttpResponse:
                 shown=form.cleaned_data["shown"],
             )
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
             # What a colleague has just saved is what is read again, and sworn to.
             application = own_application(request, pk)
             if "shown" in refusal.data:

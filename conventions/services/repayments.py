@@ -106,7 +106,7 @@ def _check_notice(convention: Convention, amount: Decimal, answer_due_on: date, 
         )
     if answer_due_on > (last := timezone.localdate(at) + LONGEST_NOTICE):
         raise Refused(
-            f"Rien ne se décide avant ce jour{NBSP}: choisissez au plus tard le {paris_date(last)}.",
+            f"La collectivité attendrait trop longtemps{NBSP}: choisissez au plus tard le {paris_date(last)}.",
             field="answer_due_on",
         )
     if convention.repayments.filter(decided_at__isnull=True).exists():

@@ -83,10 +83,13 @@ def _chains_named(text: str) -> set[str]:
 
 
 def _line(row: JournalEntry, actor: Any, names: Names) -> dict[str, Any]:
-    own = names if may_be_named(row.chain, names) else {}
+    is_open = may_be_named(row.chain, names)
+    own = names if is_open else {}
     told, proofs = data_in_words(row.data, own, action=row.action)
     return {
         "row": row,
+        # Words about a dossier say of it what its page keeps from this reader.
+        "reason": row.reason if is_open else "",
         "actor": actor,
         "chain": chain_in_words(row.chain, names),
         "act": act_in_words(row.action),

@@ -99,7 +99,7 @@ class CancelForm(RefusableForm):
 class SendBackForm(RefusableForm):
     reason = forms.CharField(
         label="Ce qui est à revoir",
-        help_text="Envoyé à la personne qui a proposé la liste, affiché sur la liste et gardé au journal.",
+        help_text="Affiché sur la liste, pour la personne qui la prépare, et gardé au journal.",
         widget=textarea(4),
         max_length=1000,
     )

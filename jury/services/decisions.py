@@ -329,6 +329,8 @@ def send_back_list(
     list read. Raises Refused."""
     locked = lock_list(decision_list)
     authorise(DECISION_LIST, actor, locked, "send_back", at)
+    if not visible_lists(actor).filter(pk=locked.pk).exists():
+        raise Refused(NOT_YOURS)
     DECISION_LIST.check(locked, "send_back", at)
     if locked.version != version:
         raise Refused(STALE, field="version")
@@ -347,7 +349,7 @@ def send_back_list(
     )
     # Whoever left a dossier of the list since then no longer sees the list, nor what is said of it.
     if locked.prepared_by is not None and visible_lists(locked.prepared_by).filter(pk=locked.pk).exists():
-        notifications.sent_back(locked, actor, reason.strip())
+        notifications.sent_back(locked, locked.prepared_by, actor)
     return locked
 
 

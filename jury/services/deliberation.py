@@ -21,7 +21,7 @@ from jury.conflicts import affiliated_pairs
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
-from jury.permissions import judgeable, reads_every_mark
+from jury.permissions import hides_dossiers, reads_every_mark
 from jury.queries import (
     Merit,
     departs_from_merit,
@@ -39,6 +39,10 @@ NOTICE = timedelta(days=5)
 # A date further away is a slip: a jury has one meeting open at a time.
 FURTHEST = timedelta(days=183)
 NO_QUORUM = "Au moins un avis a été rendu sans quorum{named} : vérifiez les présences et les pouvoirs."
+CHECK_EACH = (
+    "Au moins un avis a été rendu sans quorum, ou voté par d’autres que les membres présents ou représentés : vérifiez "
+    "les présences et les pouvoirs, ou enregistrez de nouveau chaque avis."
+)
 VOTES_CHANGED = (
     "Au moins un avis a été voté par d’autres que les membres présents ou représentés{named} : vérifiez les présences et "
     "les pouvoirs, ou enregistrez de nouveau l’avis."
@@ -399,9 +403,11 @@ def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User)
 def _refuse_unvoted(deliberation: Deliberation, opinions: list[Opinion], actor: User) -> None:
     found = quorums(deliberation, [opinion.application_id for opinion in opinions])
     chair = _chair_of(deliberation)
+    # What is said to a chair who lacks a dossier says the same of whichever is at fault.
+    lacks_one = hides_dossiers(actor, deliberation.jury)
     without = [opinion for opinion in opinions if not found[opinion.application_id].is_reached]
     if without:
-        raise Refused(NO_QUORUM.format(named=_named(without, actor)))
+        raise Refused(CHECK_EACH if lacks_one else NO_QUORUM.format(named=_named(without)))
     changed = [
         opinion
         for opinion in opinions
@@ -410,14 +416,12 @@ def _refuse_unvoted(deliberation: Deliberation, opinions: list[Opinion], actor: 
         )[0]
     ]
     if changed:
-        raise Refused(VOTES_CHANGED.format(named=_named(changed, actor)))
+        raise Refused(CHECK_EACH if lacks_one else VOTES_CHANGED.format(named=_named(changed)))
 
 
-def _named(opinions: list[Opinion], actor: User) -> str:
-    """« (A, B) » of the dossiers that the person may read: the chair may be recused from another of them."""
-    rows = judgeable(actor).filter(pk__in=[opinion.application_id for opinion in opinions])
-    numbers = sorted(number for number in rows.values_list("number", flat=True) if number)
-    return f" ({', '.join(numbers)})" if numbers else ""
+def _named(opinions: list[Opinion]) -> str:
+    """« (A, B) »: for a chair who sees every dossier of the jury."""
+    return f" ({', '.join(sorted(opinion.application.number or '' for opinion in opinions))})"
 
 
 def _set_final_order(jury: Jury, opinions: list[Opinion]) -> None:

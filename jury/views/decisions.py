@@ -169,7 +169,7 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "actions": actions if may_release else actions - {"release"},
         "next_step": DECISION_LIST.next_step(decision_list.state, "releaser" if may_release else "service"),
         "two_persons": needs_second_person(decision_list, rows),
-        "sent_back": last_sent_back(decision_list),
+        "sent_back": last_sent_back(decision_list, request.user),
     }
 
 
@@ -285,7 +285,7 @@ def decision_list_reopen(request: HttpRequest, pk: Any) -> HttpResponse:
 def decision_list_send_back(request: HttpRequest, pk: Any) -> HttpResponse:
     """Give the list back to whoever prepared it, with what is to be seen again."""
     decision_list = _acting_list(request, pk, "send_back")
-    if decision_list.state != DecisionListState.PREPARED:
+    if request.method != "POST" and decision_list.state != DecisionListState.PREPARED:
         return redirect("decision_list_detail", pk=pk)
     form = SendBackForm(request.POST or None, initial={"version": decision_list.version})
     if request.method == "POST" and form.is_valid():
@@ -296,7 +296,7 @@ def decision_list_send_back(request: HttpRequest, pk: Any) -> HttpResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"La liste est renvoyée à la préparation. {decision_list.prepared_by} le lira.")
+            messages.success(request, "La liste est renvoyée à la préparation, avec votre motif.")
             return redirect("decision_list_detail", pk=pk)
     return render(request, "jury/decision_send_back.html", {"list": decision_list, "form": form})
 

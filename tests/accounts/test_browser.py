@@ -190,7 +190,7 @@ def test_agent_closes_an_account(visit):
     check_page(page, "compte-fermeture")
     page.locator("textarea[name=closing_reason]").fill("Départ du service.")
     press(page.get_by_role("button", name="Fermer ce compte"))
-    assert page.get_by_text("Le compte est fermé").is_visible()
+    assert page.get_by_text("est fermé, ses sessions sont terminées").is_visible()
     fill(page, email=user.email)
     press(page.get_by_role("button", name="Chercher ce compte"))
     check_page(page, "compte-reouverture")

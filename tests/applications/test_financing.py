@@ -45,6 +45,7 @@ terms = st.builds(
     aid_rate=st.decimals(min_value="0", max_value="1", places=4),
     excluded_categories=st.frozensets(st.sampled_from(CostCategory.values), max_size=3),
     requires_own_share=st.booleans(),
+    amount_max=st.none() | amounts,
 )
 plans = st.builds(
     Plan,
@@ -110,7 +111,7 @@ def test_a_plan_without_finding_respects_every_ceiling(case):
 def test_one_cent_above_the_largest_aid_is_refused(case):
     ceiling = largest_aid(assess(case).eligible_cost, case.terms)
     above = Plan(case.costs, case.resources, ceiling + Decimal("0.01"), case.terms)
-    assert "above_rate" in codes(above)
+    assert codes(above) & {"above_rate", "above_maximum"}
 
 
 @patient
@@ -131,6 +132,7 @@ def test_possible_aid_is_the_most_that_nothing_refuses(case):
     assert refused(most + Decimal("0.01"))
 
 
+@patient
 @given(plans)
 def test_own_share_is_a_fifth_of_the_public_money_of_the_investment(case):
     required = own_share_required(case)
@@ -213,6 +215,16 @@ def test_mixed_project_asks_the_own_share_of_its_investment_only():
     assert codes(case) == set()
     poorer = plan(investment("50.00"), operating("50.00"), requested="90.01", resources=[own("9.99")], terms=FULL)
     assert codes(poorer) == {"own_share_too_low"}
+
+
+def test_flat_amount_above_the_cost_is_told_once_with_what_it_needs():
+    terms = Terms(aid_rate=Decimal("1.00"), flat_amount=Decimal("5000.00"), requires_own_share=False)
+    for asked in ("5000", "3000"):
+        case = plan(operating("3000"), requested=asked, terms=terms)
+        assert codes(case) - {"unbalanced"} == {"below_flat"}
+    told = next(finding.message for finding in assess(case).blocking if finding.code == "below_flat")
+    assert "au moins autant de dépenses" in told
+    assert assess(case).possible_aid == Decimal("5000.00")
 
 
 def test_flat_amount_is_that_amount_and_nothing_else():

@@ -257,6 +257,29 @@ def test_stale_form_is_refused_keeps_what_was_typed_and_may_be_sent_again(client
     assert application.title == "Titre de l’autre onglet"
 
 
+def test_stale_form_sent_again_as_asked_erases_nothing_that_it_left_empty(client, db, travel):
+    """Two tabs: what the other one saved comes back where this one says nothing."""
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    url = section_url(application, "collectivite")
+    opened = {"version": application.version, "stay": "1"}
+    saved = {"seat_address": "1 place de l’Église", "representative_name": "Odile Vasseur"}
+    client.post(url, {**opened, **saved})
+    refused = client.post(url, {**opened, "representative_name": "O. Vasseur", "contact_phone": "04 76 95 40 10"})
+    form = refused.context["page"].form
+    assert form["seat_address"].value() == "1 place de l’Église"
+    assert form["representative_name"].value() == "O. Vasseur"
+    assert "Repris de ce qui est déjà enregistré" in refused.content.decode()
+    again = {name: form[name].value() or "" for name in form.fields}
+    assert client.post(url, {**again, "stay": "1"}).status_code == 302
+    application.refresh_from_db()
+    assert (application.seat_address, application.representative_name, application.contact_phone) == (
+        "1 place de l’Église",
+        "O. Vasseur",
+        "04 76 95 40 10",
+    )
+
+
 def test_stale_lines_are_shown_beside_what_somebody_else_saved(client, db, travel):
     application = start()
     sign_in(client, applicant_of(application.organisation))
@@ -411,9 +434,7 @@ def test_plan_and_dates_that_cannot_be_filed_are_told_at_their_fields(client, db
             assert "Vous pouvez continuer" in text
             continue
         assert "C’est enregistré, mais à corriger avant de déposer" in text
-        fields = {"financement": ("amount_requested", "own_share_derogation")}.get(
-            slug, ("starts_on", "first_commitment_on")
-        )
+        fields = {"financement": ("amount_requested",)}.get(slug, ("starts_on", "first_commitment_on"))
         for name in fields:
             assert re.search(rf'id="id_{name}_error">\s*<p class="fr-message fr-message--error">', text), name
             assert re.search(rf'<[^>]*name="{name}"[^>]*aria-invalid="true"', text), name

@@ -12,6 +12,7 @@ from django.urls import reverse
 from applications.content import content_sha256
 from applications.models import Application
 from applications.services import form_grouping, submit_application
+from territories.models import Affiliation
 from tests.applications.pages import bare, filing_of, section_url
 from tests.factories.accounts import sign_in
 from tests.factories.applications import (
@@ -66,6 +67,20 @@ def test_submit_without_the_sworn_statement_is_refused_at_its_field(client, db, 
     assert set(response.context["form"].errors) == {"sworn", "sworn_as"}
     application.refresh_from_db()
     assert application.state == "draft"
+
+
+def test_only_a_legal_representative_files_as_one(client, db, travel):
+    application = ApplicationFactory()
+    for role, files in (("contributor", False), ("legal_representative", True)):
+        user = applicant_of(application.organisation)
+        Affiliation.objects.filter(user=user).update(role=role)
+        sign_in(client, user)
+        url = reverse("application_submit", args=[application.pk])
+        answer = client.post(url, {**filing_of(application), "sworn_as": "representative"})
+        application.refresh_from_db()
+        assert (application.state != "draft") is files
+        if not files:
+            assert "n’est pas celui d’un représentant légal" in answer.context["form"].errors["sworn_as"][0]
 
 
 def test_dossier_changed_since_it_was_read_is_not_sworn_to(client, db, travel):

@@ -13,6 +13,7 @@ from django.utils.html import escape
 from applications.enums import AccessEffect, AccessSource
 from applications.models import Access
 from budget import services
+from budget.forms import PaymentCreditsForm
 from budget.models import AwardBalance, Envelope, LedgerEntry, PaymentCredit
 from calls.enums import MandateRole
 from core.money import euros
@@ -370,6 +371,13 @@ def test_year_out_of_reach_is_told_in_our_words(client, db, year):
     data = {"year": year, "amount": "12,00", "reason": "x", "idempotency_key": make_key()}
     page = client.post(reverse("payment_credits_open", args=[tree.call.code]), data)
     assert page.context["form"].errors["year"] == [f"Indiquez une année entre {first} et {last}, en quatre chiffres."]
+
+
+def test_year_proposed_is_one_that_is_taken(db):
+    today = timezone.localdate()
+    proposed = PaymentCreditsForm(first=today.year + 1, today=today)["year"].value()
+    data = {"year": str(proposed), "amount": "1", "reason": "x", "idempotency_key": make_key()}
+    assert PaymentCreditsForm(data, first=today.year + 1, today=today).is_valid()
 
 
 def test_amount_says_its_unit_once_and_both_its_faults(client, db):

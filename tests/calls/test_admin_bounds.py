@@ -256,7 +256,39 @@ def test_axis_is_paid_by_an_envelope_that_exists(client, call, administrator):
         page = client.post(url, {**sent, "funded_from": payer.pk})
         assert page.status_code == 200
         assert page.context["adminform"].form.errors["funded_from"], payer
+    # Whoever pays for another axis keeps an envelope; and a payer has one.
+    url, sent = page_of_axis(client, second)
+    page = client.post(url, {**sent, "funded_from": first.pk})
+    assert "Un autre axe se finance sur celui-ci" in page.context["adminform"].form.errors["funded_from"][0]
+    url, sent = page_of_axis(client, first)
+    Axis.objects.filter(pk=second.pk).update(announced_amount=None)
+    page = client.post(url, {**sent, "funded_from": second.pk})
+    assert "sa propre enveloppe" in page.context["adminform"].form.errors["funded_from"][0]
+    Axis.objects.filter(pk=second.pk).update(announced_amount=24_000_000)
     assert client.post(url, {**sent, "funded_from": second.pk}).status_code == 302
+
+
+def test_axis_that_is_added_is_judged_within_its_call(client, call, administrator):
+    url = reverse("admin:calls_axis_add")
+    sent = fields_shown(client.get(url)) | {"call": call.pk, "code": "neuf", "position": 9, "title": "Neuf"}
+    sent |= {"summary": "Essai", "steward": "DN", "rhythm": "sessions"}
+    page = client.post(url, {**sent, "announced_amount": "999000000"})
+    assert "plus que les" in page.context["adminform"].form.errors["announced_amount"][0]
+    assert client.post(url, {**sent, "funded_from": axis_of(call, "axe-2").pk}).status_code == 302
+    assert Axis.objects.get(code="neuf").funded_from == axis_of(call, "axe-2")
+
+
+def test_session_closes_at_the_minute_typed_now(client, call, administrator):
+    axis, now = axis_of(call, "axe-1"), timezone.now()
+    axis.sessions.update(opens_at=now - timedelta(days=9), closes_at=now + timedelta(days=9))
+    url, sent = page_of_axis(client, axis)
+    local = timezone.localtime(now)
+    for position in range(axis.sessions.count()):
+        sent |= {
+            f"sessions-{position}-closes_at_0": local.date().isoformat(),
+            f"sessions-{position}-closes_at_1": local.strftime("%H:%M"),
+        }
+    assert client.post(url, sent).status_code == 302
 
 
 def test_what_pays_a_dossier_and_when_one_files_it_do_not_change_under_it(client, call, administrator):

@@ -330,6 +330,10 @@ def test_rows_that_somebody_altered_are_shown_as_they_are_and_hide_no_other(clie
         JournalEntry.objects.create(chain="application:abc", action="application.submit", at=timezone.now(), data=data)
     for data in ([], {"fields": [1]}, {"lines": [3]}, {"lines": 3}, {"lines": [{"fields": "x"}]}, {"fields": 3}):
         JournalEntry.objects.create(chain="call:abc", action="call.changed", at=timezone.now(), data=data)
+    # Well formed for the site, with values that no list offers.
+    for values in ([["a"], "b"], {"a": 1}, [{"a": 1}, 2]):
+        data = {"id": 1, "fields": {"rhythm": values}}
+        JournalEntry.objects.create(chain="call:abc", action="axis.changed", at=timezone.now(), data=data)
     page = client.get(reverse("journal"))
     assert page.status_code == 200
     text = page.content.decode()

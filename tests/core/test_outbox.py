@@ -215,9 +215,11 @@ def test_message_put_back_and_failing_again_has_all_its_attempts(transactional_d
     assert (message.attempts, message.abandoned_at) == (1, None)
 
 
-def test_deliver_outbox_beside_another_worker_calls_nothing_failed(transactional_db, monkeypatch):
+@pytest.mark.parametrize("error", ["", "OSError: panne"])
+def test_deliver_outbox_beside_another_worker_calls_nothing_failed(transactional_db, monkeypatch, error):
     """What another process is sending has had an attempt and is not sent yet: neither failed nor to be feared."""
     message = put()
+    OutboxMessage.objects.update(last_error=error)
     begun, finish = threading.Event(), threading.Event()
 
     def slow(payload):

@@ -6,13 +6,16 @@ from django.utils import timezone
 
 from accounts import hooks
 from accounts.models import User
+from accounts.recovery import out_of_reach
+from calls.enums import MandateRole
 from calls.models import Mandate
 from core.errors import Refused
 from jury import services
 from jury.models import Evaluation
 from jury.permissions import due_evaluations
 from jury.queries import gaps_of
-from tests.factories.accounts import AdministratorFactory, sign_in
+from tests.factories.accounts import AdministratorFactory, AgentFactory, sign_in
+from tests.factories.budget import make_call, make_mandate
 from tests.factories.jury import AT, JuryWorld
 
 
@@ -92,6 +95,11 @@ def test_agent_who_closes_an_account_is_told_what_the_juror_still_owes(client, d
     assert owed
     told = [right.text for right in hooks.rights_of(user=user, by=administrator, at=timezone.now())]
     assert any(text.startswith(f"{owed}\u00a0évaluation") for text in told)
+    # Of a call that this agent does not administer, it opens nothing: neither the closing nor a lost factor.
+    stranger = AgentFactory()
+    make_mandate(stranger, make_call(code="autre-appel"), MandateRole.ADMINISTRATOR)
+    assert out_of_reach(user=user, by=stranger, at=timezone.now())
+    assert not any(right.is_reached for right in hooks.rights_of(user=user, by=stranger, at=timezone.now()))
     world.submit_all()
     told = [right.text for right in hooks.rights_of(user=user, by=administrator, at=timezone.now())]
     assert not any("à remettre" in text for text in told)

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from applications.enums import AccessEffect, AccessSource
 from applications.models import Access
+from calls.enums import MandateRole
 from core.errors import Refused
 from core.mail import send_mail
 from core.models import JournalEntry, OutboxMessage
@@ -24,6 +25,16 @@ WHY = "Le montant du premier dossier n’est pas celui du procès-verbal."
 @pytest.fixture
 def world(db):
     return JuryWorld(dossiers=2, jurors=2)
+
+
+def deny(user, application):
+    Access.objects.create(
+        user=user,
+        application=application,
+        effect=AccessEffect.DENY,
+        source=AccessSource.RECUSAL,
+        created_at=DECIDED,
+    )
 
 
 def page_of(name, row):
@@ -43,7 +54,8 @@ def test_list_sent_back_is_in_preparation_again_and_its_proposer_told(client, wo
     assert (back.state, back.version, left_of(world)) == (DecisionListState.PREPARING, prepared.version + 1, before)
     send_mail(OutboxMessage.objects.get(dedupe_key__startswith=MAILS).payload)
     assert mailoutbox[-1].to == [world.officer.email]
-    assert WHY in mailoutbox[-1].body
+    # Why is read on the list, with the rights of that moment.
+    assert WHY not in mailoutbox[-1].body
     assert page_of("decision_list_detail", prepared) in mailoutbox[-1].body
     entry = JournalEntry.objects.get(action="decision_list.sent_back")
     assert (entry.actor_id, entry.reason, entry.from_state, entry.to_state) == (
@@ -108,15 +120,9 @@ def test_list_proposed_again_since_it_was_read_is_not_sent_back(client, world):
 
 
 def test_reason_is_not_sent_to_who_left_a_dossier_of_the_list(world):
-    """Two worlds: whoever proposed the list, then recused from one of its dossiers, is told nothing of it."""
+    """Whoever proposed the list, then recused from one of its dossiers, is told nothing of it."""
     prepared = world.prepared()
-    Access.objects.create(
-        user=world.officer,
-        application=prepared.decisions.first().application,
-        effect=AccessEffect.DENY,
-        source=AccessSource.RECUSAL,
-        created_at=DECIDED,
-    )
+    deny(world.officer, prepared.decisions.first().application)
     services.send_back_list(
         decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
     )
@@ -134,6 +140,49 @@ def test_list_released_meanwhile_is_not_sent_back(client, world):
             decision_list=released, reason=WHY, version=released.version, at=DECIDED, actor=world.releaser
         )
     assert DecisionList.objects.get(pk=released.pk).state == DecisionListState.RELEASED
+
+
+def test_reason_is_kept_from_who_left_a_dossier_even_once_it_is_out_of_the_list(client, world):
+    """The correction that follows takes the dossier out: what was said of it does not open with the list."""
+    prepared = world.prepared()
+    row = prepared.decisions.order_by("pk").first()
+    back = services.send_back_list(
+        decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
+    )
+    recused, auditor = world.agent(MandateRole.OFFICER), world.agent(MandateRole.AUDITOR)
+    free = world.agent(MandateRole.OFFICER)
+    for user in (recused, auditor):
+        deny(user, row.application)
+    services.remove_decision(decision=row, reason="Erreur.", version=back.version, at=DECIDED, actor=world.officer)
+    url = page_of("decision_list_detail", prepared)
+    for user, reads in ((free, True), (recused, False)):
+        sign_in(client, user)
+        page = client.get(url)
+        assert (page.status_code, WHY in page.content.decode()) == (200, reads)
+    for user, reads in ((world.agent(MandateRole.AUDITOR), True), (auditor, False)):
+        sign_in(client, user)
+        page = client.get(reverse("journal"))
+        assert (page.status_code, WHY in page.content.decode()) == (200, reads)
+
+
+def test_list_taken_back_meanwhile_keeps_the_text_and_says_so(client, world):
+    prepared = world.prepared()
+    services.reopen_list(decision_list=prepared, at=DECIDED, actor=world.officer)
+    sign_in(client, world.releaser)
+    page = client.post(page_of("decision_list_send_back", prepared), {"reason": WHY, "version": prepared.version})
+    assert page.status_code == 200
+    assert WHY in page.content.decode()
+    assert "Une correction est nécessaire" in page.content.decode()
+
+
+def test_releaser_recused_from_a_dossier_sends_nothing_back(world):
+    prepared = world.prepared()
+    deny(world.releaser, prepared.decisions.first().application)
+    with pytest.raises(Refused, match="droit"), transaction.atomic():
+        services.send_back_list(
+            decision_list=prepared, reason=WHY, version=prepared.version, at=DECIDED, actor=world.releaser
+        )
+    assert DecisionList.objects.get(pk=prepared.pk).state == DecisionListState.PREPARED
 
 
 def test_mail_is_not_sent_to_a_closed_account(world):
