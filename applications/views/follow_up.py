@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from applications.completeness import missing_items
+from applications.enums import ApplicationState
 from applications.forms.filing import MessageForm
 from applications.hooks import follow_up_of
 from applications.models import Acknowledgement, Application
@@ -72,7 +73,10 @@ def application_message(request: HttpRequest, pk: Any) -> HttpResponse:
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
         else:
-            messages.success(request, "Votre message est envoyé au service.")
+            told = "Votre message est envoyé au service."
+            if application.state == ApplicationState.COMPLETION_REQUESTED:
+                told += " Il ne répond pas à sa demande de compléments\u00a0: pour cela, « Compléter et répondre »."
+            messages.success(request, told)
             return redirect("application_detail", pk)
     return render_detail(request, application, form)
 

@@ -253,6 +253,15 @@ def test_sections_reopened_for_an_answer_say_until_when_and_lead_back(client, db
     assert "Dépôt possible jusqu’au" not in page
 
 
+def test_message_beside_a_request_is_told_to_be_no_answer(client, db, travel):
+    for application, awaited in ((completion_requested_application(), True), (submitted_application(), False)):
+        sign_in(client, applicant_of(application.organisation))
+        url = reverse("application_message", args=[application.pk])
+        page = client.post(url, {"body": "Voici la délibération."}, follow=True).content.decode()
+        assert "Votre message est envoyé au service." in page
+        assert ("Il ne répond pas à sa demande de compléments" in page) is awaited
+
+
 def test_second_filing_is_told_as_what_it_is_and_no_error(client, db, travel):
     application = ApplicationFactory()
     sign_in(client, applicant_of(application.organisation))
