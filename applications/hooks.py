@@ -21,6 +21,25 @@ class FollowUp:
 follow_ups: list[Callable[[Application, Any], FollowUp | None]] = []
 
 
+@dataclass(frozen=True)
+class DecisionTold:
+    """The decision notified on a dossier: its list, day, reasons, and where it was redirected (empty otherwise)."""
+
+    list_number: str
+    decided_at: datetime
+    motive: str
+    redirected_to: str
+
+
+# Each receives a dossier, and answers with nothing when it told no decision on it.
+decisions: list[Callable[[Application], DecisionTold | None]] = []
+
+
+def decision_of(application: Application) -> DecisionTold | None:
+    """What was notified last of this dossier, by whoever decides."""
+    return next((found for ask in decisions if (found := ask(application)) is not None), None)
+
+
 # Each receives a dossier that has just become admissible, in the transaction that declares it, and the instant.
 on_admissible: list[Callable[[Application, datetime], object]] = []
 

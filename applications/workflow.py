@@ -233,8 +233,8 @@ WORKFLOW = register(
                 "service": "Le dossier peut être retenu si des crédits se libèrent.",
             },
             State.REDIRECTED.value: {
-                "applicant": "Votre projet relève d’un autre guichet, indiqué dans la décision. Le service qui le "
-                "tient vous renseignera.",
+                "applicant": "Votre projet relève d’un autre guichet, indiqué dans la décision ci-dessous. Votre dossier "
+                "n’y est pas transmis\u00a0: déposez-en un nouveau.",
                 "service": "Le dossier est réorienté. Aucune action n’est attendue.",
             },
             State.DEFERRED.value: {

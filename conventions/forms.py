@@ -216,7 +216,8 @@ class ObservationsForm(forms.Form):
     answer = forms.CharField(
         label="Vos observations",
         max_length=6000,
-        help_text="Elles sont lues avant toute décision. Vous pouvez aussi demander à être entendu.",
+        help_text="Elles sont lues avant toute décision, qui peut suivre aussitôt\u00a0: une fois envoyées, elles ne se "
+        "complètent plus ici. Prenez le temps qui vous est laissé\u00a0; pour être entendu, écrivez d’abord au service.",
         widget=forms.Textarea(attrs={"rows": 8}),
     )
     key = IdempotencyField()

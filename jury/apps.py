@@ -22,13 +22,16 @@ class JuryConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import hooks
-        from applications.hooks import on_admissible
+        from applications.hooks import decisions, on_admissible
         from core.journal import hidden_chains
         from jury.rights import evaluations_told
         from jury.services.base import open_to_chair
+        from jury.told import decision_told
 
         if chains_of_open_juries not in hidden_chains:
             hidden_chains.append(chains_of_open_juries)
+        if decision_told not in decisions:
+            decisions.append(decision_told)
         if evaluations_told not in hooks.rights:
             hooks.rights.append(evaluations_told)
         # A dossier that comes after the jury was seated exists for its chair at once.

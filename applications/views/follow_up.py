@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from applications.completeness import missing_items
 from applications.enums import ApplicationState
 from applications.forms.filing import MessageForm
-from applications.hooks import follow_up_of
+from applications.hooks import decision_of, follow_up_of
 from applications.models import Acknowledgement, Application
 from applications.permissions import possible_actions, reads_bank_details
 from applications.presentation import (
@@ -45,6 +45,7 @@ def render_detail(request: HttpRequest, application: Application, form: MessageF
         "application": application,
         "step": step_of(application, at),
         "follow_up": follow_up_of(application, request.user),
+        "decision": decision_of(application) if application.decided_at else None,
         "actions": actions,
         "closed": guard_session_open(application, at) if application.is_draft else "",
         "missing": missing_items(application, at) if application.is_draft else [],

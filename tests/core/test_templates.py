@@ -71,6 +71,13 @@ def test_inline_reader_sees_what_is_forbidden(source):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_comment_ends_on_its_line(name):
+    """Django shows « {# … #} » written on two lines as it stands, on top of the page."""
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        assert line.count("{#") == line.count("#}"), line
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_template_compiles(name):
     assert get_template(name)
 
