@@ -43,6 +43,10 @@ from jury.views.found import (
 )
 from jury.workflow import guard_held, is_chair
 
+NOTHING_CONFIRMED = (
+    "Aucun avis n’est confirmé\u00a0: le quorum manque sur chacun de ces dossiers. Enregistrez d’abord les présences."
+)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def deliberation_summon(request: HttpRequest, pk: Any) -> HttpResponse:
@@ -267,7 +271,11 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{len(written)} avis confirmés en bloc.")
+            if written:
+                told = "1 avis confirmé en bloc." if len(written) == 1 else f"{len(written)} avis confirmés en bloc."
+                messages.success(request, told)
+            else:
+                messages.warning(request, NOTHING_CONFIRMED)
             return redirect("deliberation_detail", pk=pk)
     context = {"deliberation": deliberation, "form": form, "lines": lines, "reads_all": reads_all}
     return render(request, "jury/block.html", context)

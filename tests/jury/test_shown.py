@@ -155,3 +155,15 @@ def test_block_writes_nothing_that_stands_otherwise_than_shown(db):
         actor=world.chair_user,
     )
     assert [opinion.application_id for opinion in written] == [first.pk]
+
+
+def test_block_without_a_quorum_says_what_to_do_first(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    world.submit_all()
+    deliberation = world.meet()
+    deliberation.attendance.all().delete()
+    url, data = block_of(client, world, deliberation)
+    page = client.post(url, data, follow=True).content.decode()
+    assert "Enregistrez d’abord les présences" in page
+    assert not deliberation.opinions.exists()
