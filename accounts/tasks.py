@@ -18,11 +18,12 @@ logger = logging.getLogger("guichet.accounts")
 # A code is accepted within a minute of its step; a day is far beyond.
 CODES_KEPT = timedelta(days=1)
 
-# The cache removes what has expired only when asked for it again, or when it overflows.
+# The cache removes what has expired only when asked for it again, or when it overflows. An array is drawn once; « IN »
+# may be planned as a nested loop, which draws the batch again for each row of the outer side and takes everything.
 EXPIRED_IN_CACHE = """
-DELETE FROM core_cache WHERE expires < %(now)s AND cache_key IN (
+DELETE FROM core_cache WHERE expires < %(now)s AND cache_key = ANY (ARRAY(
     SELECT cache_key FROM core_cache WHERE expires < %(now)s LIMIT %(rows)s FOR UPDATE SKIP LOCKED
-)
+))
 """
 BATCH_ROWS = 1_000
 BATCHES = 500

@@ -29,6 +29,13 @@ def _empty_database(self: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _empty_database  # type: ignore[method-assign]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Groups keep two crowds of connections apart; a pytest-xdist that cannot read them spreads the tests silently."""
+    grouped = getattr(item.config.option, "loadgroup", False) and item.get_closest_marker("xdist_group")
+    if grouped and "@" not in item.nodeid.rpartition("]")[2]:
+        pytest.fail("pytest-xdist ignores xdist_group with this pytest: see ADR 0065", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     """This worker's copy of the migrated template (pytest-django would migrate again, as the wrong role)."""

@@ -108,7 +108,7 @@ def send_back(page):
     check_page(page, "ministere-renvoi-erreur")
     page.locator("main [name=reason]").fill("Deux grands projets ne tiennent pas ensemble dans l’axe 1.")
     press_button(page, "Renvoyer à la préparation")
-    reads(page, "La liste est renvoyée à la préparation.")
+    reads(page, "La liste est renvoyée à la préparation, avec votre motif.")
     check_page(page, "ministere-renvoyee")
 
 
