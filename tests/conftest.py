@@ -29,6 +29,11 @@ def _empty_database(self: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _empty_database  # type: ignore[method-assign]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file drawn by the test bears the name of its argument: two workers draw other bytes, and must agree on names."""
+    return argname if isinstance(val, bytes | str) and len(val) > 60 else None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Groups keep two crowds of connections apart; a pytest-xdist that cannot read them spreads the tests silently."""
     grouped = getattr(item.config.option, "loadgroup", False) and item.get_closest_marker("xdist_group")

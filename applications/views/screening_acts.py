@@ -23,6 +23,7 @@ from applications.views.screening import render_screening
 from applications.workflow import WORKFLOW
 from core.errors import Refused
 from core.http import posts_only
+from core.reread import Step, rows_of, step_of
 from core.templatetags.guichet import paris_date
 
 
@@ -42,10 +43,14 @@ def _act(
     play: Callable[[], Any],
     said: str,
     template: str,
+    sends: str = "",
     **context: Any,
 ) -> HttpResponse:
-    """Shows the form of a transition, then plays it; a refusal is shown on the form."""
-    is_valid = form.is_valid()
+    """Shows the form of a transition, then plays it; a refusal is shown on the form.
+
+    ``sends`` says what goes to the applicant, where it cannot be taken back: the form is then read again before.
+    """
+    is_valid, step = form.is_valid(), step_of(request, form)
     if name not in {row.name for row in possible_actions(request.user, application)}:
         obstacle = WORKFLOW.obstacle(application, name, timezone.now())
         if not (form.is_bound and obstacle):
@@ -53,7 +58,9 @@ def _act(
             return redirect("screening_detail", application.pk)
         # What was typed at length stays on the page, to be copied where it may still be sent.
         context |= {"stopped": obstacle, "typed": _typed(form)}
-    elif is_valid:
+    elif sends and step == Step.READ:
+        context |= {"rows": rows_of(form), "sends": sends}
+    elif is_valid and (step == Step.ACT or not sends):
         try:
             play()
         except Refused as refusal:
@@ -61,7 +68,7 @@ def _act(
         else:
             messages.success(request, said)
             return redirect("screening_detail", application.pk)
-    context = {"stopped": "", "typed": []} | context
+    context = {"stopped": "", "typed": [], "rows": None} | context
     context |= {"application": application, "form": form, "row": WORKFLOW.transition(name)}
     return render(request, template, context)
 
@@ -90,6 +97,7 @@ def screening_request(request: HttpRequest, pk: Any) -> HttpResponse:
         "La demande est envoyée au porteur. Le délai de décision est suspendu jusqu’à sa réponse, et au plus tard "
         "jusqu’à la date demandée.",
         "applications/screening_request.html",
+        "La demande part aussitôt au porteur. Une fois envoyée, elle ne se modifie ni ne se retire.",
     )
 
 
@@ -133,6 +141,7 @@ def screening_inadmissible(request: HttpRequest, pk: Any) -> HttpResponse:
         ),
         "Le dossier est irrecevable. La décision motivée est envoyée au porteur.",
         "applications/screening_inadmissible.html",
+        "Le dossier est écarté et cette décision part aussitôt au porteur, avec ce motif. Elle ne se modifie plus ici.",
     )
 
 

@@ -82,7 +82,7 @@ def notify_repayment(
         locked = _lock(convention)
         if not is_officer(user, locked, at):
             raise Refused(NOT_OFFICER)
-        _check_notice(locked, amount, answer_due_on, at)
+        check_notice(locked, amount, answer_due_on, at)
         repayment = Repayment.objects.create(
             convention=locked, ground=ground, amount=amount, reason=reason, notified_at=at, answer_due_at=due_at
         )
@@ -92,7 +92,8 @@ def notify_repayment(
     return repayment
 
 
-def _check_notice(convention: Convention, amount: Decimal, answer_due_on: date, at: datetime) -> None:
+def check_notice(convention: Convention, amount: Decimal, answer_due_on: date, at: datetime) -> None:
+    """Raises Refused where a notice could not be given at ``at``; the amount is in euros."""
     left = returnable(convention)
     if convention.state != ConventionState.PAID or left <= 0:
         raise Refused("Il n’y a rien à reverser : aucune somme versée ne peut être redemandée.")

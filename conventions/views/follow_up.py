@@ -32,6 +32,7 @@ from conventions.views.access import (
 )
 from core.errors import Refused
 from core.money import euros
+from core.reread import Step, rows_of, step_of
 from territories.people import person
 
 
@@ -74,18 +75,21 @@ def report_new(request: HttpRequest, number: str) -> HttpResponse:
 def repayment_notify(request: HttpRequest, number: str) -> HttpResponse:
     """The officer tells what is intended; nothing is decided yet."""
     convention = officer_convention(request, number)
-    form = NoticeForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
+    form, at, rows = NoticeForm(request.POST or None), timezone.now(), None
+    step = step_of(request, form)
+    try:
+        if step == Step.ACT:
             repayment = services.notify_repayment(
-                convention=convention, user=person(request), at=timezone.now(), **form.cleaned_data
+                convention=convention, user=person(request), at=at, **form.cleaned_data
             )
-        except Refused as refusal:
-            _refuse(form, refusal)
-        else:
             messages.success(request, "La collectivité est prévenue et peut présenter ses observations.")
             return _back(repayment)
-    context = {"convention": convention, "form": form, "returnable": services.returnable(convention)}
+        if step == Step.READ:
+            services.check_notice(convention, form.cleaned_data["amount"], form.cleaned_data["answer_due_on"], at)
+            rows = rows_of(form)
+    except Refused as refusal:
+        _refuse(form, refusal)
+    context = {"convention": convention, "form": form, "rows": rows, "returnable": services.returnable(convention)}
     return render(request, "conventions/repayment_notify.html", context)
 
 

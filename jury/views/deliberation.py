@@ -1,6 +1,7 @@
 """The meeting: summons, attendance, opinions, block, closing, minutes."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -14,13 +15,13 @@ from applications.enums import ApplicationState
 from applications.models import Application
 from core import files
 from core.errors import Refused
-from core.http import posts_only
+from core.money import euros
 from jury import services
-from jury.enums import DeliberationState
+from jury.enums import DeliberationState, Outcome
 from jury.forms import AttendanceForm, BlockForm, OpinionForm, SummonForm
 from jury.meeting import Presence, quorum
 from jury.minutes import attendance_of
-from jury.models import Deliberation
+from jury.models import Deliberation, Opinion
 from jury.permissions import (
     dossiers_of,
     may_read_minutes,
@@ -45,6 +46,10 @@ from jury.workflow import guard_held, is_chair
 
 NOTHING_CONFIRMED = (
     "Aucun avis n’est confirmé\u00a0: le quorum manque sur chacun de ces dossiers. Enregistrez d’abord les présences."
+)
+CLOSING_CHANGED = (
+    "Un avis ou une présence a changé depuis que vous avez lu cette page\u00a0: rien n’est clos. Relisez, puis confirmez "
+    "de nouveau."
 )
 
 
@@ -281,19 +286,60 @@ def deliberation_block(request: HttpRequest, pk: Any) -> HttpResponse:
     return render(request, "jury/block.html", context)
 
 
-@posts_only
+def _said_by_outcome(opinions: list[Opinion]) -> list[dict[str, str]]:
+    """How many opinions of each kind, and the euros that the awards propose."""
+    rows = []
+    for value, label in Outcome.choices:
+        found = [opinion for opinion in opinions if opinion.outcome == value]
+        if not found:
+            continue
+        told = f"{len(found)} dossier{'s' if len(found) > 1 else ''}"
+        if value == Outcome.AWARDED:
+            told += f", {euros(sum((row.amount_proposed or Decimal(0) for row in found), Decimal(0)))} proposés"
+        rows.append({"term": label.capitalize(), "description": told})
+    return rows
+
+
+def _closing_digest(deliberation: Deliberation, opinions: list[Opinion]) -> str:
+    """What the chair reads before closing: as far as they may read it."""
+    said = {
+        str(row.application_id): [row.outcome, str(row.amount_proposed), row.motive, row.votes_for, row.votes_against]
+        for row in opinions
+    }
+    there = {str(row.juror_id): [row.attendance, row.proxy_id] for row in deliberation.attendance.all()}
+    return content_digest({"opinions": said, "attendance": there})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Close for good."""
-    deliberation = chaired_deliberation(request, pk)
-    try:
-        closed = services.close_deliberation(deliberation=deliberation, at=timezone.now(), actor=person(request))
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(
-            request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
-        )
-    return redirect("deliberation_detail", pk=pk)
+    """Close for good, what was read."""
+    deliberation, at = chaired_deliberation(request, pk), timezone.now()
+    if deliberation.state != DeliberationState.OPEN or guard_held(deliberation, at):
+        # Not whether opinions exist: some may be on a dossier that the chair recused from.
+        messages.info(request, guard_held(deliberation, at) or "La délibération est déjà close.")
+        return redirect("deliberation_detail", pk=pk)
+    opinions = list(visible_opinions(deliberation, request.user).order_by("pk"))
+    sha256 = _closing_digest(deliberation, opinions)
+    if request.method == "POST":
+        if request.POST.get("shown") != sha256:
+            messages.error(request, CLOSING_CHANGED)
+            return redirect("deliberation_close", pk=pk)
+        try:
+            closed = services.close_deliberation(deliberation=deliberation, at=at, actor=person(request))
+        except Refused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(
+                request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
+            )
+        return redirect("deliberation_detail", pk=pk)
+    context = {
+        "deliberation": deliberation,
+        "sha256": sha256,
+        "rows": _said_by_outcome(opinions),
+        "waiting": _waiting(request, deliberation),
+    }
+    return render(request, "jury/close.html", context)
 
 
 @require_safe

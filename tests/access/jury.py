@@ -110,7 +110,7 @@ ROUTES: dict[str, Route] = {
     "deliberation_attendance": Route(MANAGING, _deliberation),
     "deliberation_opinion": Route(MANAGING, _item),
     "deliberation_block": Route(PRESIDING, _deliberation),
-    "deliberation_close": Route(PRESIDING, _deliberation, method="post"),
+    "deliberation_close": Route(PRESIDING, _deliberation),
     "deliberation_minutes": Route(FOLLOWING | PRESIDING, _closed),
     "decision_index": Route(FOLLOWING),
     "decision_list_prepare": Route(PREPARING, _closed),

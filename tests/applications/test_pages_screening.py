@@ -191,7 +191,17 @@ def test_screener_goes_from_request_to_admissible(client, db, travel):
     assert set(response.context["form"].errors) == {"items", "due_on"}
     response = client.post(url, {"items": "La délibération", "due_on": "2022-04-01"})
     assert "au plus" in response.context["form"].errors["due_on"][0]
-    client.post(url, {"items": "La délibération\n\nLe RIB", "due_on": "2021-05-01", "message": "Bonjour"})
+    typed = {"items": "La délibération\n\nLe RIB", "due_on": "2021-05-01", "message": "Bonjour"}
+    read = client.post(url, typed)
+    assert [row["term"] for row in read.context["rows"]] == [
+        "Éléments manquants",
+        "Message au porteur",
+        "Réponse attendue jusqu’au",
+    ]
+    assert "mai 2021" in read.context["rows"][2]["description"]
+    assert "<textarea" in client.post(url, {**typed, "corriger": "oui"}).content.decode()
+    assert not application.completion_requests.exists()
+    client.post(url, {**typed, "confirmer": "oui"})
     application.refresh_from_db()
     pending = application.open_completion_request()
     assert pending.items == ["La délibération", "Le RIB"]
@@ -238,7 +248,11 @@ def test_screener_sets_aside_with_a_reason(client, db, travel):
     sign_in(client, screener_of(application.call))
     url = reverse("screening_inadmissible", args=[application.pk])
     assert "reason" in client.post(url, {}).context["form"].errors
-    client.post(url, {"reason": "Le projet a déjà commencé."})
+    read = client.post(url, {"reason": "Le projet a déjà commencé."})
+    assert "Le projet a déjà commencé." in read.content.decode() and "Relisez avant d’envoyer" in read.content.decode()
+    application.refresh_from_db()
+    assert application.state == "submitted"
+    client.post(url, {"reason": "Le projet a déjà commencé.", "confirmer": "oui"})
     application.refresh_from_db()
     assert application.state == "inadmissible"
     told = client.get(reverse("screening_detail", args=[application.pk])).content.decode()
@@ -299,7 +313,7 @@ def test_second_tab_that_sets_a_dossier_aside_again_is_told_once_and_leads_back(
     sign_in(client, screener_of(application.call))
     url = reverse("screening_inadmissible", args=[application.pk])
     assert "<textarea" in client.get(url).content.decode()
-    client.post(url, {"reason": "La collectivité n’est pas éligible."})
+    client.post(url, {"reason": "La collectivité n’est pas éligible.", "confirmer": "oui"})
     again = client.post(url, {"reason": "Le projet est hors de l’axe."}).content.decode()
     assert again.count("Cet acte n’est plus possible") == 1
     assert "Le projet est hors de l’axe." in again

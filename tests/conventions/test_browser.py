@@ -113,6 +113,8 @@ def test_repayment_seen_from_both_sides(new_context):
     officer.get_by_label("Montant envisagé").fill("4 000,00")
     officer.get_by_label("Motif").fill("Le projet n’est pas achevé.")
     officer.get_by_label("Réponse attendue").fill((timezone.localdate() + timedelta(days=45)).isoformat())
+    press(officer.get_by_role("button", name="Relire avant d’envoyer"))
+    check_page(officer, "reversement-relecture")
     press(officer.get_by_role("button", name="Prévenir la collectivité"))
     check_page(officer, "reversement-attente")
 

@@ -350,3 +350,23 @@ def test_decision_with_the_longest_reason_is_read_then_confirmed_and_never_trave
     assert done.status_code == 302
     decided = Repayment.objects.get()
     assert (decided.amount_decided, decided.decision_reason) == (Decimal("3000.00"), reason.replace("\r\n", "\n"))
+
+
+def test_notice_is_read_again_before_it_goes_and_its_faults_are_told_first(client, paid):
+    sign_in(client, paid.officer)
+    url = reverse("repayment_notify", args=[paid.convention.number])
+    typed = {
+        "amount": "999 999 999,00",
+        "reason": "Le projet n’est pas achevé.",
+        "answer_due_on": (timezone.localdate() + timedelta(days=60)).isoformat(),
+        "key": "6a2f41a3-c54c-4b06-9b2f-1f2b5f6d7a44",
+    }
+    typed["ground"] = Repayment.Ground.choices[0][0]
+    assert "Au plus" in client.post(url, typed).context["form"].errors["amount"][0]
+    typed["amount"] = "4 000,00"
+    read = client.post(url, typed)
+    assert "4\u202f000,00" in read.context["rows"][1]["description"]
+    assert "Le projet n’est pas achevé." in read.content.decode()
+    assert not Repayment.objects.exists()
+    client.post(url, {**typed, "confirmer": "oui"})
+    assert Repayment.objects.get().amount == Decimal("4000.00")

@@ -146,6 +146,8 @@ def hold_the_meeting(page, deliberation):
         press_button(page, "Enregistrer l’avis")
         first = False
     check_page(page, "presidence-avis")
+    follow(page, "Relire et clore la délibération")
+    check_page(page, "presidence-cloture")
     press_button(page, "Clore la délibération")
     deliberation.refresh_from_db()
     reads(page, "Délibération close le", deliberation.minutes_number)

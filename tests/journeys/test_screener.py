@@ -47,10 +47,14 @@ def test_screener_completes_admits_and_sets_aside(stage, arrive):
     find(page, "angers", "1 dossier")
     follow(page, angers.number)
     follow(page, "Déclarer irrecevable")
-    press_button(page, "Déclarer irrecevable")
+    press_button(page, "Relire avant d’envoyer")
     check_page(page, "instructeur-irrecevable-erreur")
     assert Application.objects.get(pk=angers.pk).state == "submitted"
     page.locator("main textarea[name=reason]").fill(REASON)
+    press_button(page, "Relire avant d’envoyer")
+    reads(page, "Relisez avant d’envoyer", REASON)
+    check_page(page, "instructeur-irrecevable-relecture")
+    assert Application.objects.get(pk=angers.pk).state == "submitted"
     press_button(page, "Déclarer irrecevable")
     reads(page, REASON)
     check_page(page, "instructeur-irrecevable")
@@ -74,10 +78,13 @@ def find(page, typed, expected):
 def ask_for_completion(page):
     """The clock stops until the applicant answers."""
     follow(page, "Demander des compléments")
-    press_button(page, "Demander des compléments")
+    press_button(page, "Relire avant d’envoyer")
     reads(page, "Indiquez au moins un élément manquant.")
     check_page(page, "instructeur-complements-erreur")
     page.get_by_label("Éléments manquants").fill("La délibération signée\nLe devis détaillé")
+    press_button(page, "Relire avant d’envoyer")
+    press_button(page, "Corriger")
+    press_button(page, "Relire avant d’envoyer")
     press_button(page, "Demander des compléments")
     reads(page, "Le délai de décision est suspendu", "La délibération signée", "Le devis détaillé")
     check_page(page, "instructeur-suspendu")

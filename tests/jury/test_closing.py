@@ -35,6 +35,12 @@ def attend(world, deliberation, *, without):
     services.record_attendance(deliberation=deliberation, rows=rows, at=HELD, actor=world.chair_user)
 
 
+def close_by_page(client, deliberation):
+    """As the chair does: reads what is closed, then closes just that."""
+    url = reverse("deliberation_close", kwargs={"pk": deliberation.pk})
+    return client.post(url, {"shown": client.get(url).context["sha256"]})
+
+
 def refused(client, world, deliberation):
     """By the service and by the page: nothing closed, no number taken. Returns the sentence."""
     before = JournalEntry.objects.count()
@@ -44,8 +50,7 @@ def refused(client, world, deliberation):
     told = refusal.value.message
     assert told == CHECK_EACH or (told.startswith(begins) and told.endswith(ends))
     sign_in(client, world.chair_user)
-    page = client.post(reverse("deliberation_close", kwargs={"pk": deliberation.pk}))
-    assert page.status_code == 302
+    assert close_by_page(client, deliberation).status_code == 302
     assert JournalEntry.objects.count() == before
     deliberation.refresh_from_db()
     assert (deliberation.state, deliberation.minutes_number) == ("open", "")
@@ -151,3 +156,35 @@ def test_order_of_the_minutes_is_that_of_the_closing_whenever_each_opinion_was_r
     closed = world.close(deliberation)
     rows = closed.opinions.order_by("rank").values_list("application", "merit_rank", "average")
     assert list(rows) == [(middle.pk, 1, Decimal("16.00")), (last.pk, 2, Decimal("12.00"))]
+
+
+def test_page_tells_what_is_closed_and_an_older_page_closes_nothing(client, db):
+    world, deliberation = met()
+    first, second = world.applications
+    world.opine(deliberation, first)
+    sign_in(client, world.chair_user)
+    url = reverse("deliberation_close", kwargs={"pk": deliberation.pk})
+    page = client.get(url)
+    content = page.content.decode()
+    assert "1 dossier, 10\u202f000,00\u00a0€ proposés" in content
+    assert second.number in content.split("Sans avis de cette séance")[1]
+    world.opine(deliberation, second, Outcome.REFUSED, motive="Au-delà de l’enveloppe.")
+    told = client.post(url, {"shown": page.context["sha256"]}, follow=True).content.decode()
+    assert "rien n’est clos" in told and "Non retenu" in told
+    deliberation.refresh_from_db()
+    assert deliberation.state == "open"
+    close_by_page(client, deliberation)
+    deliberation.refresh_from_db()
+    assert deliberation.state == "closed"
+    assert client.get(url).status_code == 302
+
+
+def test_chair_is_shown_no_opinion_on_a_dossier_that_they_left(client, db):
+    world, deliberation = met()
+    hidden, seen = world.applications
+    services.recuse(juror=world.chair, application=hidden, reason="", at=HELD, actor=world.chair_user)
+    world.opine(deliberation, hidden, actor=world.officer)
+    sign_in(client, world.chair_user)
+    page = client.get(reverse("deliberation_close", kwargs={"pk": deliberation.pk})).content.decode()
+    assert "Vous ne lisez aucun avis" in page
+    assert hidden.number not in page and seen.number in page

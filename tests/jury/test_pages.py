@@ -244,7 +244,8 @@ def test_the_whole_meeting_by_the_pages(client, db):
     assert block.status_code == 302
     outcomes = dict(deliberation.opinions.values_list("application_id", "outcome"))
     assert [outcomes[row.pk] for row in world.applications] == ["awarded", "awarded", "refused"]
-    closed = client.post(reverse("deliberation_close", kwargs={"pk": deliberation.pk}), follow=True)
+    close_url = reverse("deliberation_close", kwargs={"pk": deliberation.pk})
+    closed = client.post(close_url, {"shown": client.get(close_url).context["sha256"]}, follow=True)
     assert "en cours d’édition" in closed.content.decode()
 
 
