@@ -52,7 +52,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue the mail: it leaves after the commit, never while the request holds the database."""
-        content = {"email": email, **context}
+        content = {
+            "email": email,
+            "site_url": settings.SITE_URL,
+            "reset_path": reverse("account_reset_password"),
+            **context,
+        }
         subject = " ".join(render_to_string(f"{template_prefix}_subject.txt", content).split())
         body = render_to_string(f"{template_prefix}_message.txt", content).strip()
         with transaction.atomic():

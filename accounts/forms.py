@@ -33,6 +33,7 @@ from django.utils import timezone
 from accounts import totp
 from accounts.models import FactorRecovery, User
 from accounts.second_factor import UNREADABLE_ANSWER
+from core.forms import read_phone
 
 logger = logging.getLogger("guichet.accounts")
 
@@ -321,7 +322,8 @@ class IdentityForm(forms.ModelForm):
         fields = ["first_name", "last_name", "job_title", "phone"]
         help_texts = {
             "job_title": "Telle qu’elle doit figurer sur les documents. Exemple : secrétaire générale de mairie",
-            "phone": "Facultatif. Pour vous joindre au sujet d’un dossier, jamais pour autre chose.",
+            "phone": "Facultatif, par exemple 01 23 45 67 89. Pour vous joindre au sujet d’un dossier, jamais pour autre "
+            "chose.",
         }
         widgets = {
             "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
@@ -334,6 +336,9 @@ class IdentityForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.fields["first_name"].required = True
         self.fields["last_name"].required = True
+
+    def clean_phone(self) -> str:
+        return read_phone(self.cleaned_data["phone"])
 
     def save(self, commit: bool = True) -> User:
         """Write these fields alone: what somebody else changes of the person meanwhile stays."""

@@ -91,6 +91,14 @@ def completion_answered(application: Application, request: CompletionRequest) ->
         "completion_answered",
         f"answer:{request.pk}",
     )
+    _tell_applicant(
+        application,
+        f"Dossier {application.number}\u00a0: votre réponse est arrivée",
+        "completion_received",
+        f"answer:{request.pk}",
+        at=paris_datetime(request.answered_at),
+        due=paris_date(application.decision_due_at) if application.decision_due_at else "",
+    )
 
 
 def declared_admissible(application: Application) -> None:

@@ -9,9 +9,11 @@ from applications.bank import shown_iban
 from applications.clocks import add_months
 from applications.completeness import required_attachments
 from applications.enums import ApplicationState as State
+from applications.enums import SwornAs
 from applications.financing import Assessment, assess, plan_of
 from applications.models import Answer, Application, Attachment, CompletionRequest, EligibilityRecord
 from applications.rules import questions_of, rules_of, terms_of
+from applications.sections import BY_SLUG
 from applications.workflow import DECIDE_LATE, DEEMED_REJECTED, WORKFLOW
 from calls.eligibility import RuleResult
 from calls.eligibility.wording import figures_in_words
@@ -248,11 +250,22 @@ def timeline_of(application: Application, audience: str) -> list[dict[str, Any]]
             "at": row.at,
             "title": ACTS[row.action],
             "by": _actor(row, people, audience),
-            "detail": "" if audience == APPLICANT and row.action in INTERNAL_REASONS else row.reason,
+            "detail": _detail(row, audience),
             "tone": TONES.get(State(row.to_state), "") if row.to_state else "",
         }
         for row in rows
     ]
+
+
+def _detail(row: JournalEntry, audience: str) -> str:
+    """Why, or what: the section that was corrected, the capacity in which the statement was sworn."""
+    if row.reason:
+        return "" if audience == APPLICANT and row.action in INTERNAL_REASONS else row.reason
+    if row.action == "application.save_section" and (part := BY_SLUG.get(row.data.get("section", ""))):
+        return part.title
+    if row.action == "application.submit" and row.data.get("sworn_as") in SwornAs.values:
+        return f"Attesté en qualité de {SwornAs(row.data['sworn_as']).label}"
+    return ""
 
 
 OWN_ACTS = {

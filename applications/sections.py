@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+from dateutil.relativedelta import relativedelta
+
+# A year typed wrong: no project that is aided lasts as long.
+LONGEST_PROJECT = relativedelta(years=10)
+TOO_LONG = "La fin est à plus de dix ans du début\u00a0: vérifiez l’année."
+
 
 @dataclass(frozen=True)
 class Section:

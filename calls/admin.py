@@ -51,6 +51,10 @@ TWO_HANDS = (
     "a désormais les deux mandats de gestionnaire et d’ordonnateur sur cet appel. Au-dessus du seuil à deux personnes, "
     "une liste de décisions que cette personne propose est libérée par une autre."
 )
+HEAPED = (
+    "{person} avait déjà d’autres mandats sur cet appel\u00a0: {held}. Vérifiez que la même personne peut tenir ces rôles "
+    "ensemble\u00a0; sinon, mettez fin à l’un d’eux."
+)
 IN_FORCE = "Cette version est déjà en vigueur : ses questions ne changent plus. Ajoutez une version à venir."
 
 
@@ -407,9 +411,14 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
             ends_at=obj.ends_at,
         )
         obj.pk = granted.pk
-        other = BOTH_HANDS.get(granted.role)
-        if other and Mandate.objects.filter(user=obj.user, call=obj.call, role=other).current(timezone.now()).exists():
+        held = Mandate.objects.filter(user=obj.user, call=obj.call).exclude(pk=granted.pk).current(timezone.now())
+        roles = {row.role: row.get_role_display() for row in held}
+        if BOTH_HANDS.get(granted.role) in roles:
             self.message_user(request, f"{obj.user} {TWO_HANDS}", messages.WARNING)
+        elif roles:
+            # Allowed, for small services do it; never unseen.
+            said = HEAPED.format(person=obj.user, held=", ".join(sorted(roles.values())))
+            self.message_user(request, said, messages.WARNING)
 
     @admin.action(description="Mettre fin aux mandats choisis", permissions=["add"])
     def end_now(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
 
 from accounts.models import User
 from calls.enums import MandateRole
@@ -12,6 +13,8 @@ from calls.models import Axis, Call, EligibilityRule, Mandate, Question, RulesVe
 from calls.offers import offered_sessions
 from core.errors import Refused
 from core.journal import record
+from core.mail import queue_mail
+from core.templatetags.guichet import paris_date
 
 
 def published_calls(at: datetime) -> QuerySet[Call]:
@@ -130,6 +133,8 @@ def grant_mandate(
             user.is_staff = True
             User.objects.filter(pk=user.pk).update(is_staff=True)
         _journal(mandate, "mandate.granted", appointed_by, at)
+        if appointed_by is not None:
+            _tell(mandate, "granted")
     return mandate
 
 
@@ -146,7 +151,39 @@ def end_mandate(*, mandate_id: int, by: User | None, at: datetime, reason: str =
         mandate.ends_at = end
         mandate.save(update_fields=["ends_at"])
         _journal(mandate, "mandate.cancelled" if mandate.is_cancelled else "mandate.ended", by, at, reason=reason)
+        if by is not None and by.pk != mandate.user_id:
+            _tell(mandate, "ended")
     return mandate
+
+
+def _tell(mandate: Mandate, what: str) -> None:
+    """Mail the person that a right was given to them, or taken: nobody holds one without knowing. ``what``: granted or
+    ended."""
+    is_end = what == "ended"
+    day = mandate.ends_at if is_end else mandate.starts_at
+    queue_mail(
+        to=[mandate.user.email],
+        subject=f"{'Fin de votre mandat' if is_end else 'Un mandat vous est confié'}\u00a0: {mandate.get_role_display()}",
+        template="emails/calls/mandate.txt",
+        context={
+            "ended": is_end,
+            "role": mandate.get_role_display(),
+            "day": paris_date(day),
+            "until": paris_date(mandate.ends_at) if mandate.ends_at else "",
+            "call": mandate.call.title,
+            "axis": mandate.axis.title if mandate.axis else "",
+            "place": _place(mandate),
+            "contact": mandate.call.contact_email,
+            "path": reverse("account_login"),
+        },
+        dedupe_key=f"mandate:{mandate.pk}:{what}",
+    )
+
+
+def _place(mandate: Mandate) -> str:
+    """« département 38, région 84 »; empty for the whole country."""
+    named = (("département", mandate.departement_code), ("région", mandate.region_code))
+    return ", ".join(f"{word} {code}" for word, code in named if code)
 
 
 def _journal(mandate: Mandate, action: str, actor: User | None, at: datetime, *, reason: str = "") -> None:

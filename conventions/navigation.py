@@ -16,7 +16,7 @@ def follows_batches(user: object) -> bool:
 
 def to_do(user: Any) -> list[Link]:
     """Conventions to sign, to pay or to decide on, each kind with the list that shows exactly those."""
-    counts = [(work, work.rows(user).count()) for work in works_of(user)]
+    counts = [(work, work.rows(user).count()) for work in works_of(user) if work.is_told]
     return [
         Link(counted(count, work.one, work.many), f"{reverse('convention_list')}?attente={work.code}")
         for work, count in counts

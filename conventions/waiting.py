@@ -13,6 +13,7 @@ from calls.permissions import territory_scope
 from conventions.enums import ConventionState
 from conventions.models import Batch, Convention, Repayment
 from conventions.permissions import officer_conventions, visible_batches
+from conventions.services.reports import overdue_final_report, without_final_report
 from core.models import OutboxMessage
 from core.navigation import once
 from territories.enums import AffiliationRole
@@ -29,6 +30,8 @@ class Work:
     many: str
     is_of_officers: bool
     rows: Callable[[Any], QuerySet[Convention]]
+    # False for what is followed and asks nothing of the person yet: a filter, and no count on the home page.
+    is_told: bool = True
 
 
 def to_sign(user: Any) -> QuerySet[Convention]:
@@ -59,6 +62,21 @@ def _to_decide(user: Any) -> QuerySet[Convention]:
     )
 
 
+def _to_report(user: Any) -> QuerySet[Convention]:
+    mine = Affiliation.objects.current(timezone.now()).filter(user=user).values("organisation")
+    rows = Convention.objects.visible_to(user).filter(application__organisation__in=mine)
+    return without_final_report(rows, timezone.localdate())
+
+
+def _overdue(user: Any) -> QuerySet[Convention]:
+    return overdue_final_report(officer_conventions(user), timezone.localdate())
+
+
+def _under_repayment(user: Any) -> QuerySet[Convention]:
+    going = Q(decided_at=None) | Q(amount_decided__gt=0, ledger_entry=None)
+    return officer_conventions(user).filter(Exists(Repayment.objects.filter(going, convention=OuterRef("pk"))))
+
+
 WORKS = {
     work.code: work
     for work in (
@@ -71,9 +89,34 @@ WORKS = {
             False,
             _to_answer,
         ),
+        Work(
+            "compte-rendu",
+            "Compte rendu final à envoyer",
+            "compte rendu final à envoyer",
+            "comptes rendus finals à envoyer",
+            False,
+            _to_report,
+        ),
         Work("versement", "Versement à enregistrer", "convention à verser", "conventions à verser", True, _to_pay),
         Work(
             "reversement", "Reversement à décider", "reversement à décider", "reversements à décider", True, _to_decide
+        ),
+        Work(
+            "reversement-en-cours",
+            "Reversement en cours",
+            "reversement en cours",
+            "reversements en cours",
+            True,
+            _under_repayment,
+            is_told=False,
+        ),
+        Work(
+            "retard",
+            "Compte rendu final en retard",
+            "compte rendu final en retard",
+            "comptes rendus finals en retard",
+            True,
+            _overdue,
         ),
     )
 }

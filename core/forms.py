@@ -1,5 +1,6 @@
 """Form parts of every room."""
 
+import re
 import uuid
 from typing import Any
 
@@ -12,6 +13,17 @@ from core.widgets import DateInput
 def new_key() -> str:
     """A key for one filling of a form: the command it sends takes effect once."""
     return str(uuid.uuid4())
+
+
+PHONE = re.compile(r"[+(]?(?:[\d][\s().\u00a0/-]*){9,20}")
+
+
+def read_phone(typed: str) -> str:
+    """A telephone number as people write it: 9 to 20 digits, spaces, dots, a country code; empty for none."""
+    phone = typed.strip()
+    if phone and not PHONE.fullmatch(phone):
+        raise forms.ValidationError("Indiquez un numéro de téléphone, par exemple 01 23 45 67 89.")
+    return phone
 
 
 class IdempotencyField(forms.UUIDField):

@@ -45,6 +45,11 @@ def quorum(
     return Quorum(members=len(members), present=len(voters), needed=max(needed, 1), voters=frozenset(voters))
 
 
+NOTHING_TO_CAST = (
+    "La voix de la présidence ne départage que des voix à égalité\u00a0: choisissez «\u00a0Sans objet\u00a0»."
+)
+
+
 def vote_obstacle(
     found: Quorum, chair: int | None, votes_for: int | None, votes_against: int | None, casting_vote: str
 ) -> tuple[str, str]:
@@ -53,7 +58,7 @@ def vote_obstacle(
     Majority of the votes; the chair's vote decides a tie, if the chair takes part in the item.
     """
     if votes_for is None and votes_against is None:
-        return "", ""
+        return (NOTHING_TO_CAST, "casting_vote") if casting_vote else ("", "")
     if votes_for is None or votes_against is None:
         return "Indiquez les voix pour et les voix contre, ou aucune des deux.", "votes_for"
     if votes_for + votes_against > len(found.voters):
@@ -64,7 +69,7 @@ def vote_obstacle(
     if votes_for < votes_against or not votes_for:
         return "Cette proposition est rejetée par le vote : enregistrez l’avis que le jury a adopté.", "votes_for"
     if votes_for > votes_against:
-        return "", ""
+        return (NOTHING_TO_CAST, "casting_vote") if casting_vote else ("", "")
     if chair not in found.voters:
         return "Les voix sont à égalité et la présidence ne siège pas sur ce dossier : le jury revote.", "votes_for"
     if casting_vote == CastingVote.FOR:

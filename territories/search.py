@@ -18,6 +18,11 @@ _CODE = re.compile(r"^([0-9]{5}|2[abAB][0-9]{3}|[0-9]{2,3}|2[abAB])$")
 # Normalised: « mairie de Rennes », « la ville du Mans », of which « mairie de » is the beginning as one types;
 # « 35042 Rennes Cedex 7 »; « Rennes (35) », « Rennes 35000 », « 35000 Rennes ».
 _TOWN_HALL = re.compile(r"^(?:(?:la|l) )?(?:mairie|ville|commune)(?: (?:de|d|du|des))?(?: |$)")
+# « Département de l’Isère », « conseil régional de Bretagne »: the referential names the place alone.
+_COUNCIL = re.compile(
+    r"^(?:(?:la|le) )?(?:departement|conseil departemental|conseil general|region|conseil regional)"
+    r"(?: (?:de la|de l|de|du|des|d))?(?: |$)"
+)
 _CEDEX = re.compile(r" cedex(?: [0-9]{1,2})?(?= |$)")
 _PLACE = re.compile(r"(?:([0-9]{5}) )?(.*?[a-z].*?)(?: (2[ab]|[0-9]{2,3}|[0-9]{5}))?")
 
@@ -94,7 +99,7 @@ def search_territories(text: str, vintage: Vintage | int, limit: int = 20) -> li
 
     Order: exact name, then names that begin so, then names that hold every word; the most populated first.
     A SIREN, SIRET or INSEE code gives exactly what bears it. « Mairie de Rennes », « Rennes (35) », « 35000 Rennes » or
-    « Rennes Cedex » find Rennes, unless a name begins as they do (Ville-d’Avray).
+    « Rennes Cedex » find Rennes, « département de l’Isère » finds Isère, unless a name begins as they do (Ville-d’Avray).
     """
     year = vintage.pk if isinstance(vintage, Vintage) else vintage
     number = compact(text)
@@ -129,7 +134,7 @@ def _bare(name: str) -> tuple[str, str]:
     placed = _PLACE.fullmatch(_CEDEX.sub("", name))
     if placed is None:
         return name, ""
-    return _TOWN_HALL.sub("", placed.group(2)), placed.group(1) or placed.group(3) or ""
+    return _COUNCIL.sub("", _TOWN_HALL.sub("", placed.group(2))), placed.group(1) or placed.group(3) or ""
 
 
 def _departement(place: str) -> str:
@@ -144,10 +149,17 @@ def nothing_found(text: str) -> str:
     """What to tell someone whose search finds nothing: a number whose key is wrong is told as such."""
     digits = compact(text)
     validate = {9: validate_siren, 14: validate_siret}.get(len(digits)) if digits.isdecimal() else None
+    if len(digits) == POSTAL and digits.isdecimal():
+        return (
+            "Aucune commune n’a ce code INSEE. Si c’est un code postal, tapez plutôt le nom de la commune\u00a0: plusieurs "
+            "communes ont souvent le même."
+        )
     if validate is None:
         return (
             "Aucune collectivité ne correspond. Essayez un seul mot du nom, sans abréviation, ou le SIREN "
-            "(9\u00a0chiffres), ou le code INSEE de la commune ou du département."
+            "(9\u00a0chiffres), ou le code INSEE de la commune ou du département. Un syndicat, une structure de "
+            "mutualisation ou une collectivité d’outre-mer peut manquer à notre référentiel\u00a0: écrivez alors au service "
+            "chargé de l’appel, dont l’adresse figure sur la page de l’appel."
         )
     try:
         validate(digits)

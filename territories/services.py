@@ -280,6 +280,7 @@ def validate_affiliation(
         if by is not None:
             # Whom the site attaches by itself, through ProConnect, is there to see it.
             _tell(affiliation, "validated", subject="Votre rattachement est accepté")
+        _tell_those_in_place(affiliation, at)
     return affiliation
 
 
@@ -349,6 +350,30 @@ def _readable(reason: str) -> str:
     if len(text) > REASON_LENGTH:
         raise Refused(f"Le motif compte {REASON_LENGTH} caractères au plus.", field="reason")
     return text
+
+
+def _tell_those_in_place(affiliation: Affiliation, at: datetime) -> None:
+    """Somebody joins an organisation: its legal representatives learn it, or its contributors where it has none."""
+    others = (
+        Affiliation.objects.filter(organisation=affiliation.organisation).exclude(user=affiliation.user).current(at)
+    )
+    heads = others.filter(role=AffiliationRole.LEGAL_REPRESENTATIVE)
+    told = heads if heads.exists() else others
+    for address, role in set(told.values_list("user__email", "role")):
+        may_end = role == AffiliationRole.LEGAL_REPRESENTATIVE and affiliation.role == AffiliationRole.CONTRIBUTOR
+        queue_mail(
+            to=[address],
+            subject=f"Une personne rejoint votre collectivité\u00a0: {affiliation.organisation.name}",
+            template="emails/territories/affiliation_joined.txt",
+            context={
+                "person": str(affiliation.user),
+                "organisation": affiliation.organisation.name,
+                "role": affiliation.get_role_display(),
+                "may_end": may_end,
+                "path": reverse("affiliation_home" if may_end else "home"),
+            },
+            dedupe_key=f"affiliation:{affiliation.pk}:joined:{address}",
+        )
 
 
 def _tell(affiliation: Affiliation, answer: str, *, subject: str, held: Affiliation | None = None) -> None:

@@ -83,7 +83,7 @@ def affiliation_request(request: HttpRequest) -> HttpResponse:
     authority = _authority(reference)
     known = open_affiliations(person(request), authority)
     left = [role for role in AffiliationRole.values if role not in {row.role for row in known}]
-    initial = {"qui": request.GET.get("qui", ""), "role": left[0] if left else ""}
+    initial = {"qui": request.GET.get("qui", ""), "role": left[0] if len(left) == 1 else ""}
     form = AffiliationRequestForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

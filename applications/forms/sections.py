@@ -1,6 +1,5 @@
 """One page per section of the dossier: its form and its sets of lines."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,18 +11,17 @@ from applications.completeness import REQUIRED
 from applications.enums import FundingKind, FundingStatus, TaxBasis
 from applications.models import Application, CostLine
 from applications.rules import answers_by_code, asks_prior_authorisation
+from applications.sections import LONGEST_PROJECT, TOO_LONG
 from calls.enums import CostCategory, CostNature, QuestionKind
 from calls.models import Question, RulesVersion
 from core.errors import Refused
-from core.forms import VersionField
+from core.forms import VersionField, read_phone
 from core.money import MoneyFormField
 from core.widgets import DateInput, MoneyInput
 from territories.sirets import compact, validate_siret
 
 MOST_ROWS = 100
 REQUIRED_COLUMNS = frozenset(name for name, _, _ in REQUIRED)
-# Nine digits at least, with what people write around them.
-PHONE = re.compile(r"[+(]?(?:[\d][\s().\u00a0/-]*){9,20}")
 YES_NO = [("oui", "Oui"), ("non", "Non")]
 
 
@@ -128,10 +126,7 @@ class OrganisationForm(SectionForm):
         return digits
 
     def clean_contact_phone(self) -> str:
-        typed: str = self.cleaned_data["contact_phone"].strip()
-        if typed and not PHONE.fullmatch(typed):
-            raise forms.ValidationError("Indiquez un numéro de téléphone, par exemple 01 23 45 67 89.")
-        return typed
+        return read_phone(self.cleaned_data["contact_phone"])
 
     def clean_iban(self) -> str:
         return _checked(read_iban, self.cleaned_data["iban"])
@@ -213,6 +208,8 @@ class CalendarForm(SectionForm):
         start, end = cleaned.get("starts_on"), cleaned.get("ends_on")
         if start and end and end < start:
             self.add_error("ends_on", "La fin du projet doit suivre son début.")
+        elif start and end and end > start + LONGEST_PROJECT:
+            self.add_error("ends_on", TOO_LONG)
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:

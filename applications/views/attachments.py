@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from applications.enums import AttachmentKind
 from applications.forms.filing import AttachmentForm, upload_of
@@ -39,11 +39,13 @@ def attachment_add(request: HttpRequest, pk: Any) -> HttpResponse:
     return render_documents(request, application, form)
 
 
-@posts_only
+@require_http_methods(["GET", "HEAD", "POST"])
 def attachment_remove(request: HttpRequest, pk: Any, attachment: Any) -> HttpResponse:
-    """Takes a document out of the dossier."""
+    """Takes a document out of the dossier, once asked."""
     application = own_application(request, pk)
     row = _attachment(application, attachment)
+    if request.method != "POST":
+        return render(request, "applications/attachment_remove.html", {"application": application, "attachment": row})
     try:
         remove_attachment(attachment=row, user=request.user, at=timezone.now())  # type: ignore[arg-type]
     except Refused as refusal:

@@ -69,6 +69,11 @@ class Choice:
     unknown: list[str] = field(default_factory=list)
 
     @property
+    def asked(self) -> list[tuple[Authority, str]]:
+        """Authorities for which the person does not act yet, each with its reference in addresses."""
+        return [(authority, reference_of(authority)) for authority in self.foreign]
+
+    @property
     def references(self) -> list[str]:
         lead = [reference_of(self.lead)] if self.lead else []
         return [*lead, *(reference_of(other) for other in self.others)]

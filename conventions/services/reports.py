@@ -1,10 +1,12 @@
 """Reports of progress and completion, sent by the beneficiary (article 11 of the convention)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from dateutil.relativedelta import relativedelta
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from conventions.enums import ConventionState
 from conventions.models import Convention, Report
@@ -22,6 +24,29 @@ if TYPE_CHECKING:
 
 REPORT_ACT = "convention.report"
 REPORTING = (ConventionState.SIGNED, ConventionState.PAID)
+# Article 11: the final report comes within twelve months of the planned end of the project.
+TIME_TO_REPORT = relativedelta(months=12)
+
+
+def final_report_due_on(convention: Convention) -> date | None:
+    """The last day, in Paris, for the final report; none where the end of the project is not known."""
+    ends_on = convention.application.ends_on
+    return None if ends_on is None else ends_on + TIME_TO_REPORT
+
+
+def without_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Convention]:
+    """Signed conventions whose project should be over on ``today`` and whose final report has not come."""
+    sent = Report.objects.filter(convention=OuterRef("pk"), is_final=True)
+    return rows.filter(state__in=REPORTING, application__ends_on__lt=today).exclude(Exists(sent))
+
+
+def overdue_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Convention]:
+    """Among those, the ones whose ``final_report_due_on`` is past."""
+    last = today - TIME_TO_REPORT
+    # 29 February has no anniversary: the twelve months of the day before it may end later than they began.
+    if last + TIME_TO_REPORT < today:
+        last += relativedelta(days=1)
+    return without_final_report(rows, today).filter(application__ends_on__lt=last)
 
 
 def may_report(user: "User", convention: Convention, at: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Reading conventions: the list, one of them, its document."""
 
 import logging
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -31,7 +32,7 @@ from conventions.presentation import (
     verification_of,
 )
 from conventions.roles import is_beneficiary, is_officer
-from conventions.services.reports import may_report
+from conventions.services.reports import final_report_due_on, may_report, overdue_final_report
 from conventions.views.access import audience_of, visible_convention
 from conventions.waiting import WORKS, to_sign, works_of
 from conventions.workflow import CONVENTION
@@ -172,8 +173,20 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "reports": convention.reports.select_related("file", "sent_by").order_by("-sent_at", "-id"),
         "repayments": (repayments := list(convention.repayments.order_by("-notified_at", "-id"))),
         "repayment_is_open": any(row.decided_at is None for row in repayments),
+        "to_answer": next((row for row in repayments if row.decided_at is None and row.answered_at is None), None),
+        "report_due_on": _report_due_on(convention),
+        "report_is_overdue": overdue_final_report(
+            Convention.objects.filter(pk=convention.pk), timezone.localdate(at)
+        ).exists(),
     }
     return render(request, "conventions/convention_detail.html", context)
+
+
+def _report_due_on(convention: Convention) -> date | None:
+    """Until when the final report is awaited; nothing once it has come, nor before both have signed."""
+    if convention.signed_at is None or convention.reports.filter(is_final=True).exists():
+        return None
+    return final_report_due_on(convention)
 
 
 def _current_sha256(convention: Convention) -> str:

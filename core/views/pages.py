@@ -84,6 +84,13 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Answers to what people ask, each with the page where it is done."""
+    return render(request, "core/help.html")
+
+
+@login_not_required
+@require_safe
 def site_map(request: HttpRequest) -> HttpResponse:
     """Every page the reader may open from the menu, and the public duties."""
     return render(request, "core/site_map.html", {"sections": navigation.sections(request, is_folded=False)})

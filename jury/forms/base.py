@@ -32,3 +32,11 @@ def textarea(rows: int = 3) -> forms.Textarea:
 
 def choices_with_empty(choices: list[tuple[Any, Any]], label: str = "Choisir") -> list[tuple[Any, Any]]:
     return [("", label), *choices]
+
+
+# Under the outcomes of an opinion and of a decision: what the applicant will be told (emails/jury).
+OUTCOMES_TOLD = (
+    "«\u00a0Ajourné\u00a0»\u00a0: la collectivité pourra déposer un nouveau dossier à une prochaine relève. "
+    "«\u00a0Réorienté\u00a0»\u00a0: elle est invitée à en déposer un au guichet que vous choisissez\u00a0; le sien n’y est "
+    "pas transmis."
+)

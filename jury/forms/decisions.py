@@ -9,7 +9,7 @@ from calls.models import Axis
 from core.forms import IdempotencyField, VersionField
 from core.money import NBSP, MoneyFormField, euros
 from jury.enums import Outcome
-from jury.forms.base import RefusableForm, textarea
+from jury.forms.base import OUTCOMES_TOLD, RefusableForm, textarea
 from jury.models import Decision, Opinion
 
 
@@ -46,7 +46,7 @@ class WaitingListForm(ListForm):
 
 
 class DecisionForm(RefusableForm):
-    outcome = forms.ChoiceField(label="Décision", widget=forms.RadioSelect)
+    outcome = forms.ChoiceField(label="Décision", widget=forms.RadioSelect, help_text=OUTCOMES_TOLD)
     amount = MoneyFormField(label="Montant accordé", help_text="Seulement pour un dossier retenu.", required=False)
     redirected_to = forms.ModelChoiceField(
         label="Guichet vers lequel réorienter",

@@ -10,7 +10,7 @@ from core.money import MoneyFormField
 from core.templatetags.guichet import of_whom
 from core.widgets import DateTimeInput
 from jury.enums import Attendance, CastingVote, Outcome
-from jury.forms.base import RefusableForm, choices_with_empty, textarea
+from jury.forms.base import OUTCOMES_TOLD, RefusableForm, choices_with_empty, textarea
 from jury.models import Deliberation, Juror, Opinion
 from jury.services import AttendanceInput, OpinionInput
 
@@ -75,7 +75,7 @@ class AttendanceForm(RefusableForm):
 class OpinionForm(RefusableForm):
     """What the jury says of one dossier."""
 
-    outcome = forms.ChoiceField(label="Avis du jury", widget=forms.RadioSelect)
+    outcome = forms.ChoiceField(label="Avis du jury", widget=forms.RadioSelect, help_text=OUTCOMES_TOLD)
     amount = MoneyFormField(label="Montant proposé", help_text="Seulement pour un avis favorable.", required=False)
     redirected_to = forms.ModelChoiceField(
         label="Guichet vers lequel réorienter",

@@ -162,6 +162,7 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "rows": [{"decision": row, "payer": spending.get(row.pk), "opinion": apart.get(row.pk)} for row in rows],
         "readable": _readable(request, rows),
         "withdrawn": [row.application.number for row in rows if row not in live],
+        "past": [] if is_released else _past(live),
         "total": total_granted(live),
         "awards": sum(row.amount_granted is not None for row in live),
         "envelopes": envelopes,
@@ -171,6 +172,13 @@ def _list_context(request: HttpRequest, decision_list: DecisionList) -> dict[str
         "two_persons": needs_second_person(decision_list, rows),
         "sent_back": last_sent_back(decision_list, request.user),
     }
+
+
+def _past(rows: list[Decision]) -> list[str]:
+    """Numbers of the awarded dossiers whose planned end, in Paris, is over already."""
+    today = timezone.localdate()
+    awarded = [row.application for row in rows if row.amount_granted is not None]
+    return [row.number or "" for row in awarded if row.ends_on is not None and row.ends_on < today]
 
 
 def _readable(request: HttpRequest, rows: list[Decision]) -> set[Any]:

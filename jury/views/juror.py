@@ -29,7 +29,7 @@ from jury.permissions import (
 from jury.queries import criteria_of
 from jury.scoring import CriterionSpec, total_of
 from jury.views.found import own_evaluation, person
-from jury.workflow import EVALUATION
+from jury.workflow import EVALUATION, guard_not_deliberated
 
 ORDER = {EvaluationState.DRAFT: 0, EvaluationState.ASSIGNED: 1, EvaluationState.SUBMITTED: 2}
 
@@ -70,7 +70,8 @@ def jury_desk(request: HttpRequest) -> HttpResponse:
         "jury/desk.html",
         {
             "due": [row for row in rows if row.pk in due],
-            "finished": [row for row in rows if row.pk not in due],
+            "finished": [row for row in rows if row.state == EvaluationState.SUBMITTED],
+            "passed": [row for row in rows if row.state != EvaluationState.SUBMITTED and row.pk not in due],
             "presides": chaired(request.user).exists(),
             "done": sum(row.state == EvaluationState.SUBMITTED for row in rows),
             "total": len(rows),
@@ -87,6 +88,10 @@ def evaluation_page(request: HttpRequest, pk: Any) -> HttpResponse:
     """The declaration first; then the dossier and the grid, or what was handed in."""
     evaluation = own_evaluation(request, pk)
     if evaluation.no_conflict_declared_at is None:
+        # Nothing to declare for a mark that can no longer be given; a tie is still declared from the list of candidates.
+        if closed := guard_not_deliberated(evaluation, timezone.now()):
+            messages.info(request, closed)
+            return redirect("jury_desk")
         return render(request, "jury/declare.html", {"evaluation": evaluation, "dossier": evaluation.application})
     if evaluation.state == EvaluationState.SUBMITTED:
         return _submitted_page(request, evaluation)

@@ -49,7 +49,7 @@ ROUTES: dict[str, Route] = {
     "application_missing": Route(FILING, _dossier),
     "attachment_add": Route(FILING, _dossier, method="post"),
     "attachment_download": Route(READING, _attachment),
-    "attachment_remove": Route(FILING, _attachment, method="post"),
+    "attachment_remove": Route(FILING, _attachment),
     "application_submit": Route(FILING, _dossier),
     "application_submitted": Route(FILING, _dossier),
     "application_withdraw": Route(FILING, _dossier),

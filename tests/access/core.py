@@ -10,6 +10,8 @@ ROUTES = {
     "security_txt": Route(EVERYONE),
     "robots_txt": Route(EVERYONE),
     "favicon": Route(EVERYONE),
+    "help": Route(EVERYONE),
     "site_map": Route(EVERYONE),
+    "journal_export": Route(frozenset({AUDITOR, ADMINISTRATOR})),
     "journal": Route(frozenset({AUDITOR, ADMINISTRATOR})),
 }

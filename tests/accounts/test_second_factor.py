@@ -368,6 +368,7 @@ def test_person_changes_their_name_and_nothing_that_gives_power(client):
     power = {"is_staff": "on", "is_superuser": "on", "requires_second_factor": "on", "email": "autre@example.fr"}
     for missing in ("first_name", "last_name"):
         assert client.post(page, {**sent, missing: " "}).status_code == 200
+    assert "phone" in client.post(page, {**sent, "phone": "abc"}).context["form"].errors
     client.get(page, sent)
     assert User.objects.values().get(pk=user.pk) == before
     assert client.post(page, {**sent, **power}).url == reverse("account_home")

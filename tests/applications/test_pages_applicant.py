@@ -151,6 +151,7 @@ def test_application_start_for_somebody_else_offers_the_affiliation(client, db, 
     data = {"session": session.pk, "qui": f"organisation:{other.pk}"}
     response = client.post(reverse("application_start"), data)
     assert "Vous n’êtes pas rattaché à Syndicat voisin" in response.content.decode()
+    assert f"{reverse('affiliation_request')}?qui=organisation%3A{other.pk}" in response.content.decode()
     assert not Application.objects.exists()
 
 
@@ -196,6 +197,7 @@ BAD_FIELDS = [
     ("financement", {"amount_requested": "10,005"}, "deux décimales au plus"),
     ("financement", {"amount_requested": "beaucoup"}, "Indiquez un montant en chiffres"),
     ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2021-01-01"}, "La fin du projet doit suivre son début"),
+    ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2099-01-01"}, "à plus de dix ans du début"),
     ("projet", {"title": "x" * 245}, "200 caractères au plus (vous en avez écrit 245)."),
 ]
 EMPTY_SETS = {

@@ -7,17 +7,22 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from applications.content import content_sha256
+from applications.enums import AttachmentKind
 from applications.models import Application
 from applications.services import form_grouping, submit_application
+from core.models import OutboxMessage
+from core.templatetags.guichet import paris_date
 from territories.models import Affiliation
 from tests.applications.pages import bare, filing_of, section_url
 from tests.factories.accounts import sign_in
 from tests.factories.applications import (
     ApplicationFactory,
     applicant_of,
+    attach,
     completion_requested_application,
     fill,
     pdf,
@@ -210,6 +215,12 @@ def test_completion_is_answered_after_a_document_is_added(client, db):
     application.refresh_from_db()
     assert application.state == "submitted"
     assert application.attachments.filter(kind="deliberation").count() == 2
+    receipt = OutboxMessage.objects.get(kind="core.mail", payload__template__endswith="completion_received.txt")
+    assert applicant_of(application.organisation).email in receipt.payload["to"]
+    text = render_to_string(
+        receipt.payload["template"], {**receipt.payload["context"], "site_url": "https://guichet.test"}
+    )
+    assert application.number in text and paris_date(application.decision_due_at) in text
 
 
 def test_withdraw_needs_its_confirmation(client, db, travel):
@@ -308,3 +319,18 @@ def test_filing_page_of_a_grouping_does_not_tell_whether_a_member_has_asked(clie
     after = client.get(url)
     keys = rb'idempotency_key" value="[^"]+'
     assert re.sub(keys, b"", bare(after)) == re.sub(keys, b"", bare(before))
+
+
+def test_document_leaves_the_draft_once_asked(client, db, travel):
+    application = start()
+    sign_in(client, applicant_of(application.organisation))
+    (joined,) = attach(application, AttachmentKind.OTHER)
+    url = reverse("attachment_remove", args=[application.pk, joined.pk])
+    page = client.get(url).content.decode()
+    assert "Retirer cette pièce" in page and joined.file.name in page
+    assert url in client.get(section_url(application, "pieces")).content.decode()
+    joined.refresh_from_db()
+    assert joined.removed_at is None
+    assert client.post(url).status_code == 302
+    joined.refresh_from_db()
+    assert joined.removed_at is not None

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from applications.enums import AccessEffect, AccessSource, AttachmentKind
 from applications.models import Access, Application
-from applications.services import answer_completion
+from applications.sections import BY_SLUG
+from applications.services import answer_completion, save_section
 from tests.factories.accounts import sign_in
 from tests.factories.applications import (
     applicant_of,
@@ -324,3 +325,22 @@ def test_second_tab_that_sets_a_dossier_aside_again_is_told_once_and_leads_back(
     )
     application.refresh_from_db()
     assert application.state == "inadmissible"
+
+
+def test_history_names_the_capacity_sworn_and_the_section_corrected(client, db, travel):
+    application = completion_requested_application()
+    applicant = applicant_of(application.organisation)
+    save_section(
+        application=application,
+        user=applicant,
+        at=timezone.now(),
+        section="projet",
+        version=Application.objects.get(pk=application.pk).version,
+        values={"title": "Un guichet partagé"},
+    )
+    sign_in(client, screener_of(application.call))
+    history = client.get(reverse("screening_detail", args=[application.pk])).content.decode().split("Historique", 1)[1]
+    corrected = history.split("Rubrique corrigée", 1)[1].split("</li>", 1)[0]
+    assert BY_SLUG["projet"].title in corrected
+    filed = history.split("Dossier déposé", 1)[1].split("</li>", 1)[0]
+    assert "Attesté en qualité de personne mandatée" in filed

@@ -241,7 +241,9 @@ def test_both_hands_of_a_list_given_to_one_person_are_allowed_and_said(client, c
     assert said("officer") == []
     (sentence,) = said("releaser")
     assert "gestionnaire et d’ordonnateur" in sentence and str(person) in sentence
-    assert Mandate.objects.filter(user=person).count() == 2
+    (sentence,) = said("signatory")
+    assert "gestionnaire du ministère" in sentence and "ordonnateur" in sentence and str(person) in sentence
+    assert Mandate.objects.filter(user=person).count() == 3
 
 
 def page_of_axis(client, axis):

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, connection, transaction
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
 from calls.enums import MandateRole
@@ -10,7 +11,7 @@ from calls.models import Axis, Mandate
 from calls.permissions import has_mandate, mandates_of, territory_scope
 from calls.services import end_mandate, grant_mandate
 from core.errors import Refused
-from core.models import JournalEntry
+from core.models import JournalEntry, OutboxMessage
 from tests.factories.accounts import UserFactory
 from tests.factories.calls import MandateFactory, axis_of, the_call
 
@@ -158,3 +159,27 @@ def test_scope_takes_two_queries_whatever_the_mandates(call, number):
         scope = territory_scope(user, SCREENER, AT)
     assert len(queries) == 2
     assert scope.departements() == frozenset({"2A", "2B"})
+
+
+def told(user):
+    return OutboxMessage.objects.filter(kind="core.mail", payload__to=[user.email])
+
+
+def test_person_is_told_of_the_mandate_given_and_of_its_end_taken(call):
+    user, chief = UserFactory(), UserFactory()
+    mandate = grant(call, user=user, appointed_by=chief, axis=axis_of(call, "axe-3"), departement_code="38")
+    (given,) = told(user)
+    text = render_to_string(given.payload["template"], {**given.payload["context"], "site_url": "https://guichet.test"})
+    assert "Rôle : instructeur" in text and "1er avril 2021" in text and "Territoire : département 38" in text
+    assert "https://guichet.test/compte/connexion/" in text
+    end_mandate(mandate_id=mandate.pk, by=chief, at=AT + timedelta(days=9))
+    (ended,) = told(user).exclude(pk=given.pk)
+    assert ended.payload["context"]["ended"]
+    assert "connexion" not in render_to_string(ended.payload["template"], ended.payload["context"])
+
+
+def test_installation_and_whoever_ends_their_own_mandate_send_no_mail(call):
+    user = UserFactory()
+    mandate = grant(call, user=user)
+    end_mandate(mandate_id=mandate.pk, by=user, at=AT + timedelta(days=9))
+    assert not told(user).exists()

@@ -1,6 +1,6 @@
 """The home page counts what waits about conventions, and its links open exactly that."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from applications.enums import AccessEffect, AccessSource
-from applications.models import Access
-from conventions.models import Repayment
+from applications.models import Access, Application
+from conventions.models import Convention, Repayment
 from conventions.services.repayments import answer_repayment, notify_repayment
+from conventions.services.reports import final_report_due_on, overdue_final_report, send_report
 from core.models import OutboxMessage
 from core.navigation import waiting_for
+from core.templatetags.guichet import paris_date
 from tests.factories.accounts import sign_in
 from tests.factories.conventions import PAID, ConventionWorld, pay_as, representative_of, sign_as
 
@@ -46,7 +48,8 @@ def test_signature_waits_for_the_representative_until_it_is_given(client, db):
     assert listed(client, representative, "/conventions/?attente=signature") == []
 
 
-def test_payment_waits_for_the_officer_until_it_is_recorded(client, db):
+def test_payment_waits_for_the_officer_until_it_is_recorded(client, db, time_machine):
+    time_machine.move_to(PAID)
     world = ConventionWorld(1)
     convention = world.signed()
     # Another one, not signed yet, is listed without the filter and with it is not.
@@ -163,3 +166,82 @@ def test_what_waits_costs_the_same_however_much_it_is(db):
     OutboxMessage.objects.update(last_error="RenderError", abandoned_at=timezone.now())
     assert list(waits(world.officer)) == ["2 lots de conventions à relancer"]
     assert cost() == one
+
+
+def test_final_report_waits_for_the_beneficiary_then_is_late_for_the_officer(client, db, time_machine):
+    world = ConventionWorld(1)
+    convention = world.paid()
+    representative = representative_of(convention)
+    ends_on = convention.application.ends_on
+    time_machine.move_to(datetime.combine(ends_on, time(12), tzinfo=UTC))
+    assert waits(representative) == {} == waits(world.officer)
+    time_machine.move_to(datetime.combine(ends_on + timedelta(days=1), time(12), tzinfo=UTC))
+    asked = {"1 compte rendu final à envoyer": "/conventions/?attente=compte-rendu"}
+    assert waits(representative) == asked and waits(world.officer) == {}
+    due = final_report_due_on(convention)
+    assert due == ends_on.replace(year=ends_on.year + 1)
+    time_machine.move_to(datetime.combine(due, time(12), tzinfo=UTC))
+    assert waits(world.officer) == {}
+    time_machine.move_to(datetime.combine(due + timedelta(days=1), time(12), tzinfo=UTC))
+    assert waits(world.officer) == {"1 compte rendu final en retard": "/conventions/?attente=retard"}
+    assert listed(client, world.officer, "/conventions/?attente=retard") == [convention.number]
+    page = client.get(f"/conventions/{convention.number}/").content.decode()
+    assert "En retard" in page and paris_date(due) in page
+    send_report(
+        convention=convention,
+        user=representative,
+        at=timezone.now(),
+        key=str(uuid4()),
+        is_final=True,
+        body="Achevé.",
+        spent=Decimal("10000.00"),
+    )
+    assert waits(representative) == {} == waits(world.officer)
+    assert "était attendu" not in client.get(f"/conventions/{convention.number}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("ends_on", "today", "is_late"),
+    [
+        (date(2023, 2, 28), date(2024, 2, 28), False),
+        (date(2023, 2, 28), date(2024, 2, 29), True),
+        (date(2024, 2, 29), date(2025, 2, 28), False),
+        (date(2024, 2, 29), date(2025, 3, 1), True),
+    ],
+)
+def test_twelve_months_are_those_of_the_calendar(db, ends_on, today, is_late):
+    world = ConventionWorld(1)
+    convention = world.signed()
+    Application.objects.filter(pk=convention.application_id).update(ends_on=ends_on)
+    late = overdue_final_report(Convention.objects.all(), today)
+    convention = Convention.objects.select_related("application").get(pk=convention.pk)
+    assert late.exists() == is_late == (final_report_due_on(convention) < today)
+
+
+def test_repayment_in_progress_is_listed_and_counted_as_no_work(client, db, time_machine):
+    world = ConventionWorld(1)
+    convention = world.paid()
+    address = "/conventions/?attente=reversement-en-cours"
+    assert listed(client, world.officer, address) == []
+    time_machine.move_to(NOTIFIED)
+    notify_repayment(
+        convention=convention,
+        user=world.officer,
+        at=NOTIFIED,
+        key=str(uuid4()),
+        ground=Repayment.Ground.NOT_COMPLETED,
+        amount=Decimal("4000.00"),
+        reason="Projet non achevé.",
+        answer_due_on=(NOTIFIED + timedelta(days=40)).date(),
+    )
+    assert listed(client, world.officer, address) == [convention.number]
+    assert not any("en-cours" in url for url in waits(world.officer).values())
+    sign_in(client, representative_of(convention))
+    page = client.get(f"/conventions/{convention.number}/").content.decode()
+    assert "vos observations sont attendues" in page
+    Repayment.objects.update(
+        decided_at=timezone.now() + timedelta(days=41), amount_decided=4000, decision_reason="Non achevé."
+    )
+    assert listed(client, world.officer, address) == [convention.number]
+    Repayment.objects.update(amount_decided=0)
+    assert listed(client, world.officer, address) == []

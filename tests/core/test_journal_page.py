@@ -1,5 +1,6 @@
 """The journal as a page: for those who control, and for nobody who sits in a jury."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -348,3 +349,50 @@ def test_number_said_in_the_chain_of_the_call_does_not_bring_the_whole_call(clie
     record(chain="call:abc", action="mandate.granted", at=now, actor=None)
     page = client.get(reverse("journal"), {"chaine": "dec-2021-0007"})
     assert {line["row"].chain for line in page.context["lines"]} == {"decision-list:7"}
+
+
+def exported(client, **filters):
+    body = b"".join(client.get(reverse("journal_export"), filters).streaming_content).decode("utf-8-sig")
+    return list(csv.reader(body.splitlines(), delimiter=";"))
+
+
+def test_export_says_what_the_page_says_filters_included(client, auditor):
+    person = UserFactory(first_name="Ève", last_name="Durand")
+    write(2, actor=person)
+    write(1, chain="envelope:7")
+    header, *lines = exported(client)
+    assert len(lines) == JournalEntry.objects.count() > 3
+    acts = exported(client, acte="application.submit", chaine="abc")[1:]
+    assert [line[1] for line in acts] == ["2", "1"]
+    row = dict(zip(header, acts[0], strict=True))
+    assert (row["Acte"], row["État avant"], row["État après"]) == ("Dossier déposé", "brouillon", "déposé")
+    assert row["Auteur"] == "Ève Durand" and "numéro : 1" in row["Détail"]
+    assert row["Empreinte SHA-256"] == JournalEntry.objects.get(chain="application:abc", number=2).hash
+    assert exported(client, du="2021-13-45") == [header]
+    assert (
+        "/journal/export/?acte=application.submit"
+        in client.get(reverse("journal"), {"acte": "application.submit"}).content.decode()
+    )
+
+
+def test_export_is_not_found_for_who_may_not_read_the_journal_and_hides_a_jury_at_work(client, db):
+    world = JuryWorld(dossiers=1, jurors=2)
+    world.assign()
+    sign_in(client, world.agent(MandateRole.AUDITOR))
+    chain = f"jury:{world.jury.pk}"
+    assert JournalEntry.objects.filter(chain=chain).exists()
+    lines = exported(client)
+    assert len(lines) > 1 and not any(chain in line for line in lines)
+    sign_in(client, world.users[0])
+    assert client.get(reverse("journal_export")).status_code == 404
+
+
+def test_export_looks_names_up_by_batches(client, auditor):
+    def queries(count):
+        write(count, actor=auditor)
+        with CaptureQueriesContext(connection) as seen:
+            exported(client)
+        return len(seen)
+
+    queries(1)
+    assert queries(3) == queries(30)

@@ -21,7 +21,7 @@ from core.views.pages import server_error
 from tests.factories.accounts import AgentFactory, UserFactory, sign_in
 from tests.factories.calls import MandateFactory, the_call
 
-PUBLIC = ["legal_notice", "privacy", "accessibility_statement", "security_contact", "site_map"]
+PUBLIC = ["legal_notice", "privacy", "accessibility_statement", "security_contact", "help", "site_map"]
 
 
 def title(response: HttpResponse) -> str:

@@ -1,10 +1,13 @@
 """What the pages of lists call granted is what the ledger holds; the rest is proposed, or nothing."""
 
 import re
+from datetime import timedelta
 
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Confirmation, UsedCode
+from applications.models import Application
 from applications.services import withdraw
 from budget.models import AwardBalance
 from jury import services
@@ -75,3 +78,18 @@ def test_dossier_withdrawn_since_leaves_the_totals_and_stops_the_release_before_
 
 
 KEY = "0a56b0a1-2a53-4a35-8f5b-1f7f8a1b2c3f"
+
+
+def test_award_whose_project_should_be_over_is_said_until_the_release(client, db):
+    world = JuryWorld(dossiers=3, jurors=2)
+    over, running, refused = world.applications
+    listed = world.prepared(world.deliberated(["awarded", "awarded", "refused"]))
+    yesterday = timezone.localdate() - timedelta(days=1)
+    Application.objects.filter(pk__in=[over.pk, refused.pk]).update(ends_on=yesterday)
+    Application.objects.filter(pk=running.pk).update(ends_on=timezone.localdate())
+    sign_in(client, world.releaser)
+    for name in ("decision_list_detail", "decision_list_release"):
+        told = text(client, name, pk=listed.pk).split("La fin prévue au dossier est passée")[1].split(".")[0]
+        assert over.number in told and running.number not in told and refused.number not in told
+    world.release(listed)
+    assert "calendrier dépassé" not in text(client, "decision_list_detail", pk=listed.pk)

@@ -57,6 +57,8 @@ def test_nobody_left_is_no_quorum():
         (4, 2, "", "votes_for"),
         (0, 0, "", "votes_for"),
         (2, None, "", "votes_for"),
+        (3, 1, "for", "casting_vote"),
+        (None, None, "against", "casting_vote"),
     ],
 )
 def test_majority_and_casting_vote(votes_for, votes_against, casting, field):

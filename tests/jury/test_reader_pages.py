@@ -77,9 +77,9 @@ def test_desk_sets_apart_what_is_due_and_what_is_finished(client, db):
     world.assign()
     content = desk(client, world.users[0])
     assert "À évaluer" in content
-    assert "Terminés" not in content
+    assert "Remis" not in content
     world.submit(world.evaluation(world.applications[0], world.users[0]))
-    due, finished = desk(client, world.users[0]).split("Terminés", 1)
+    due, finished = desk(client, world.users[0]).split("Remis", 1)
     assert world.applications[1].number in due.split("<table")[1]
     assert world.applications[0].number not in due.split("<table")[1]
     assert world.applications[0].number in finished
@@ -166,3 +166,22 @@ def test_page_of_a_jury_does_not_say_its_name_twice_nor_a_gender(client, db):
     content = client.get(reverse("deliberation_detail", args=[meeting.pk])).content.decode()
     assert f"{world.chair_user} (préside le jury)&nbsp;: en séance" in content
     assert Juror.objects.count() == 4
+
+
+def test_dossier_deliberated_without_my_mark_is_set_apart_and_asks_nothing(client, db):
+    world = JuryWorld(dossiers=2, jurors=2)
+    world.assign()
+    first, second = world.applications
+    user = world.users[0]
+    world.submit(world.evaluation(first, user))
+    deliberation = world.meet()
+    world.opine(deliberation, second)
+    world.close(deliberation)
+    content = desk(client, user)
+    finished, passed = content.split("Délibérés sans votre note", 1)
+    assert first.number in finished.split("Remis", 1)[1]
+    assert second.number in passed and "Sans note" in passed
+    url = reverse("evaluation_page", args=[world.evaluation(second, user).pk])
+    answer = client.get(url, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("jury_desk")
+    assert "a déjà délibéré" in answer.content.decode()

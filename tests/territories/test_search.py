@@ -3,7 +3,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from territories.names import normalise
-from territories.search import search_territories
+from territories.search import nothing_found, search_territories
 from tests.factories.territories import (
     RENNES,
     RENNES_METROPOLE,
@@ -35,6 +35,9 @@ def loaded(db):
         (f"{RENNES_METROPOLE}00012", ("epci", RENNES_METROPOLE)),
         ("35238", ("commune", "35238")),
         ("48", ("departement", "48")),
+        ("Département de la Lozère", ("departement", "48")),
+        ("le conseil départemental de Lozère", ("departement", "48")),
+        ("région de Corse", ("region", "94")),
     ],
 )
 def test_search_finds_first(loaded, text, first):
@@ -147,3 +150,8 @@ def test_postal_code_tells_homonyms_apart_and_yields_when_it_is_of_the_departeme
 
 def test_search_by_department_beside_the_name_finds_no_homonym_elsewhere(loaded):
     assert search_territories("Rennes (48)", 2021) == []
+
+
+def test_postal_code_that_is_no_insee_code_is_told_as_such():
+    assert "code postal" in nothing_found("38000")
+    assert "syndicat" in nothing_found("SIVOM du Val")

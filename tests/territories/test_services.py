@@ -426,3 +426,28 @@ def test_representative_removed_meanwhile_ends_nobody_s_affiliation(transactiona
     colleague.refresh_from_db()
     assert (colleague.ends_at, colleague.end_reason) == (None, "")
     assert not OutboxMessage.objects.exists()
+
+
+# ---------------------------------------------------------------- those in place
+def joined(user):
+    wanted = {"kind": "core.mail", "payload__to": [user.email], "payload__template__endswith": "affiliation_joined.txt"}
+    return OutboxMessage.objects.filter(**wanted).count()
+
+
+def test_those_in_place_learn_that_somebody_joins_them(db):
+    organisation, agent = OrganisationFactory(), UserFactory()
+    first = AffiliationFactory(organisation=organisation, role=AffiliationRole.CONTRIBUTOR).user
+
+    def join(role):
+        user = UserFactory()
+        asked = request_affiliation(user=user, organisation=organisation, role=role, at=timezone.now())
+        validate_affiliation(affiliation_id=asked.pk, by=agent, at=timezone.now(), evidence="visa")
+        return user
+
+    head = join(AffiliationRole.LEGAL_REPRESENTATIVE)
+    assert (joined(first), joined(head)) == (1, 0)
+    # Once somebody represents the organisation, it is theirs to know who acts for it.
+    clerk = join(AffiliationRole.CONTRIBUTOR)
+    assert (joined(first), joined(head), joined(clerk)) == (1, 1, 0)
+    elsewhere = AffiliationFactory(role=AffiliationRole.LEGAL_REPRESENTATIVE).user
+    assert joined(elsewhere) == 0
