@@ -16,6 +16,8 @@ def pytest_configure() -> None:
     # Passwords are not what the tests measure; signing in must stay quick.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    # Each client of each test would read the headers of two thousand static files before its first page.
+    settings.WHITENOISE_AUTOREFRESH = True
     template_variables.watch()
     journal_words.watch()
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import axe_playwright_python
 import pytest
 
 if TYPE_CHECKING:
@@ -135,11 +136,15 @@ def visit(new_context: "Callable[..., BrowserContext]") -> "Callable[..., Page]"
     return go
 
 
+_AXE_SOURCE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
 def axe(page: "Page", *, rules: list[str] | None = None) -> list[str]:
     """Violations that axe-core finds on the page once loaded: rule, impact, place. An empty list is what we want."""
     # A click returns when the new address answers, before its document is parsed: axe would judge half a page.
     page.wait_for_load_state("load")
-    page.evaluate(_axe_source())
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE_SOURCE)
     options = {"runOnly": {"type": "tag", "values": rules or AXE_RULES}, "resultTypes": ["violations"]}
     found = page.evaluate("options => axe.run(document, options)", options)
     return [
@@ -147,12 +152,6 @@ def axe(page: "Page", *, rules: list[str] | None = None) -> list[str]:
         for violation in found["violations"]
         for node in violation["nodes"]
     ]
-
-
-def _axe_source() -> str:
-    import axe_playwright_python
-
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def overflow(page: "Page") -> int:
