@@ -80,8 +80,11 @@ def _install_axes(call: Call) -> dict[str, Axis]:
                 "funded_from": axes.get(item.funded_from),
             },
         )
-        for code, label in item.themes:
-            Theme.objects.get_or_create(axis=axes[item.code], code=code, defaults={"label": label})
+    themes = [
+        Theme(axis=axes[item.code], code=code, label=label) for item in data.AXES for code, label in item.themes
+    ]
+    # A theme already there keeps its label.
+    Theme.objects.bulk_create(themes, ignore_conflicts=True)
     return axes
 
 
@@ -94,14 +97,19 @@ def _install_version(call: Call, axes: dict[str, Axis], item: data.VersionData) 
     )
     if not created:
         return
-    for axis in axes.values():
-        AxisTerms.objects.create(rules_version=version, axis=axis, **data.terms_of(axis.code, item))
-        for position, (kind, parameters, source) in enumerate(data.rules_of(axis.code, item), start=1):
-            rule = EligibilityRule(
-                rules_version=version, axis=axis, position=position, kind=kind, parameters=parameters, source=source
-            )
-            rule.clean()
-            rule.save()
+    AxisTerms.objects.bulk_create(
+        AxisTerms(rules_version=version, axis=axis, **data.terms_of(axis.code, item)) for axis in axes.values()
+    )
+    rules = [
+        EligibilityRule(
+            rules_version=version, axis=axis, position=position, kind=kind, parameters=parameters, source=source
+        )
+        for axis in axes.values()
+        for position, (kind, parameters, source) in enumerate(data.rules_of(axis.code, item), start=1)
+    ]
+    for rule in rules:
+        rule.clean()
+    EligibilityRule.objects.bulk_create(rules)
     Question.objects.bulk_create(
         Question(
             rules_version=version,

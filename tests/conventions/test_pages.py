@@ -306,7 +306,9 @@ def test_repayment_runs_through_the_pages(world):
     }
     assert "au moins un mois" in text_of(officer.post(f"{base}nouveau/", data))
     data["answer_due_on"] = (timezone.localdate() + timedelta(days=40)).isoformat()
-    assert "La collectivité est prévenue" in text_of(officer.post(f"{base}nouveau/", data, follow=True))
+    assert "Relisez avant d’envoyer" in text_of(officer.post(f"{base}nouveau/", data))
+    confirmed = {**data, "confirmer": "oui"}
+    assert "La collectivité est prévenue" in text_of(officer.post(f"{base}nouveau/", confirmed, follow=True))
     repayment = Repayment.objects.get()
     path = f"{base}{repayment.pk}/"
     assert "Aucune décision n’est possible avant" in text_of(officer.get(path))
