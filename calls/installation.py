@@ -80,9 +80,7 @@ def _install_axes(call: Call) -> dict[str, Axis]:
                 "funded_from": axes.get(item.funded_from),
             },
         )
-    themes = [
-        Theme(axis=axes[item.code], code=code, label=label) for item in data.AXES for code, label in item.themes
-    ]
+    themes = [Theme(axis=axes[item.code], code=code, label=label) for item in data.AXES for code, label in item.themes]
     # A theme already there keeps its label.
     Theme.objects.bulk_create(themes, ignore_conflicts=True)
     return axes

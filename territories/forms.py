@@ -36,7 +36,7 @@ class AffiliationRequestForm(forms.Form):
             (AffiliationRole.LEGAL_REPRESENTATIVE.value, "Je suis le représentant légal, ou mandaté par lui"),
         ],
         widget=forms.RadioSelect,
-        initial=AffiliationRole.CONTRIBUTOR,
+        error_messages={"required": "Dites quel est votre rôle."},
         help_text="Le représentant légal signe la convention. Qui prépare un dossier le dépose, s’il y est mandaté.",
     )
     idempotency_key = IdempotencyField()

@@ -155,6 +155,8 @@ def test_screener_finds_completes_and_declares_admissible(call, visit, live_serv
     page.get_by_role("link", name="Demander des compléments").click()
     page.get_by_label("Éléments manquants").fill("La délibération signée")
     check_page(page, "instruction-complements")
+    page.get_by_role("button", name="Relire avant d’envoyer").click()
+    check_page(page, "instruction-complements-relecture")
     page.get_by_role("button", name="Demander des compléments").click()
     page.get_by_text("Le délai de décision est suspendu").first.wait_for()
     check_page(page, "instruction-suspendu")

@@ -123,6 +123,7 @@ def attach_to_mende(page, agent):
     option = page.get_by_role("option").filter(has_text="48095")
     press(option)
     check_page(page, "secretaire-rattachement")
+    page.get_by_label("Je prépare les dossiers").check(force=True)
     press_button(page, "Demander mon rattachement")
     reads(page, "Mende", "En attente de réponse")
     check_page(page, "secretaire-en-attente")

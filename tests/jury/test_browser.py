@@ -94,6 +94,8 @@ def test_chair_assigns_ranks_and_deliberates(signed_in, transactional_db):
     for position, application in enumerate(world.applications):
         world.opine(deliberation, application, Outcome.AWARDED if position < 3 else Outcome.WAITLISTED)
     page = signed_in(world.chair_user, "deliberation_detail", pk=deliberation.pk)
+    page.get_by_role("link", name="Relire et clore la délibération").click()
+    check_page(page, "jury-deliberation-closing")
     page.get_by_role("button", name="Clore la délibération").click()
     check_page(page, "jury-deliberation-closed")
     page = signed_in(world.chair_user, "jury_index")
