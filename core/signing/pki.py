@@ -235,10 +235,11 @@ class DemonstrationPki:
 
 
 def _is_stale(path: Path) -> bool:
+    # The date of the list itself: the file's own changes when it is copied or restored.
     if not path.exists():
         return True
-    age = datetime.now(UTC).timestamp() - path.stat().st_mtime
-    return not 0 <= age < CRL_RENEWAL.total_seconds()
+    published = x509.load_der_x509_crl(path.read_bytes()).last_update_utc
+    return not timedelta(0) <= datetime.now(UTC) - published < CRL_RENEWAL
 
 
 def _write(path: Path, data: bytes) -> None:

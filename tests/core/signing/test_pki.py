@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asn1crypto import x509
+import time_machine
+from asn1crypto import crl, x509
 
 from core.signing.certificates import kind_of_certificate
 from core.signing.keys import Pkcs12Source, SigningKeyError, common_name_of, open_signer
@@ -107,3 +108,28 @@ def test_open_signer_wrong_passphrase_or_missing_file_says_no_secret(pki: Demons
             pass
         assert "sesame" not in str(caught.value)
         assert broken.passphrase.decode() not in repr(broken)
+
+
+@pytest.mark.parametrize("away", [timedelta(days=-1800), timedelta(days=-2), timedelta(days=2)])
+def test_pki_revocation_lists_are_dated_by_themselves_not_by_their_files(tmp_path: Path, away: timedelta):
+    pki = DemonstrationPki(tmp_path / "keys")
+
+    def published() -> list[datetime]:
+        return [crl.CertificateList.load(data)["tbs_cert_list"]["this_update"].native for data in pki.trust().crls]
+
+    with time_machine.travel(datetime.now(UTC) + away):
+        published()
+    now = datetime.now(UTC)
+    # The files were written this instant, and so would pass for fresh by their own dates.
+    lists = published()
+    assert all(now - timedelta(seconds=1) <= date <= datetime.now(UTC) for date in lists), lists
+    assert published() == lists
+
+
+def test_pki_revocation_lists_are_kept_for_a_day(tmp_path: Path):
+    pki = DemonstrationPki(tmp_path / "keys")
+    today = pki.trust().crls
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=23)):
+        assert pki.trust().crls == today
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=25)):
+        assert pki.trust().crls != today
