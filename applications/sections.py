@@ -1,12 +1,23 @@
 """The sections of a dossier, in the order of the side menu: what each one writes."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
 # A year typed wrong: no project that is aided lasts as long.
 LONGEST_PROJECT = relativedelta(years=10)
-TOO_LONG = "La fin est à plus de dix ans du début\u00a0: vérifiez l’année."
+
+
+def fault_of_end(starts_on: date | None, ends_on: date | None) -> str:
+    """What is wrong with the end of a project, beside its start, in French; empty when nothing is, or one is missing."""
+    if starts_on is None or ends_on is None:
+        return ""
+    if ends_on < starts_on:
+        return "La fin du projet doit suivre son début."
+    if ends_on > starts_on + LONGEST_PROJECT:
+        return "La fin est à plus de dix ans du début\u00a0: vérifiez l’année."
+    return ""
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ def _tell(mandate: Mandate, what: str) -> None:
         template="emails/calls/mandate.txt",
         context={
             "ended": is_end,
+            "cancelled": is_end and mandate.is_cancelled,
             "role": mandate.get_role_display(),
             "day": paris_date(day),
             "until": paris_date(mandate.ends_at) if mandate.ends_at else "",

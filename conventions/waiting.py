@@ -42,13 +42,17 @@ def to_sign(user: Any) -> QuerySet[Convention]:
     )
 
 
-def _to_answer(user: Any) -> QuerySet[Convention]:
+def _of_mine(user: Any) -> QuerySet[Convention]:
+    """Conventions of the organisations for which the person acts today."""
     mine = Affiliation.objects.current(timezone.now()).filter(user=user).values("organisation")
+    return Convention.objects.visible_to(user).filter(application__organisation__in=mine)
+
+
+def _to_answer(user: Any) -> QuerySet[Convention]:
     open_ones = Repayment.objects.filter(
         convention=OuterRef("pk"), answered_at=None, decided_at=None, answer_due_at__gte=timezone.now()
     )
-    rows = Convention.objects.visible_to(user).filter(application__organisation__in=mine)
-    return rows.filter(Exists(open_ones))
+    return _of_mine(user).filter(Exists(open_ones))
 
 
 def _to_pay(user: Any) -> QuerySet[Convention]:
@@ -63,9 +67,7 @@ def _to_decide(user: Any) -> QuerySet[Convention]:
 
 
 def _to_report(user: Any) -> QuerySet[Convention]:
-    mine = Affiliation.objects.current(timezone.now()).filter(user=user).values("organisation")
-    rows = Convention.objects.visible_to(user).filter(application__organisation__in=mine)
-    return without_final_report(rows, timezone.localdate())
+    return without_final_report(_of_mine(user), timezone.localdate())
 
 
 def _overdue(user: Any) -> QuerySet[Convention]:

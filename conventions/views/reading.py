@@ -32,7 +32,7 @@ from conventions.presentation import (
     verification_of,
 )
 from conventions.roles import is_beneficiary, is_officer
-from conventions.services.reports import final_report_due_on, may_report, overdue_final_report
+from conventions.services.reports import final_report_due_on, may_report
 from conventions.views.access import audience_of, visible_convention
 from conventions.waiting import WORKS, to_sign, works_of
 from conventions.workflow import CONVENTION
@@ -174,10 +174,9 @@ def convention_detail(request: HttpRequest, number: str) -> HttpResponse:
         "repayments": (repayments := list(convention.repayments.order_by("-notified_at", "-id"))),
         "repayment_is_open": any(row.decided_at is None for row in repayments),
         "to_answer": next((row for row in repayments if row.decided_at is None and row.answered_at is None), None),
-        "report_due_on": _report_due_on(convention),
-        "report_is_overdue": overdue_final_report(
-            Convention.objects.filter(pk=convention.pk), timezone.localdate(at)
-        ).exists(),
+        "report_due_on": (due_on := _report_due_on(convention)),
+        "report_is_overdue": due_on is not None and due_on < timezone.localdate(at),
+        "now": at,
     }
     return render(request, "conventions/convention_detail.html", context)
 

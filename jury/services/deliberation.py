@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from accounts.confirmations import content_digest
 from accounts.models import User
 from applications.models import Application
 from calls.models import Axis
@@ -21,7 +22,7 @@ from jury.conflicts import affiliated_pairs
 from jury.enums import Attendance, DeliberationState, Outcome
 from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
-from jury.permissions import hides_dossiers, reads_every_mark
+from jury.permissions import hides_dossiers, reads_every_mark, visible_opinions
 from jury.queries import (
     Merit,
     departs_from_merit,
@@ -49,6 +50,11 @@ VOTES_CHANGED = (
 )
 ONE_BY_ONE = (
     "Un dossier ou une note de cette relève vous est fermé : les avis s’enregistrent alors un par un, chacun motivé."
+)
+
+CLOSING_CHANGED = (
+    "Un avis ou une présence a changé depuis que vous avez lu cette page\u00a0: rien n’est clos. Relisez, puis confirmez "
+    "de nouveau."
 )
 
 
@@ -370,14 +376,37 @@ def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[
     ]
 
 
+def closing_digest(deliberation: Deliberation, reader: User) -> str:
+    """SHA-256 of what ``reader`` is shown before closing: the opinions that they may read, the attendance."""
+    said = {
+        str(row.application_id): [
+            row.outcome,
+            str(row.amount_proposed),
+            row.redirected_to_id,
+            row.motive,
+            row.votes_for,
+            row.votes_against,
+            row.casting_vote,
+        ]
+        for row in visible_opinions(deliberation, reader)
+    }
+    there = {str(row.juror_id): [row.attendance, row.proxy_id] for row in deliberation.attendance.all()}
+    return content_digest({"opinions": said, "attendance": there})
+
+
 @transaction.atomic
-def close_deliberation(*, deliberation: Deliberation, at: datetime, actor: User) -> Deliberation:
+def close_deliberation(
+    *, deliberation: Deliberation, at: datetime, actor: User, shown: str | None = None
+) -> Deliberation:
     """Closes the meeting for good: final order, number of the minutes, and their PDF by the worker.
 
-    Refused unless every item had its quorum, and its votes their majority, with the attendance as recorded.
+    Refused unless every item had its quorum, and its votes their majority, with the attendance as recorded; refused
+    too where ``shown``, the ``closing_digest`` that the person read, is no longer what stands.
     """
     locked = lock_deliberation(deliberation)
     authorise(DELIBERATION, actor, locked, "close", at)
+    if shown is not None and shown != closing_digest(locked, actor):
+        raise Refused(CLOSING_CHANGED, field="shown")
     DELIBERATION.check(locked, "close", at)
     opinions = list(locked.opinions.select_related("application").order_by("pk"))
     _refuse_unvoted(locked, opinions, actor)

@@ -47,10 +47,6 @@ from jury.workflow import guard_held, is_chair
 NOTHING_CONFIRMED = (
     "Aucun avis n’est confirmé\u00a0: le quorum manque sur chacun de ces dossiers. Enregistrez d’abord les présences."
 )
-CLOSING_CHANGED = (
-    "Un avis ou une présence a changé depuis que vous avez lu cette page\u00a0: rien n’est clos. Relisez, puis confirmez "
-    "de nouveau."
-)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -300,16 +296,6 @@ def _said_by_outcome(opinions: list[Opinion]) -> list[dict[str, str]]:
     return rows
 
 
-def _closing_digest(deliberation: Deliberation, opinions: list[Opinion]) -> str:
-    """What the chair reads before closing: as far as they may read it."""
-    said = {
-        str(row.application_id): [row.outcome, str(row.amount_proposed), row.motive, row.votes_for, row.votes_against]
-        for row in opinions
-    }
-    there = {str(row.juror_id): [row.attendance, row.proxy_id] for row in deliberation.attendance.all()}
-    return content_digest({"opinions": said, "attendance": there})
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
     """Close for good, what was read."""
@@ -318,25 +304,22 @@ def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
         # Not whether opinions exist: some may be on a dossier that the chair recused from.
         messages.info(request, guard_held(deliberation, at) or "La délibération est déjà close.")
         return redirect("deliberation_detail", pk=pk)
-    opinions = list(visible_opinions(deliberation, request.user).order_by("pk"))
-    sha256 = _closing_digest(deliberation, opinions)
     if request.method == "POST":
-        if request.POST.get("shown") != sha256:
-            messages.error(request, CLOSING_CHANGED)
-            return redirect("deliberation_close", pk=pk)
         try:
-            closed = services.close_deliberation(deliberation=deliberation, at=at, actor=person(request))
+            closed = services.close_deliberation(
+                deliberation=deliberation, at=at, actor=person(request), shown=request.POST.get("shown", "")
+            )
         except Refused as refusal:
             messages.error(request, refusal.message)
-        else:
-            messages.success(
-                request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
-            )
+            return redirect("deliberation_close" if refusal.field == "shown" else "deliberation_detail", pk=pk)
+        messages.success(
+            request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
+        )
         return redirect("deliberation_detail", pk=pk)
     context = {
         "deliberation": deliberation,
-        "sha256": sha256,
-        "rows": _said_by_outcome(opinions),
+        "sha256": services.closing_digest(deliberation, person(request)),
+        "rows": _said_by_outcome(list(visible_opinions(deliberation, request.user))),
         "waiting": _waiting(request, deliberation),
     }
     return render(request, "jury/close.html", context)

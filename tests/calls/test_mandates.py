@@ -178,6 +178,15 @@ def test_person_is_told_of_the_mandate_given_and_of_its_end_taken(call):
     assert "connexion" not in render_to_string(ended.payload["template"], ended.payload["context"])
 
 
+def test_mandate_cancelled_before_it_began_is_told_to_be_cancelled(call):
+    user, chief = UserFactory(), UserFactory()
+    mandate = grant(call, user=user, appointed_by=chief, starts_at=AT + timedelta(days=30))
+    end_mandate(mandate_id=mandate.pk, by=chief, at=AT + timedelta(days=1))
+    (ended,) = told(user).filter(payload__context__ended=True)
+    text = render_to_string(ended.payload["template"], ended.payload["context"])
+    assert "à partir du 1er mai 2021 est annulé" in text and "a pris fin" not in text
+
+
 def test_installation_and_whoever_ends_their_own_mandate_send_no_mail(call):
     user = UserFactory()
     mandate = grant(call, user=user)

@@ -37,6 +37,19 @@ def listed(client, user, address):
     return [row.number for row in page.context["page"].object_list]
 
 
+def notified(world, convention):
+    return notify_repayment(
+        convention=convention,
+        user=world.officer,
+        at=NOTIFIED,
+        key=str(uuid4()),
+        ground=Repayment.Ground.NOT_COMPLETED,
+        amount=Decimal("4000.00"),
+        reason="Projet non achevé.",
+        answer_due_on=(NOTIFIED + timedelta(days=40)).date(),
+    )
+
+
 def test_signature_waits_for_the_representative_until_it_is_given(client, db):
     world = ConventionWorld(1)
     convention = world.sealed()
@@ -85,16 +98,7 @@ def test_repayment_waits_for_the_observations_then_for_the_decision(client, db, 
     convention = world.paid()
     representative = representative_of(convention)
     time_machine.move_to(NOTIFIED)
-    repayment = notify_repayment(
-        convention=convention,
-        user=world.officer,
-        at=NOTIFIED,
-        key=str(uuid4()),
-        ground=Repayment.Ground.NOT_COMPLETED,
-        amount=Decimal("4000.00"),
-        reason="Projet non achevé.",
-        answer_due_on=(NOTIFIED + timedelta(days=40)).date(),
-    )
+    repayment = notified(world, convention)
     asked = {"1 reversement envisagé sur lequel donner vos observations": "/conventions/?attente=observations"}
     assert waits(representative) == asked
     assert listed(client, representative, "/conventions/?attente=observations") == [convention.number]
@@ -119,16 +123,7 @@ def test_repayment_left_without_answer_waits_for_the_decision_once_the_time_is_o
     world = ConventionWorld(1)
     convention = world.paid()
     time_machine.move_to(NOTIFIED)
-    notify_repayment(
-        convention=convention,
-        user=world.officer,
-        at=NOTIFIED,
-        key=str(uuid4()),
-        ground=Repayment.Ground.NOT_COMPLETED,
-        amount=Decimal("4000.00"),
-        reason="Projet non achevé.",
-        answer_due_on=(NOTIFIED + timedelta(days=40)).date(),
-    )
+    notified(world, convention)
     time_machine.move_to(NOTIFIED + timedelta(days=42))
     assert list(waits(world.officer)) == ["1 reversement à décider"]
     assert waits(representative_of(convention)) == {}
@@ -224,21 +219,17 @@ def test_repayment_in_progress_is_listed_and_counted_as_no_work(client, db, time
     address = "/conventions/?attente=reversement-en-cours"
     assert listed(client, world.officer, address) == []
     time_machine.move_to(NOTIFIED)
-    notify_repayment(
-        convention=convention,
-        user=world.officer,
-        at=NOTIFIED,
-        key=str(uuid4()),
-        ground=Repayment.Ground.NOT_COMPLETED,
-        amount=Decimal("4000.00"),
-        reason="Projet non achevé.",
-        answer_due_on=(NOTIFIED + timedelta(days=40)).date(),
-    )
+    notified(world, convention)
     assert listed(client, world.officer, address) == [convention.number]
     assert not any("en-cours" in url for url in waits(world.officer).values())
     sign_in(client, representative_of(convention))
-    page = client.get(f"/conventions/{convention.number}/").content.decode()
-    assert "vos observations sont attendues" in page
+    address_of = f"/conventions/{convention.number}/"
+    page = client.get(address_of).content.decode()
+    assert "vos observations sont attendues" in page and "répondez jusqu’au" in page
+    time_machine.move_to(NOTIFIED + timedelta(days=42))
+    sign_in(client, representative_of(convention))
+    assert "le délai pour répondre est écoulé" in client.get(address_of).content.decode()
+    time_machine.move_to(NOTIFIED)
     Repayment.objects.update(
         decided_at=timezone.now() + timedelta(days=41), amount_decided=4000, decision_reason="Non achevé."
     )

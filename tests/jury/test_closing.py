@@ -188,3 +188,19 @@ def test_chair_is_shown_no_opinion_on_a_dossier_that_they_left(client, db):
     page = client.get(reverse("deliberation_close", kwargs={"pk": deliberation.pk})).content.decode()
     assert "Vous ne lisez aucun avis" in page
     assert hidden.number not in page and seen.number in page
+
+
+def test_service_closes_only_what_was_shown_once_it_holds_the_meeting(db):
+    """An opinion of which the votes alone changed, between the reading and the lock."""
+    world, deliberation = met()
+    first, second = world.applications
+    world.opine(deliberation, first, votes_for=2, votes_against=2, casting_vote="for")
+    world.opine(deliberation, second)
+    shown = services.closing_digest(deliberation, world.chair_user)
+    deliberation.opinions.filter(application=first).update(casting_vote="against")
+    with pytest.raises(Refused, match="rien n’est clos") as refusal, transaction.atomic():
+        services.close_deliberation(deliberation=deliberation, at=HELD, actor=world.chair_user, shown=shown)
+    assert refusal.value.field == "shown"
+    deliberation.opinions.filter(application=first).update(casting_vote="for")
+    closed = services.close_deliberation(deliberation=deliberation, at=HELD, actor=world.chair_user, shown=shown)
+    assert closed.state == "closed"
