@@ -1,11 +1,13 @@
 """Mails about a dossier, queued in the transaction of the act they tell."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
 
+from applications.completeness import Missing
 from applications.models import Application, CompletionRequest, Exchange
 from core.mail import queue_mail
 from core.templatetags.guichet import paris_date, paris_datetime
@@ -68,6 +70,31 @@ def _tell_service(application: Application, subject: str, name: str, key: str, *
         template=f"emails/applications/{name}.txt",
         context={**shared, "path": shared["service_path"], **context},
         dedupe_key=f"application:{application.pk}:{key}:service",
+    )
+
+
+def draft_closing(application: Application, missing: Sequence[Missing], notice: timedelta) -> None:
+    """A draft whose session closes within ``notice``, with what it lacks now; once per closing date and notice."""
+    closes = application.session.closes_at
+    _tell_applicant(
+        application,
+        f"Votre brouillon n’est pas déposé : clôture le {paris_datetime(closes)}",
+        "draft_closing",
+        f"closing:{application.session_id}:{closes.isoformat()}:{notice.days}",
+        closes=paris_datetime(closes),
+        items=[gap.label for gap in missing],
+    )
+
+
+def completion_due_soon(application: Application, request: CompletionRequest) -> None:
+    _tell_applicant(
+        application,
+        f"Dossier {application.number} : compléments attendus avant le {paris_date(request.due_at)} inclus",
+        "completion_due",
+        f"completion-due:{request.pk}",
+        items=request.items,
+        due=paris_date(request.due_at),
+        answer_path=reverse("completion_answer", args=[application.pk]),
     )
 
 

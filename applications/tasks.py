@@ -10,6 +10,7 @@ from django.utils import timezone
 from applications import notifications
 from applications.models import Acknowledgement
 from applications.receipt import statement_of
+from applications.reminders import remind_completions, remind_drafts
 from applications.services import deem_complete
 from core import files, outbox
 from core.mail import queue_mail
@@ -83,3 +84,10 @@ def _mail(row: Acknowledgement) -> bool:
 def deem_complete_task() -> int:
     """Marks the dossiers that silence has made complete."""
     return deem_complete(at=timezone.now())
+
+
+@shared_task
+def remind_applicants_task() -> int:
+    """Recalls the drafts whose session is closing and the missing items that are due. Returns how many dossiers."""
+    at = timezone.now()
+    return remind_drafts(at=at) + remind_completions(at=at)

@@ -343,6 +343,8 @@ CELERY_BEAT_SCHEDULE = {
     "journal-anchor": {"task": "core.tasks.anchor_journal_task", "schedule": crontab(hour=23, minute=45)},
     "queue-unscanned": {"task": "core.tasks.queue_unscanned_task", "schedule": crontab(minute=35)},
     "deem-complete": {"task": "applications.tasks.deem_complete_task", "schedule": crontab(minute=5)},
+    "remind-applicants": {"task": "applications.tasks.remind_applicants_task", "schedule": crontab(hour=8, minute=0)},
+    "remind-reports": {"task": "conventions.tasks.remind_reports_task", "schedule": crontab(hour=8, minute=10)},
     "signing-sweep": {"task": "conventions.tasks.sweep_signings_task", "schedule": timedelta(seconds=60)},
     "forget-expired": {"task": "accounts.tasks.forget_expired_task", "schedule": crontab(hour=3, minute=15)},
 }

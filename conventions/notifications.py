@@ -1,5 +1,7 @@
 """What the parties are told about a convention, in the transaction of the act, sent after it."""
 
+from datetime import date
+
 from django.urls import reverse
 from django.utils import timezone
 
@@ -109,6 +111,20 @@ def tell_report_received(convention: Convention, report: Report) -> None:
         subject="Un compte rendu final est arrivé" if report.is_final else "Un compte rendu est arrivé",
         to=[convention.data["call"]["contact_email"]],
         spent=euros(report.spent),
+    )
+
+
+def tell_report_due(convention: Convention, due_on: date, *, is_late: bool) -> None:
+    """The final report is due by ``due_on``, in Paris; or was."""
+    day = paris_date(due_on)
+    awaited = "est en retard" if is_late else f"est attendu le {day} au plus tard"
+    _tell(
+        convention,
+        step="report_late" if is_late else "report_due",
+        once=f":{due_on.isoformat()}",
+        subject=f"Votre compte rendu final {awaited}",
+        to=_representatives(convention) + _applicants(convention),
+        due_on=day,
     )
 
 

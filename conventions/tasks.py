@@ -4,7 +4,9 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from django.utils import timezone
 
+from conventions.services.reports import remind_final_reports
 from conventions.services.signing import POSTPONED, complete_signing, unfinished_signings
 from conventions.services.writing import write_convention
 from core import outbox
@@ -37,3 +39,9 @@ def sweep_signings_task() -> int:
         except POSTPONED as error:
             logger.warning("signing_postponed", extra={"signing_id": signing_id, "error": type(error).__name__})
     return len(found)
+
+
+@shared_task
+def remind_reports_task() -> int:
+    """Recalls the final reports that are due or late. Returns how many were looked at."""
+    return remind_final_reports(today=timezone.localdate())

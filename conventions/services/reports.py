@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from conventions.enums import ConventionState
 from conventions.models import Convention, Report
-from conventions.notifications import tell_report_received
+from conventions.notifications import tell_report_due, tell_report_received
 from conventions.roles import is_beneficiary
 from core import files, uploads
 from core.errors import Refused
@@ -26,6 +27,8 @@ REPORT_ACT = "convention.report"
 REPORTING = (ConventionState.SIGNED, ConventionState.PAID)
 # Article 11: the final report comes within twelve months of the planned end of the project.
 TIME_TO_REPORT = relativedelta(months=12)
+# How long before that day the beneficiary is reminded of it.
+REMINDED_BEFORE = relativedelta(months=1)
 
 
 def final_report_due_on(convention: Convention) -> date | None:
@@ -47,6 +50,29 @@ def overdue_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Co
     if last + TIME_TO_REPORT < today:
         last += relativedelta(days=1)
     return without_final_report(rows, today).filter(application__ends_on__lt=last)
+
+
+def remind_final_reports(*, today: date) -> int:
+    """Writes to each beneficiary a month before the last day of its final report, and once more when it is past.
+
+    Each is written once. Returns how many conventions were looked at.
+    """
+    rows = without_final_report(Convention.objects.all(), today)
+    near = rows.filter(application__ends_on__lte=today + REMINDED_BEFORE - TIME_TO_REPORT + relativedelta(days=1))
+    keys = list(near.order_by("pk").values_list("pk", flat=True))
+    for pk in keys:
+        _remind(pk, today)
+    return len(keys)
+
+
+@transaction.atomic
+def _remind(pk: UUID, today: date) -> None:
+    # Held, so that a report on its way comes before or after.
+    held = Convention.objects.select_for_update(of=("self",), skip_locked=True).select_related("application")
+    convention = without_final_report(held, today).filter(pk=pk).first()
+    due_on = None if convention is None else final_report_due_on(convention)
+    if convention is not None and due_on is not None and today >= due_on - REMINDED_BEFORE:
+        tell_report_due(convention, due_on, is_late=today > due_on)
 
 
 def may_report(user: "User", convention: Convention, at: datetime) -> bool:

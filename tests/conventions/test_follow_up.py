@@ -8,13 +8,16 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from applications.models import Application
 from budget.models import AwardBalance
 from conventions.models import Repayment, Report
 from conventions.services import repayments as services
-from conventions.services.reports import send_report
+from conventions.services.reports import remind_final_reports, send_report
+from conventions.tasks import remind_reports_task
 from core import files
 from core.errors import Refused
 from core.idempotency import KeyReused
+from core.mail import send_mail
 from core.models import FileScan, JournalEntry, OutboxMessage
 from core.templatetags.guichet import paris_date
 from tests.factories.accounts import code_of, confirmed, sign_in
@@ -370,3 +373,65 @@ def test_notice_is_read_again_before_it_goes_and_its_faults_are_told_first(clien
     assert not Repayment.objects.exists()
     client.post(url, {**typed, "confirmer": "oui"})
     assert Repayment.objects.get().amount == Decimal("4000.00")
+
+
+def reminders() -> list[OutboxMessage]:
+    told = OutboxMessage.objects.filter(dedupe_key__contains=":report_")
+    return list(told.order_by("created_at", "pk"))
+
+
+def over(convention, ends_on):
+    Application.objects.filter(pk=convention.application_id).update(ends_on=ends_on)
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        (date(2023, 5, 29), []),
+        (date(2023, 5, 30), ["report_due"]),
+        (date(2023, 6, 30), ["report_due"]),
+        (date(2023, 7, 1), ["report_late"]),
+        (date(2025, 1, 1), ["report_late"]),
+    ],
+)
+def test_final_report_is_recalled_a_month_before_then_once_late(db, today, told):
+    over(ConventionWorld(1).signed(), date(2022, 6, 30))
+    remind_final_reports(today=today)
+    remind_final_reports(today=today)
+    assert [message.payload["context"]["step"] for message in reminders()] == told
+
+
+def test_each_reminder_of_a_final_report_goes_once_to_those_who_answer_for_it(db, mailoutbox):
+    convention = ConventionWorld(1).signed()
+    over(convention, date(2024, 2, 29))
+    day = date(2024, 12, 1)
+    while day < date(2025, 4, 1):
+        remind_final_reports(today=day)
+        day += timedelta(days=3)
+    soon, late = reminders()
+    for message in (soon, late):
+        send_mail(message.payload)
+    first, second = mailoutbox
+    assert {representative_of(convention).email, convention.application.contact_email} <= set(first.to)
+    assert "attendu le 28 février 2025 au plus tard" in first.subject
+    assert "Il est attendu le 28 février 2025 au plus tard" in first.body
+    assert "en retard" in second.subject
+    assert f"/conventions/{convention.number}/" in second.body
+
+
+def test_final_report_that_came_or_of_a_convention_not_signed_is_not_recalled(db):
+    world = ConventionWorld(1)
+    convention = world.signed()
+    report(convention, representative_of(convention), is_final=True)
+    world.release([world.dossier()])
+    Application.objects.update(ends_on=date(2022, 6, 30))
+    for day in (date(2023, 6, 15), date(2023, 8, 1)):
+        assert remind_final_reports(today=day) == 0
+    assert reminders() == []
+
+
+def test_final_reports_are_recalled_by_the_task(db, time_machine):
+    over(ConventionWorld(1).signed(), date(2022, 6, 30))
+    time_machine.move_to(datetime(2023, 7, 1, 6, 10, tzinfo=UTC), tick=False)
+    assert remind_reports_task() == 1
+    assert [message.payload["context"]["step"] for message in reminders()] == ["report_late"]
