@@ -20,18 +20,20 @@ from core.signing.verify import MAX_SIZE
 from core.uploads import ACCEPT
 from core.widgets import DateInput
 
+WITHOUT_WORD = re.compile(r"\d{4}-\d+")
 NUMBER = RegexValidator(r"^[A-Z]+-\d{4}-\d+$", "Un numéro s’écrit par exemple CONV-2021-00042.")
 # U+2011 is the dash that does not break, U+2012 to U+2015 the longer ones.
 SEPARATORS = re.compile(r"[\s\-\u2010-\u2015.,/_]+")
 
 
 class NumberField(forms.CharField):
-    """A convention's number as people copy it: in small letters, with spaces or another dash."""
+    """A convention's number as people copy it: in small letters, with spaces or another dash, without its first word."""
 
     default_validators = [NUMBER]
 
     def to_python(self, value: Any) -> str:
-        return SEPARATORS.sub("-", str(super().to_python(value)).upper()).strip("-")
+        number = SEPARATORS.sub("-", str(super().to_python(value)).upper()).strip("-")
+        return f"CONV-{number}" if WITHOUT_WORD.fullmatch(number) else number
 
 
 class NumberForm(forms.Form):

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from core.navigation import once, register, signed_in
 from territories.models import Affiliation
+from territories.services import requests_to
 
 
 def may_belong_to_an_authority(user: Any) -> bool:
@@ -14,7 +17,13 @@ def may_belong_to_an_authority(user: Any) -> bool:
 
 
 def to_join(user: Any) -> str:
-    """The first step of whoever acts for nobody yet: the authority to find, or the answer that is awaited."""
+    """Who asks to join the authority that the person represents; for whoever acts for nobody yet, the authority to find,
+    or the answer that is awaited."""
+    asking = requests_to(user, timezone.now()).count()
+    if asking:
+        return (
+            "1 demande de rattachement à examiner" if asking == 1 else f"{asking} demandes de rattachement à examiner"
+        )
     if user.requires_second_factor:
         return ""
     rows = list(Affiliation.objects.filter(user=user).select_related("organisation").order_by("-id"))
@@ -22,7 +31,7 @@ def to_join(user: Any) -> str:
         return ""
     waiting = [row.organisation.name for row in rows if row.validated_at is None and row.ends_at is None]
     return (
-        f"Demande transmise pour {', '.join(waiting)}\u00a0: un agent vous répondra"
+        f"Demande transmise pour {', '.join(waiting)}\u00a0: une réponse vous arrivera par courriel"
         if waiting
         else "Trouver votre collectivité"
     )

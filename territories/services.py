@@ -218,8 +218,22 @@ def colleagues_of(user: User, at: datetime) -> AffiliationQuerySet:
     )
 
 
+def requests_to(user: User, at: datetime) -> AffiliationQuerySet:
+    """The pending requests to prepare dossiers for the organisations whose legal representative the person is at ``at``."""
+    represented = Affiliation.objects.filter(user=user, role=AffiliationRole.LEGAL_REPRESENTATIVE).current(at)
+    return (
+        Affiliation.objects.pending()
+        .filter(organisation__in=represented.values("organisation_id").order_by(), role=AffiliationRole.CONTRIBUTOR)
+        .exclude(user=user)
+        .select_related("user", "organisation")
+    )
+
+
 def request_affiliation(*, user: User, organisation: Organisation, role: AffiliationRole, at: datetime) -> Affiliation:
-    """Ask to act for an organisation; an agent of the State answers. Refused when a request or affiliation exists."""
+    """Ask to act for an organisation. Refused when a request or affiliation exists.
+
+    An agent of the State answers; its legal representative may too, to whoever will prepare dossiers, and is told.
+    """
     with transaction.atomic():
         User.objects.select_for_update(of=("self",)).get(pk=user.pk)
         existing = Affiliation.objects.filter(
@@ -231,14 +245,17 @@ def request_affiliation(*, user: User, organisation: Organisation, role: Affilia
         _journal(affiliation, "affiliation.requested", user, at)
         held = Affiliation.objects.filter(user=user, organisation=organisation).current(at).first()
         _tell(affiliation, "requested", subject="Votre demande de rattachement est transmise", held=held)
+        if role == AffiliationRole.CONTRIBUTOR:
+            _tell_who_represents(affiliation, at)
     return affiliation
 
 
 # What a person who asks is told, on the pages and by mail. No text sets a time limit: none is promised.
 WHAT_FOLLOWS = (
     "Un agent de l’État de votre territoire vérifie votre demande auprès de votre collectivité, puis l’accepte ou la "
-    "refuse\u00a0; sa réponse vous arrive par courriel. Aucun délai ne lui est fixé\u00a0: sans nouvelles après une "
-    "semaine, écrivez au service chargé de l’appel, dont l’adresse figure sur la page de l’appel."
+    "refuse\u00a0; sa réponse vous arrive par courriel. Si vous préparez les dossiers, le représentant légal de "
+    "votre collectivité, s’il a un compte ici, peut aussi répondre. Aucun délai n’est fixé\u00a0: sans nouvelles après "
+    "une semaine, écrivez au service chargé de l’appel, dont l’adresse figure sur la page de l’appel."
 )
 
 
@@ -280,7 +297,7 @@ def validate_affiliation(
         if by is not None:
             # Whom the site attaches by itself, through ProConnect, is there to see it.
             _tell(affiliation, "validated", subject="Votre rattachement est accepté")
-        _tell_those_in_place(affiliation, at)
+        _tell_those_in_place(affiliation, by, at)
     return affiliation
 
 
@@ -352,13 +369,34 @@ def _readable(reason: str) -> str:
     return text
 
 
-def _tell_those_in_place(affiliation: Affiliation, at: datetime) -> None:
-    """Somebody joins an organisation: its legal representatives learn it, or its contributors where it has none."""
+def _tell_who_represents(affiliation: Affiliation, at: datetime) -> None:
+    """Somebody asks to prepare the dossiers of an organisation: its legal representatives may answer."""
+    heads = Affiliation.objects.filter(
+        organisation=affiliation.organisation, role=AffiliationRole.LEGAL_REPRESENTATIVE
+    ).exclude(user=affiliation.user)
+    for address in sorted(set(heads.current(at).values_list("user__email", flat=True))):
+        queue_mail(
+            to=[address],
+            subject=f"Une personne demande à rejoindre votre collectivité\u00a0: {affiliation.organisation.name}",
+            template="emails/territories/affiliation_asked.txt",
+            context={
+                "person": str(affiliation.user),
+                "address": affiliation.user.email,
+                "organisation": affiliation.organisation.name,
+                "path": reverse("affiliation_home"),
+            },
+            dedupe_key=f"affiliation:{affiliation.pk}:asked:{address}",
+        )
+
+
+def _tell_those_in_place(affiliation: Affiliation, by: User | None, at: datetime) -> None:
+    """Somebody joins an organisation: its legal representatives learn it, or its contributors where it has none; ``by``,
+    who let them in, knows."""
     others = (
         Affiliation.objects.filter(organisation=affiliation.organisation).exclude(user=affiliation.user).current(at)
     )
     heads = others.filter(role=AffiliationRole.LEGAL_REPRESENTATIVE)
-    told = heads if heads.exists() else others
+    told = (heads if heads.exists() else others).exclude(user=by)
     for address, role in set(told.values_list("user__email", "role")):
         may_end = role == AffiliationRole.LEGAL_REPRESENTATIVE and affiliation.role == AffiliationRole.CONTRIBUTOR
         queue_mail(

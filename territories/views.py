@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import Refused
+from core.http import posts_only
 from core.idempotency import idempotent
 from territories.enums import AffiliationRole
 from territories.forms import AffiliationRequestForm
@@ -25,11 +26,19 @@ from territories.services import (
     end_affiliation,
     open_affiliations,
     organisation_for,
+    refuse_affiliation,
     request_affiliation,
+    requests_to,
+    validate_affiliation,
 )
 
 _SHOWN = 50
 _COLLEAGUES = 25
+_REFUSAL = Wording(
+    title="Refuser la demande",
+    lead="La personne ne préparera pas les dossiers de votre collectivité. Elle pourra faire une autre demande.",
+    done="La demande est refusée\u00a0; son auteur en lira le motif.",
+)
 _REMOVAL = Wording(
     title="Mettre fin au rattachement",
     lead="La personne ne préparera plus les dossiers de votre collectivité. Elle reçoit le motif par courriel.",
@@ -49,7 +58,7 @@ def _hits(text: str) -> list[tuple[Hit, str]]:
 
 @require_safe
 def affiliation_home(request: HttpRequest) -> HttpResponse:
-    """My affiliations and requests, the colleagues of whoever represents an authority, the search of my authority."""
+    """My affiliations and requests, the search of my authority; for whoever represents one, who asks to join it, who did."""
     now = timezone.now()
     text = request.GET.get("q", "").strip()[:100]
     mine = Affiliation.objects.filter(user=person(request)).select_related("organisation").order_by("-id")[:_SHOWN]
@@ -63,6 +72,9 @@ def affiliation_home(request: HttpRequest) -> HttpResponse:
         "text": text,
         "hits": hits,
         "nothing": "" if hits else nothing_found(text),
+        "asking": Paginator(requests_to(person(request), now).order_by("requested_at", "id"), _COLLEAGUES).get_page(
+            request.GET.get("demandes")
+        ),
         "colleagues": Paginator(colleagues, _COLLEAGUES).get_page(request.GET.get("personnes")),
     }
     return render(request, "territories/affiliation_home.html", context)
@@ -161,3 +173,37 @@ def affiliation_remove(request: HttpRequest, affiliation_id: int) -> HttpRespons
         end_affiliation(affiliation_id=affiliation.pk, by=by, at=at, reason=reason, among=colleagues)
 
     return reasoned_act(request, affiliation, wording=_REMOVAL, act=end, back="affiliation_home")
+
+
+@posts_only
+def affiliation_accept(request: HttpRequest, affiliation_id: int) -> HttpResponse:
+    """As legal representative, let somebody prepare the dossiers of my authority."""
+
+    def asking() -> AffiliationQuerySet:
+        return requests_to(person(request), timezone.now())
+
+    affiliation = get_object_or_404(asking(), pk=affiliation_id)
+    by, at, evidence = person(request), timezone.now(), "accord du représentant légal"
+    try:
+        validate_affiliation(affiliation_id=affiliation.pk, by=by, at=at, evidence=evidence, among=asking)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"{affiliation.user} prépare désormais les dossiers de votre collectivité.")
+    return redirect("affiliation_home")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def affiliation_decline(request: HttpRequest, affiliation_id: int) -> HttpResponse:
+    """As legal representative, turn down a request to join my authority, with a reason."""
+
+    def asking() -> AffiliationQuerySet:
+        return requests_to(person(request), timezone.now())
+
+    affiliation = get_object_or_404(asking(), pk=affiliation_id)
+
+    def refuse(reason: str) -> None:
+        by, at = person(request), timezone.now()
+        refuse_affiliation(affiliation_id=affiliation.pk, by=by, reason=reason, at=at, among=asking)
+
+    return reasoned_act(request, affiliation, wording=_REFUSAL, act=refuse, back="affiliation_home")

@@ -89,9 +89,9 @@ def test_second_request_is_refused_in_the_form_and_adds_nothing(client, applican
 
 def test_whoever_asks_is_told_what_follows_and_is_not_offered_the_same_request_again(client, applicant):
     address = reverse("affiliation_request")
-    assert "Aucun délai ne lui est fixé" in client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"}).content.decode()
+    assert "Aucun délai n’est fixé" in client.get(address, {"qui": f"epci:{RENNES_METROPOLE}"}).content.decode()
     sent = {"qui": f"epci:{RENNES_METROPOLE}", "role": "contributor", "idempotency_key": new_key()}
-    assert "Aucun délai ne lui est fixé" in client.post(address, sent, follow=True).content.decode()
+    assert "Aucun délai n’est fixé" in client.post(address, sent, follow=True).content.decode()
     mail = OutboxMessage.objects.get(kind="core.mail").payload["context"]["follows"]
     assert mail.startswith("Un agent de l’État de votre territoire vérifie votre demande")
     asked = Affiliation.objects.get()
@@ -348,6 +348,85 @@ def test_whoever_is_not_its_representative_ends_nobody_s_affiliation(client, app
     assert {client.get(url).status_code, client.post(url, {"reason": "x"}).status_code} == {404}
     colleague.refresh_from_db()
     assert colleague.ends_at is None
+
+
+def test_representative_answers_who_asks_to_join_their_own_authority(client, applicant):
+    mine = AffiliationFactory(user=applicant, legal=True).organisation
+    known, unknown = (AffiliationFactory(organisation=mine, pending=True) for _ in range(2))
+    not_theirs = [
+        AffiliationFactory(organisation=mine, pending=True, legal=True),
+        AffiliationFactory(pending=True),
+        AffiliationFactory(organisation=mine),
+        AffiliationFactory(organisation=mine, pending=True, user=applicant),
+    ]
+    assert "2 demandes de rattachement à examiner" in client.get(reverse("home")).content.decode()
+    home = html.unescape(client.get(reverse("affiliation_home")).content.decode())
+    assert known.user.email in home
+    for row in not_theirs:
+        for name in ("affiliation_accept", "affiliation_decline"):
+            theirs = reverse(name, args=[row.pk])
+            assert theirs not in home
+            assert client.post(theirs, {"reason": "x"}).status_code == 404
+        before = row.validated_at
+        row.refresh_from_db()
+        assert (row.validated_at, row.refused_at) == (before, None)
+    accept, decline = reverse("affiliation_accept", args=[known.pk]), reverse("affiliation_decline", args=[unknown.pk])
+    assert f'action="{accept}"' in home and f'href="{decline}"' in home
+    assert client.get(accept).status_code == 405
+    assert client.post(accept).status_code == 302
+    assert may_act_for(known.user, mine, timezone.now())
+    known.refresh_from_db()
+    assert (known.validated_by, known.evidence) == (applicant, "accord du représentant légal")
+    assert JournalEntry.objects.get(action="affiliation.validated").actor_id == applicant.pk
+    # They who let somebody in need not be told that somebody came.
+    assert not OutboxMessage.objects.filter(payload__template__endswith="affiliation_joined.txt").exists()
+    assert OutboxMessage.objects.filter(payload__template__endswith="affiliation_validated.txt").count() == 1
+    assert client.post(decline, {"reason": ""}).status_code == 422
+    assert client.post(decline, {"reason": "Inconnue en mairie"}).status_code == 302
+    unknown.refresh_from_db()
+    assert unknown.refusal_reason == "Inconnue en mairie"
+    assert {client.post(accept).status_code, client.post(decline, {"reason": "x"}).status_code} == {404}
+    assert "à examiner" not in client.get(reverse("home")).content.decode()
+
+
+@pytest.mark.parametrize("changes", [{}, {"legal": True, "pending": True}, {"legal": True, "ends_at": "now"}])
+def test_whoever_is_not_its_representative_answers_nobody(client, applicant, changes):
+    mine = AffiliationFactory(
+        user=applicant, **{**changes, **({"ends_at": timezone.now()} if "ends_at" in changes else {})}
+    )
+    asked = AffiliationFactory(organisation=mine.organisation, pending=True)
+    assert asked.user.email not in client.get(reverse("affiliation_home")).content.decode()
+    for name in ("affiliation_accept", "affiliation_decline"):
+        assert client.post(reverse(name, args=[asked.pk]), {"reason": "x"}).status_code == 404
+    asked.refresh_from_db()
+    assert (asked.validated_at, asked.refused_at) == (None, None)
+
+
+def test_who_represents_the_authority_is_told_of_who_asks_to_prepare_its_dossiers(client, applicant):
+    mine = OrganisationFactory()
+    head = AffiliationFactory(organisation=mine, legal=True).user
+    AffiliationFactory(organisation=mine)
+    AffiliationFactory(organisation=mine, legal=True, ends_at=timezone.now())
+    asked = OutboxMessage.objects.filter(payload__template__endswith="affiliation_asked.txt")
+    for role, told in (("legal_representative", 0), ("contributor", 1)):
+        sent = {"qui": f"organisation:{mine.pk}", "role": role, "idempotency_key": new_key()}
+        assert client.post(reverse("affiliation_request"), sent).status_code == 302
+        assert asked.count() == told
+    (message,) = asked
+    assert message.payload["to"] == [head.email]
+    assert message.payload["context"]["address"] == applicant.email
+
+
+def test_requests_to_join_take_the_same_number_of_queries_and_are_paginated(client, applicant):
+    mine = AffiliationFactory(user=applicant, legal=True).organisation
+    counts = []
+    for number in (2, 4, 30):
+        while Affiliation.objects.count() < number:
+            AffiliationFactory(organisation=mine, pending=True)
+        counts.append(queries_of(client, "affiliation_home"))
+    assert len(set(counts)) == 1
+    second = client.get(reverse("affiliation_home"), {"demandes": 2}).content.decode()
+    assert second.count("/accepter/") == 4
 
 
 def test_colleagues_take_the_same_number_of_queries_and_are_paginated(client, applicant):

@@ -428,6 +428,27 @@ def test_representative_removed_meanwhile_ends_nobody_s_affiliation(transactiona
     assert not OutboxMessage.objects.exists()
 
 
+def test_representative_removed_meanwhile_lets_nobody_in(transactional_db):
+    mine = AffiliationFactory(legal=True)
+    asked = AffiliationFactory(organisation=mine.organisation, pending=True)
+    client = Client()
+    client.force_login(mine.user)
+    answers = []
+
+    def removed():
+        Affiliation.objects.select_for_update().get(pk=asked.pk)
+        Affiliation.objects.filter(pk=mine.pk).update(ends_at=timezone.now())
+
+    def accepts():
+        answers.append(client.post(reverse("affiliation_accept", args=[asked.pk]), follow=True))
+
+    assert while_uncommitted(removed, accepts) == []
+    assert "vos droits viennent de changer" in answers[0].content.decode()
+    asked.refresh_from_db()
+    assert asked.validated_at is None
+    assert not OutboxMessage.objects.exists()
+
+
 # ---------------------------------------------------------------- those in place
 def joined(user):
     wanted = {"kind": "core.mail", "payload__to": [user.email], "payload__template__endswith": "affiliation_joined.txt"}
