@@ -8,7 +8,7 @@ from django.utils import timezone
 from conventions.models import Convention, Payment, Repayment, Report
 from core.mail import queue_mail
 from core.money import euros
-from core.templatetags.guichet import paris_date
+from core.templatetags.guichet import paris_date, paris_datetime
 from territories.enums import AffiliationRole
 from territories.models import Affiliation
 
@@ -151,6 +151,23 @@ def tell_repayment_notified(convention: Convention, repayment: Repayment) -> Non
         asked=euros(repayment.amount),
         reason=repayment.reason,
         due_on=paris_date(repayment.answer_due_at),
+    )
+
+
+def tell_repayment_answered(convention: Convention, repayment: Repayment) -> None:
+    """The observations arrived: a receipt for the beneficiary, and the service may decide. Their text stays on the site."""
+    at = paris_datetime(repayment.answered_at)
+    _tell_repayment(
+        convention, repayment, step="repayment_answered", subject="Vos observations sont arrivées", answered=at
+    )
+    _tell(
+        convention,
+        step="repayment_heard",
+        once=f":{repayment.pk}",
+        subject="Des observations sont arrivées",
+        to=[convention.data["call"]["contact_email"]],
+        template="emails/conventions/repayment.txt",
+        answered=at,
     )
 
 

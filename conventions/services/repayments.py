@@ -16,7 +16,12 @@ from accounts.confirmations import consume
 from budget.services import record_repayment as record_ledger_repayment
 from conventions.enums import ConventionState
 from conventions.models import Convention, Repayment
-from conventions.notifications import tell_repayment_decided, tell_repayment_notified, tell_repayment_received
+from conventions.notifications import (
+    tell_repayment_answered,
+    tell_repayment_decided,
+    tell_repayment_notified,
+    tell_repayment_received,
+)
 from conventions.roles import is_beneficiary, is_officer
 from core.errors import Refused
 from core.idempotency import content_digest, idempotent
@@ -133,6 +138,7 @@ def answer_repayment(*, repayment: Repayment, user: "User", at: datetime, key: s
         locked.answer, locked.answered_at = answer, at
         locked.save(update_fields=["answer", "answered_at"])
         _note(locked, "answered", user, at)
+        tell_repayment_answered(locked.convention, locked)
         command.answer = {"repayment": locked.pk}
     return locked
 

@@ -19,7 +19,7 @@ from core.errors import Refused
 from core.idempotency import KeyReused
 from core.mail import send_mail
 from core.models import FileScan, JournalEntry, OutboxMessage
-from core.templatetags.guichet import paris_date
+from core.templatetags.guichet import paris_date, paris_datetime
 from tests.factories.accounts import code_of, confirmed, sign_in
 from tests.factories.applications import pdf
 from tests.factories.conventions import PAID, ConventionWorld, representative_of
@@ -157,6 +157,8 @@ def test_repayment_runs_from_notice_to_the_ledger(paid):
     subjects = OutboxMessage.objects.filter(dedupe_key__contains=":repayment_").order_by("created_at")
     assert [row.payload["subject"].split("] ")[1] for row in subjects] == [
         "Un reversement est envisagé, vos observations sont attendues",
+        "Vos observations sont arrivées",
+        "Des observations sont arrivées",
         "Un reversement est décidé",
         "Votre reversement est encaissé",
     ]
@@ -258,6 +260,22 @@ def test_observations_are_the_beneficiarys_own(paid):
     with pytest.raises(Refused):
         answer(paid, repayment, user=paid.officer)
     assert Repayment.objects.get().answered_at is None
+
+
+def test_observations_are_acknowledged_and_the_service_learns_that_they_came(paid, mailoutbox):
+    repayment = answer(paid, notify(paid))
+    sent = OutboxMessage.objects.filter(dedupe_key__endswith=f":{repayment.pk}")
+    receipt, notice = (sent.get(dedupe_key__contains=f":{step}:") for step in ("repayment_answered", "repayment_heard"))
+    for message in (receipt, notice):
+        send_mail(message.payload)
+    first, second = mailoutbox
+    convention = repayment.convention
+    assert representative_of(convention).email in first.to
+    assert second.to == [convention.data["call"]["contact_email"]]
+    assert f"sont arrivées le {paris_datetime(repayment.answered_at)}." in first.body
+    assert "peut être prise" in second.body and "peut être prise" not in first.body
+    # What they said stays behind the sign-in.
+    assert repayment.answer not in first.body + second.body
 
 
 def test_return_is_received_once_after_the_decision(paid):
