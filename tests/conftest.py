@@ -36,6 +36,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes | str) and len(val) > 60 else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: one that begins last keeps a single core at work when all else is done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Groups keep two crowds of connections apart; a pytest-xdist that cannot read them spreads the tests silently."""
     grouped = getattr(item.config.option, "loadgroup", False) and item.get_closest_marker("xdist_group")
