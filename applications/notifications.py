@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from applications.completeness import Missing
 from applications.models import Application, CompletionRequest, Exchange
+from applications.presentation import appeal_until
 from core.mail import queue_mail
+from core.models import OutboxMessage
 from core.templatetags.guichet import paris_date, paris_datetime
 from territories.models import Affiliation
 
@@ -75,21 +77,41 @@ def _tell_service(application: Application, subject: str, name: str, key: str, *
 
 def draft_closing(application: Application, missing: Sequence[Missing], notice: timedelta) -> None:
     """A draft whose session closes within ``notice``, with what it lacks now; once per closing date and notice."""
-    closes = application.session.closes_at
-    _tell_applicant(
-        application,
-        f"Votre brouillon n’est pas déposé : clôture le {paris_datetime(closes)}",
-        "draft_closing",
-        f"closing:{application.session_id}:{closes.isoformat()}:{notice.days}",
-        closes=paris_datetime(closes),
-        items=[gap.label for gap in missing],
+    closes = paris_datetime(application.session.closes_at)
+    queue_mail(
+        to=_at_work(application),
+        subject=f"Votre brouillon n’est pas déposé\u00a0: clôture le {closes}",
+        template="emails/applications/draft_closing.txt",
+        context={**common_context(application), "closes": closes, "items": [gap.label for gap in missing]},
+        dedupe_key=_closing_key(application, notice),
     )
+
+
+def is_told_of_closing(application: Application, notice: timedelta) -> bool:
+    """Whether that mail was queued already."""
+    return OutboxMessage.objects.filter(dedupe_key=f"mail:{_closing_key(application, notice)}").exists()
+
+
+def _closing_key(application: Application, notice: timedelta) -> str:
+    closes = application.session.closes_at.isoformat()
+    return f"application:{application.pk}:closing:{application.session_id}:{closes}:{notice.days}"
+
+
+def _at_work(application: Application) -> list[str]:
+    """Who prepares a draft: its contacts and who opened it, among those who act for the organisation; else these.
+
+    Before filing nobody has confirmed an address typed there: a slip would tell the project to a stranger.
+    """
+    acting = Affiliation.objects.filter(organisation=application.organisation_id).current(timezone.now())
+    here = {email.lower() for email in acting.filter(user__is_active=True).values_list("user__email", flat=True)}
+    named = {application.contact_email, application.representative_email, application.created_by.email}
+    return sorted({address.lower() for address in named} & here or here)
 
 
 def completion_due_soon(application: Application, request: CompletionRequest) -> None:
     _tell_applicant(
         application,
-        f"Dossier {application.number} : compléments attendus avant le {paris_date(request.due_at)} inclus",
+        f"Dossier {application.number}\u00a0: compléments attendus jusqu’au {paris_date(request.due_at)} inclus",
         "completion_due",
         f"completion-due:{request.pk}",
         items=request.items,
@@ -124,8 +146,18 @@ def completion_answered(application: Application, request: CompletionRequest) ->
         "completion_received",
         f"answer:{request.pk}",
         at=paris_datetime(request.answered_at),
-        due=paris_date(application.decision_due_at) if application.decision_due_at else "",
+        **_clock_after(application, request),
     )
+
+
+def _clock_after(application: Application, request: CompletionRequest) -> dict[str, Any]:
+    """What the answer did to the clock of implicit rejection: it restarts, ran already (the answer is late), or is over."""
+    due, answered = application.decision_due_at, request.answered_at
+    if due is None or answered is None:
+        return {"due": ""}
+    told = {"due": paris_date(due), "is_late": answered > request.due_at, "asked_until": paris_date(request.due_at)}
+    contest = appeal_until(application, answered)
+    return {**told, "contest_until": paris_date(contest) if contest else ""}
 
 
 def declared_admissible(application: Application) -> None:

@@ -9,6 +9,7 @@ from applications import notifications
 from applications.completeness import missing_items
 from applications.enums import ApplicationState
 from applications.models import Application, CompletionRequest
+from core.rounds import each_apart
 
 # How long before the closing a draft is recalled: a first time, and a last one.
 BEFORE_CLOSING = (timedelta(days=7), timedelta(days=2))
@@ -17,7 +18,8 @@ BEFORE_DUE = timedelta(days=3)
 
 
 def remind_drafts(*, at: datetime) -> int:
-    """Writes to those whose draft is not filed while its session is about to close. Returns how many were looked at.
+    """Writes to those whose draft is not filed while its session is about to close. Returns how many were looked at;
+    raises RuntimeError at the end where some could not be written to.
 
     Each of ``BEFORE_CLOSING`` is written once per session and closing date, whatever the number of calls.
     """
@@ -27,10 +29,7 @@ def remind_drafts(*, at: datetime) -> int:
         session__closes_at__gt=at,
         session__closes_at__lte=at + max(BEFORE_CLOSING),
     ).order_by("pk")
-    keys = list(closing.values_list("pk", flat=True))
-    for pk in keys:
-        _remind_draft(pk, at)
-    return len(keys)
+    return each_apart("remind_drafts", closing.values_list("pk", flat=True), lambda pk: _remind_draft(pk, at))
 
 
 @transaction.atomic
@@ -46,7 +45,8 @@ def _remind_draft(pk: UUID, at: datetime) -> None:
         return
     left = draft.session.closes_at - at
     notice = min(delay for delay in BEFORE_CLOSING if left <= delay)
-    notifications.draft_closing(draft, missing_items(draft, at), notice)
+    if not notifications.is_told_of_closing(draft, notice):  # what it lacks costs many queries: once, not each morning
+        notifications.draft_closing(draft, missing_items(draft, at), notice)
 
 
 def remind_completions(*, at: datetime) -> int:
@@ -58,10 +58,9 @@ def remind_completions(*, at: datetime) -> int:
         due_at__gt=at,
         due_at__lte=at + BEFORE_DUE,
     ).order_by("pk")
-    keys = list(due.values_list("pk", "application"))
-    for pk, application in keys:
-        _remind_completion(pk, application)
-    return len(keys)
+    return each_apart(
+        "remind_completions", due.values_list("pk", "application"), lambda keys: _remind_completion(*keys)
+    )
 
 
 @transaction.atomic

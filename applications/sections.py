@@ -5,12 +5,21 @@ from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
-# A year typed wrong: no project that is aided lasts as long.
+# A year typed wrong: no project that is aided lasts as long, begins before the site existed, or ends after its readers.
 LONGEST_PROJECT = relativedelta(years=10)
+POSSIBLE_YEARS = range(2000, 2100)
 
 
-def fault_of_end(starts_on: date | None, ends_on: date | None) -> str:
-    """What is wrong with the end of a project, beside its start, in French; empty when nothing is, or one is missing."""
+def fault_of_dates(starts_on: date | None, ends_on: date | None) -> tuple[str, str]:
+    """What is wrong with the dates of a project: (sentence in French, field), empty when nothing is or a date is missing."""
+    for field, day in (("starts_on", starts_on), ("ends_on", ends_on)):
+        if day is not None and day.year not in POSSIBLE_YEARS:
+            return f"L’année {day.year} est impossible\u00a0: vérifiez-la.", field
+    fault = _fault_of_end(starts_on, ends_on)
+    return fault, "ends_on" if fault else ""
+
+
+def _fault_of_end(starts_on: date | None, ends_on: date | None) -> str:
     if starts_on is None or ends_on is None:
         return ""
     if ends_on < starts_on:

@@ -87,7 +87,12 @@ def deem_complete_task() -> int:
 
 
 @shared_task
-def remind_applicants_task() -> int:
-    """Recalls the drafts whose session is closing and the missing items that are due. Returns how many dossiers."""
-    at = timezone.now()
-    return remind_drafts(at=at) + remind_completions(at=at)
+def remind_drafts_task() -> int:
+    """Recalls the drafts whose session is closing. Returns how many were looked at."""
+    return remind_drafts(at=timezone.now())
+
+
+@shared_task
+def remind_completions_task() -> int:
+    """Recalls the missing items that are due soon. Returns how many were looked at."""
+    return remind_completions(at=timezone.now())

@@ -412,11 +412,13 @@ class MandateAdmin(NeverDeleted, CallScopedAdmin):
         )
         obj.pk = granted.pk
         held = Mandate.objects.filter(user=obj.user, call=obj.call).exclude(pk=granted.pk).current(timezone.now())
-        roles = {row.role: row.get_role_display() for row in held}
+        # The same role elsewhere heaps nothing: a screener of two départements.
+        roles = {row.role: row.get_role_display() for row in held if row.role != granted.role}
         if BOTH_HANDS.get(granted.role) in roles:
             self.message_user(request, f"{obj.user} {TWO_HANDS}", messages.WARNING)
-        elif roles:
-            # Allowed, for small services do it; never unseen.
+            del roles[BOTH_HANDS[granted.role]]
+        if roles:
+            # Allowed, for small services do it; not unseen when it is done here.
             said = HEAPED.format(person=obj.user, held=", ".join(sorted(roles.values())))
             self.message_user(request, said, messages.WARNING)
 

@@ -105,7 +105,7 @@ class ConventionFilters(forms.Form):
         choices=[("", "Tous"), *((code, label[:1].upper() + label[1:]) for code, label in ConventionState.choices)],
     )
 
-    attente = forms.ChoiceField(label="À faire", required=False)
+    attente = forms.ChoiceField(label="À suivre", required=False)
 
     def __init__(self, *args: Any, works: Sequence[Work] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -5,6 +5,7 @@ from datetime import date
 from django.urls import reverse
 from django.utils import timezone
 
+from applications.notifications import applicant_addresses
 from conventions.models import Convention, Payment, Repayment, Report
 from core.mail import queue_mail
 from core.money import euros
@@ -18,15 +19,19 @@ def _path(convention: Convention) -> str:
 
 
 def _applicants(convention: Convention) -> list[str]:
-    application = convention.application
-    return [address for address in (application.contact_email, application.representative_email) if address]
+    """Those of the dossier who act for the organisation still, or whoever acts for it now."""
+    return applicant_addresses(convention.application)
 
 
 def _representatives(convention: Convention) -> list[str]:
     """Accounts of those who represent the organisation today, until whatever day: who could sign and answer."""
     return list(
         Affiliation.objects.current(timezone.now())
-        .filter(organisation_id=convention.application.organisation_id, role=AffiliationRole.LEGAL_REPRESENTATIVE)
+        .filter(
+            organisation_id=convention.application.organisation_id,
+            role=AffiliationRole.LEGAL_REPRESENTATIVE,
+            user__is_active=True,
+        )
         .values_list("user__email", flat=True)
     )
 

@@ -50,15 +50,22 @@ NOTHING_TO_CAST = (
 )
 
 
+def casting_fault(votes_for: int | None, votes_against: int | None, casting_vote: str) -> tuple[str, str]:
+    """Whether a casting vote is typed where no tie asks for it: (sentence, field), empty when not."""
+    is_tie = votes_for is not None and votes_for == votes_against
+    return (NOTHING_TO_CAST, "casting_vote") if casting_vote and not is_tie else ("", "")
+
+
 def vote_obstacle(
     found: Quorum, chair: int | None, votes_for: int | None, votes_against: int | None, casting_vote: str
 ) -> tuple[str, str]:
     """What stops an opinion put to the vote: (sentence, field), empty when it passed or nobody voted.
 
-    Majority of the votes; the chair's vote decides a tie, if the chair takes part in the item.
+    Majority of the votes; the chair's vote decides a tie, if the chair takes part in the item. A casting vote beside a
+    majority changes nothing: ``casting_fault`` refuses it where it is typed.
     """
     if votes_for is None and votes_against is None:
-        return (NOTHING_TO_CAST, "casting_vote") if casting_vote else ("", "")
+        return "", ""
     if votes_for is None or votes_against is None:
         return "Indiquez les voix pour et les voix contre, ou aucune des deux.", "votes_for"
     if votes_for + votes_against > len(found.voters):
@@ -69,7 +76,7 @@ def vote_obstacle(
     if votes_for < votes_against or not votes_for:
         return "Cette proposition est rejetée par le vote : enregistrez l’avis que le jury a adopté.", "votes_for"
     if votes_for > votes_against:
-        return (NOTHING_TO_CAST, "casting_vote") if casting_vote else ("", "")
+        return "", ""
     if chair not in found.voters:
         return "Les voix sont à égalité et la présidence ne siège pas sur ce dossier : le jury revote.", "votes_for"
     if casting_vote == CastingVote.FOR:

@@ -224,6 +224,7 @@ def requests_to(user: User, at: datetime) -> AffiliationQuerySet:
     return (
         Affiliation.objects.pending()
         .filter(organisation__in=represented.values("organisation_id").order_by(), role=AffiliationRole.CONTRIBUTOR)
+        .filter(user__is_active=True)
         .exclude(user=user)
         .select_related("user", "organisation")
     )
@@ -372,7 +373,7 @@ def _readable(reason: str) -> str:
 def _tell_who_represents(affiliation: Affiliation, at: datetime) -> None:
     """Somebody asks to prepare the dossiers of an organisation: its legal representatives may answer."""
     heads = Affiliation.objects.filter(
-        organisation=affiliation.organisation, role=AffiliationRole.LEGAL_REPRESENTATIVE
+        organisation=affiliation.organisation, role=AffiliationRole.LEGAL_REPRESENTATIVE, user__is_active=True
     ).exclude(user=affiliation.user)
     for address in sorted(set(heads.current(at).values_list("user__email", flat=True))):
         queue_mail(
@@ -392,8 +393,11 @@ def _tell_who_represents(affiliation: Affiliation, at: datetime) -> None:
 def _tell_those_in_place(affiliation: Affiliation, by: User | None, at: datetime) -> None:
     """Somebody joins an organisation: its legal representatives learn it, or its contributors where it has none; ``by``,
     who let them in, knows."""
+    # A closed account keeps its affiliations: nobody would read what is sent to it alone.
     others = (
-        Affiliation.objects.filter(organisation=affiliation.organisation).exclude(user=affiliation.user).current(at)
+        Affiliation.objects.filter(organisation=affiliation.organisation, user__is_active=True)
+        .exclude(user=affiliation.user)
+        .current(at)
     )
     heads = others.filter(role=AffiliationRole.LEGAL_REPRESENTATIVE)
     told = (heads if heads.exists() else others).exclude(user=by)

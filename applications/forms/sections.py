@@ -11,7 +11,7 @@ from applications.completeness import REQUIRED
 from applications.enums import FundingKind, FundingStatus, TaxBasis
 from applications.models import Application, CostLine
 from applications.rules import answers_by_code, asks_prior_authorisation
-from applications.sections import fault_of_end
+from applications.sections import fault_of_dates
 from calls.enums import CostCategory, CostNature, QuestionKind
 from calls.models import Question, RulesVersion
 from core.errors import Refused
@@ -205,8 +205,9 @@ class CalendarForm(SectionForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if fault := fault_of_end(cleaned.get("starts_on"), cleaned.get("ends_on")):
-            self.add_error("ends_on", fault)
+        fault, field = fault_of_dates(cleaned.get("starts_on"), cleaned.get("ends_on"))
+        if fault:
+            self.add_error(field, fault)
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:

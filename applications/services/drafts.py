@@ -21,7 +21,7 @@ from applications.models import (
 )
 from applications.permissions import may_edit
 from applications.rules import questions_of, rules_of, terms_of
-from applications.sections import BY_SLUG, Section, fault_of_end
+from applications.sections import BY_SLUG, Section, fault_of_dates
 from applications.services.base import NOT_YOURS, lock, refuse_more_than_filed, search_text
 from applications.workflow import guard_session_open
 from calls.models import Axis, Session, Theme
@@ -217,8 +217,10 @@ def _write_values(application: Application, part: Section, values: Mapping[str, 
         raise Refused("Ce thème n’est pas de cet axe.", field="theme")
     if application.amount_requested is not None and application.amount_requested <= 0:
         raise Refused("Le montant doit être supérieur à zéro.", field="amount_requested")
-    if fault := fault_of_end(application.starts_on, application.ends_on):
-        raise Refused(fault, field="ends_on")
+    # Only where they are written: a rule of today must not hold back the other sections of an older dossier.
+    fault, field = fault_of_dates(application.starts_on, application.ends_on) if "ends_on" in part.fields else ("", "")
+    if fault:
+        raise Refused(fault, field=field)
 
 
 def _checked_siret(application: Application) -> str:

@@ -45,6 +45,9 @@ def attachment_remove(request: HttpRequest, pk: Any, attachment: Any) -> HttpRes
     application = own_application(request, pk)
     row = _attachment(application, attachment)
     if request.method != "POST":
+        if not may_edit(request.user, application, timezone.now()):
+            messages.info(request, CLOSED)
+            return redirect("application_detail", pk)
         return render(request, "applications/attachment_remove.html", {"application": application, "attachment": row})
     try:
         remove_attachment(attachment=row, user=request.user, at=timezone.now())  # type: ignore[arg-type]

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from conventions.enums import ConventionState
-from conventions.models import Convention, Report
+from conventions.models import Convention, Repayment, Report
 from conventions.notifications import tell_report_due, tell_report_received
 from conventions.roles import is_beneficiary
 from core import files, uploads
@@ -19,6 +21,7 @@ from core.idempotency import idempotent
 from core.journal import record
 from core.models import StoredFile
 from core.money import amount_text
+from core.rounds import each_apart
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -38,9 +41,20 @@ def final_report_due_on(convention: Convention) -> date | None:
 
 
 def without_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Convention]:
-    """Signed conventions whose project should be over on ``today`` and whose final report has not come."""
+    """Signed conventions whose project should be over on ``today`` and whose final report has not come.
+
+    Not those whose whole subsidy is asked back: nothing of it is left to account for.
+    """
     sent = Report.objects.filter(convention=OuterRef("pk"), is_final=True)
-    return rows.filter(state__in=REPORTING, application__ends_on__lt=today).exclude(Exists(sent))
+    claimed = (
+        Repayment.objects.filter(convention=OuterRef("pk"))
+        .order_by()
+        .values("convention")
+        .annotate(total=Sum("amount_decided"))
+        .values("total")
+    )
+    over = rows.filter(state__in=REPORTING, application__ends_on__lt=today).exclude(Exists(sent))
+    return over.alias(claimed=Coalesce(Subquery(claimed), Decimal(0))).filter(claimed__lt=F("amount"))
 
 
 def overdue_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Convention]:
@@ -55,24 +69,28 @@ def overdue_final_report(rows: QuerySet[Convention], today: date) -> QuerySet[Co
 def remind_final_reports(*, today: date) -> int:
     """Writes to each beneficiary a month before the last day of its final report, and once more when it is past.
 
-    Each is written once. Returns how many conventions were looked at.
+    Each is written once; nothing within a month of the signature, where the project was over long before. Returns how
+    many conventions were looked at. One that cannot be written to hinders no other, and is raised at the end.
     """
     rows = without_final_report(Convention.objects.all(), today)
-    near = rows.filter(application__ends_on__lte=today + REMINDED_BEFORE - TIME_TO_REPORT + relativedelta(days=1))
-    keys = list(near.order_by("pk").values_list("pk", flat=True))
-    for pk in keys:
-        _remind(pk, today)
-    return len(keys)
+    # Months differ by three days at most: wide enough to miss none, ``_remind`` counts exactly.
+    near = rows.filter(application__ends_on__lte=today + REMINDED_BEFORE - TIME_TO_REPORT + relativedelta(days=4))
+    keys = near.order_by("pk").values_list("pk", flat=True)
+    return each_apart("remind_final_reports", keys, lambda pk: _remind(pk, today))
 
 
 @transaction.atomic
 def _remind(pk: UUID, today: date) -> None:
-    # Held, so that a report on its way comes before or after.
-    held = Convention.objects.select_for_update(of=("self",), skip_locked=True).select_related("application")
-    convention = without_final_report(held, today).filter(pk=pk).first()
+    # Held first, asked next: a report on its way comes before, and is seen, or after.
+    if Convention.objects.select_for_update(skip_locked=True).filter(pk=pk).first() is None:
+        return
+    convention = without_final_report(Convention.objects.select_related("application"), today).filter(pk=pk).first()
     due_on = None if convention is None else final_report_due_on(convention)
-    if convention is not None and due_on is not None and today >= due_on - REMINDED_BEFORE:
-        tell_report_due(convention, due_on, is_late=today > due_on)
+    if convention is None or due_on is None or today < due_on - REMINDED_BEFORE:
+        return
+    if convention.signed_at is not None and today < timezone.localdate(convention.signed_at) + REMINDED_BEFORE:
+        return
+    tell_report_due(convention, due_on, is_late=today > due_on)
 
 
 def may_report(user: "User", convention: Convention, at: datetime) -> bool:

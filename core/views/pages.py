@@ -86,7 +86,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     """Answers to what people ask, each with the page where it is done."""
-    return render(request, "core/help.html")
+    return render(request, "core/help.html", {"largest_file": settings.ATTACHMENT_MAX_BYTES})
 
 
 @login_not_required

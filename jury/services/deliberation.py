@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from accounts.confirmations import content_digest
 from accounts.models import User
@@ -20,9 +20,9 @@ from core.series import take_number
 from jury import notifications
 from jury.conflicts import affiliated_pairs
 from jury.enums import Attendance, DeliberationState, Outcome
-from jury.meeting import IN_MEETING, Presence, Quorum, quorum, vote_obstacle
+from jury.meeting import IN_MEETING, Presence, Quorum, casting_fault, quorum, vote_obstacle
 from jury.models import AttendanceRow, Deliberation, Juror, Jury, Opinion, Recusal
-from jury.permissions import hides_dossiers, reads_every_mark, visible_opinions
+from jury.permissions import dossiers_of, hides_dossiers, reads_every_mark, visible_opinions
 from jury.queries import (
     Merit,
     departs_from_merit,
@@ -41,8 +41,8 @@ NOTICE = timedelta(days=5)
 FURTHEST = timedelta(days=183)
 NO_QUORUM = "Au moins un avis a été rendu sans quorum{named} : vérifiez les présences et les pouvoirs."
 CHECK_EACH = (
-    "Au moins un avis a été rendu sans quorum, ou voté par d’autres que les membres présents ou représentés : vérifiez "
-    "les présences et les pouvoirs, ou enregistrez de nouveau chaque avis."
+    "Aucun avis n’est enregistré, ou l’un d’eux a été rendu sans quorum, ou voté par d’autres que les membres présents "
+    "ou représentés : vérifiez les présences et les pouvoirs, ou enregistrez de nouveau chaque avis."
 )
 VOTES_CHANGED = (
     "Au moins un avis a été voté par d’autres que les membres présents ou représentés{named} : vérifiez les présences et "
@@ -210,9 +210,10 @@ def record_opinion(
     found = quorums(locked, [application.pk])[application.pk]
     if not found.is_reached:
         raise Refused(_quorum_sentence(found))
-    sentence, field = vote_obstacle(
-        found, _chair_of(locked), opinion.votes_for, opinion.votes_against, opinion.casting_vote
-    )
+    votes = (opinion.votes_for, opinion.votes_against, opinion.casting_vote)
+    sentence, field = vote_obstacle(found, _chair_of(locked), *votes)
+    if not sentence:
+        sentence, field = casting_fault(*votes)
     if sentence:
         raise Refused(sentence, field=field)
     merit = full_merit(locked.jury)
@@ -377,7 +378,8 @@ def _firm(deliberation: Deliberation, called_up: Collection[Any]) -> list[tuple[
 
 
 def closing_digest(deliberation: Deliberation, reader: User) -> str:
-    """SHA-256 of what ``reader`` is shown before closing: the opinions that they may read, the attendance."""
+    """SHA-256 of what ``reader`` is shown before closing: the opinions that they may read, the attendance, the dossiers
+    without an opinion in this meeting."""
     said = {
         str(row.application_id): [
             row.outcome,
@@ -391,7 +393,14 @@ def closing_digest(deliberation: Deliberation, reader: User) -> str:
         for row in visible_opinions(deliberation, reader)
     }
     there = {str(row.juror_id): [row.attendance, row.proxy_id] for row in deliberation.attendance.all()}
-    return content_digest({"opinions": said, "attendance": there})
+    left = [str(pk) for pk in without_opinion(deliberation, reader).values_list("pk", flat=True)]
+    return content_digest({"opinions": said, "attendance": there, "without": left})
+
+
+def without_opinion(deliberation: Deliberation, reader: User) -> QuerySet[Application]:
+    """Dossiers that ``reader`` sees and that have no opinion in this meeting yet, by number."""
+    rows = dossiers_of(deliberation.jury, reader).filter(pk__in=jury_dossiers(deliberation.jury).values("pk"))
+    return rows.exclude(opinions__deliberation=deliberation).order_by("number", "pk")
 
 
 @transaction.atomic
@@ -407,6 +416,9 @@ def close_deliberation(
     authorise(DELIBERATION, actor, locked, "close", at)
     if shown is not None and shown != closing_digest(locked, actor):
         raise Refused(CLOSING_CHANGED, field="shown")
+    if hides_dossiers(actor, locked.jury) and not locked.opinions.exists():
+        # Alike with an opinion that could not be closed: whether one exists on a dossier that they left is not theirs.
+        raise Refused(CHECK_EACH)
     DELIBERATION.check(locked, "close", at)
     opinions = list(locked.opinions.select_related("application").order_by("pk"))
     _refuse_unvoted(locked, opinions, actor)

@@ -24,15 +24,16 @@ from jury.minutes import attendance_of
 from jury.models import Deliberation, Opinion
 from jury.permissions import (
     dossiers_of,
+    hides_dossiers,
     may_read_minutes,
     readable_evaluations,
     reads_every_mark,
     reads_ranks,
     visible_opinions,
 )
-from jury.queries import Merit, jury_dossiers, latest_opinions, merit_of, voiced
+from jury.queries import Merit, latest_opinions, merit_of, voiced
 from jury.ranking import Ranked
-from jury.services.deliberation import quorums
+from jury.services.deliberation import quorums, without_opinion
 from jury.views.found import (
     chaired_deliberation,
     followed_deliberation,
@@ -91,9 +92,7 @@ def deliberation_postpone(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _waiting(request: HttpRequest, deliberation: Deliberation) -> list[Application]:
     """Dossiers that the reader sees and that have no opinion in this meeting yet."""
-    rows = dossiers_of(deliberation.jury, request.user).filter(pk__in=jury_dossiers(deliberation.jury).values("pk"))
-    rows = rows.exclude(opinions__deliberation=deliberation)
-    return list(rows.select_related("organisation").order_by("number", "pk"))
+    return list(without_opinion(deliberation, person(request)).select_related("organisation"))
 
 
 def _merit(request: HttpRequest, deliberation: Deliberation) -> Merit:
@@ -316,10 +315,18 @@ def deliberation_close(request: HttpRequest, pk: Any) -> HttpResponse:
             request, f"La délibération est close. Le procès-verbal {closed.minutes_number} est en cours d’édition."
         )
         return redirect("deliberation_detail", pk=pk)
+    opinions = list(
+        visible_opinions(deliberation, request.user)
+        .select_related("application__organisation", "redirected_to")
+        .order_by("application__number", "pk")
+    )
     context = {
         "deliberation": deliberation,
         "sha256": services.closing_digest(deliberation, person(request)),
-        "rows": _said_by_outcome(list(visible_opinions(deliberation, request.user))),
+        "attendance": attendance_of(deliberation),
+        "rows": _said_by_outcome(opinions),
+        "opinions": opinions,
+        "hides": hides_dossiers(request.user, deliberation.jury),
         "waiting": _waiting(request, deliberation),
     }
     return render(request, "jury/close.html", context)

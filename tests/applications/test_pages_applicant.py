@@ -198,6 +198,8 @@ BAD_FIELDS = [
     ("financement", {"amount_requested": "beaucoup"}, "Indiquez un montant en chiffres"),
     ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2021-01-01"}, "La fin du projet doit suivre son début"),
     ("calendrier", {"starts_on": "2022-01-01", "ends_on": "2099-01-01"}, "à plus de dix ans du début"),
+    ("calendrier", {"starts_on": "9995-01-01", "ends_on": "9996-01-01"}, "L’année 9995 est impossible"),
+    ("calendrier", {"starts_on": "2022-01-01", "ends_on": "0202-01-01"}, "L’année 202 est impossible"),
     ("projet", {"title": "x" * 245}, "200 caractères au plus (vous en avez écrit 245)."),
 ]
 EMPTY_SETS = {
@@ -483,3 +485,11 @@ def test_plan_wrong_twice_at_one_field_names_the_field_once(client, db, travel):
     assert [gap.topic for gap in wrong].count("Aide demandée") == 2
     page = client.get(section_url(draft, "financement")).content.decode()
     assert page.count("Aide demandée&nbsp;: à corriger") == 1
+
+
+def test_other_sections_of_an_older_project_of_eleven_years_are_still_written(client, db, travel):
+    application = start()
+    Application.objects.filter(pk=application.pk).update(starts_on="2022-01-01", ends_on="2033-01-01")
+    sign_in(client, applicant_of(application.organisation))
+    client.post(section_url(application, "projet"), {"version": application.version, "title": "Un autre titre"})
+    assert Application.objects.get().title == "Un autre titre"

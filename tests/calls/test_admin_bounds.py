@@ -339,3 +339,20 @@ def test_choice_of_a_list_is_kept_and_told_by_its_label(client, call, administra
     assert entry.data["fields"]["rhythm"] == [axis.rhythm, "continuous"]
     (words, _) = data_in_words(entry.data, {}, action=entry.action)
     assert dict(words)["rythme"] == "relèves → guichet continu"
+
+
+def test_same_role_elsewhere_is_no_heap_and_a_third_role_is_said_beside_the_two_hands(client, call, administrator):
+    url = reverse("admin:calls_mandate_add")
+
+    def said(person, role, **fields):
+        page = client.post(url, mandate_of(call, email=person.email, role=role, **fields), follow=True)
+        return [str(message) for message in page.context["messages"] if message.level_tag == "warning"]
+
+    screener, heaped = UserFactory(), UserFactory()
+    assert said(screener, "screener", departement_code="35") == []
+    assert said(screener, "screener", departement_code="48") == []
+    assert said(heaped, "signatory") == []
+    assert len(said(heaped, "officer")) == 1
+    both, third = said(heaped, "releaser")
+    assert "les deux mandats" in both
+    assert "signataire" in third and "gestionnaire" not in third

@@ -1,18 +1,21 @@
 """Reports, and the procedure by which money is asked back."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from applications.models import Application
 from budget.models import AwardBalance
-from conventions.models import Repayment, Report
+from conventions.models import Convention, Repayment, Report
 from conventions.services import repayments as services
-from conventions.services.reports import remind_final_reports, send_report
+from conventions.services import reports
+from conventions.services.reports import overdue_final_report, remind_final_reports, send_report
 from conventions.tasks import remind_reports_task
 from core import files
 from core.errors import Refused
@@ -20,9 +23,11 @@ from core.idempotency import KeyReused
 from core.mail import send_mail
 from core.models import FileScan, JournalEntry, OutboxMessage
 from core.templatetags.guichet import paris_date, paris_datetime
+from territories.models import Affiliation
 from tests.factories.accounts import code_of, confirmed, sign_in
 from tests.factories.applications import pdf
 from tests.factories.conventions import PAID, ConventionWorld, representative_of
+from tests.factories.territories import AffiliationFactory
 
 NOTIFIED = PAID + timedelta(days=400)
 DUE_ON = (NOTIFIED + timedelta(days=40)).date()
@@ -419,6 +424,87 @@ def test_final_report_is_recalled_a_month_before_then_once_late(db, today, told)
     assert [message.payload["context"]["step"] for message in reminders()] == told
 
 
+@pytest.mark.parametrize(
+    ("ends_on", "today"), [(date(2022, 3, 31), date(2023, 2, 28)), (date(2022, 3, 30), date(2023, 2, 28))]
+)
+def test_month_before_the_last_day_is_a_shorter_month(db, ends_on, today):
+    over(ConventionWorld(1).signed(), ends_on)
+    remind_final_reports(today=today - timedelta(days=1))
+    assert reminders() == []
+    remind_final_reports(today=today)
+    assert [message.payload["context"]["step"] for message in reminders()] == ["report_due"]
+
+
+def test_project_over_long_before_the_signature_is_left_a_month(db):
+    convention = ConventionWorld(1).signed()
+    signed_on = timezone.localdate(convention.signed_at)
+    Application.objects.update(starts_on=signed_on - timedelta(days=400))
+    over(convention, signed_on - timedelta(days=370))
+    remind_final_reports(today=signed_on + timedelta(days=25))
+    assert reminders() == []
+    remind_final_reports(today=signed_on + timedelta(days=31))
+    assert [message.payload["context"]["step"] for message in reminders()] == ["report_late"]
+
+
+@pytest.mark.parametrize(("given_back", "told"), [("4000.00", ["report_late"]), ("10000.00", [])])
+def test_whole_subsidy_asked_back_owes_no_report(paid, given_back, told):
+    repayment = answer(paid, notify(paid, amount=Decimal(given_back)))
+    decide(paid, repayment, at=NOTIFIED + timedelta(days=6), amount=given_back)
+    over(paid.convention, date(2022, 6, 30))
+    remind_final_reports(today=date(2023, 8, 1))
+    assert [message.payload["context"]["step"] for message in reminders()] == told
+    rows = overdue_final_report(Convention.objects.all(), date(2023, 8, 1))
+    assert rows.exists() is bool(told)
+
+
+def test_whoever_left_the_authority_gets_no_reminder(db):
+    convention = ConventionWorld(1).signed()
+    over(convention, date(2022, 6, 30))
+    gone = AffiliationFactory(organisation=convention.application.organisation)
+    Affiliation.objects.filter(pk=gone.pk).update(ends_at=timezone.now() - timedelta(days=1))
+    Application.objects.filter(pk=convention.application_id).update(contact_email=gone.user.email)
+    remind_final_reports(today=date(2023, 8, 1))
+    (message,) = reminders()
+    assert gone.user.email not in message.payload["to"]
+    assert representative_of(convention).email in message.payload["to"]
+
+
+def test_reminder_that_fails_is_seen_and_comes_back(db, monkeypatch):
+    over(ConventionWorld(1).signed(), date(2022, 6, 30))
+
+    def stumbles(*args, **options):
+        raise OSError("stumbled")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="1 of 1"):
+        patch.setattr(reports, "tell_report_due", stumbles)
+        remind_final_reports(today=date(2023, 8, 1))
+    remind_final_reports(today=date(2023, 8, 2))
+    assert len(reminders()) == 1
+
+
+def test_report_that_is_being_sent_is_waited_for_by_nobody_and_recalled_by_nobody(transactional_db):
+    """The round leaves a convention that somebody holds: what they write is seen by the next round."""
+    convention = ConventionWorld(1).signed()
+    over(convention, date(2022, 6, 30))
+    user = representative_of(convention)
+
+    def recalls():
+        try:
+            remind_final_reports(today=date(2023, 8, 1))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=recalls)
+    with transaction.atomic():
+        report(convention, user, is_final=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive(), "the round waits for nobody"
+    assert reminders() == []
+    remind_final_reports(today=date(2023, 8, 2))
+    assert reminders() == []
+
+
 def test_each_reminder_of_a_final_report_goes_once_to_those_who_answer_for_it(db, mailoutbox):
     convention = ConventionWorld(1).signed()
     over(convention, date(2024, 2, 29))
@@ -450,6 +536,6 @@ def test_final_report_that_came_or_of_a_convention_not_signed_is_not_recalled(db
 
 def test_final_reports_are_recalled_by_the_task(db, time_machine):
     over(ConventionWorld(1).signed(), date(2022, 6, 30))
-    time_machine.move_to(datetime(2023, 7, 1, 6, 10, tzinfo=UTC), tick=False)
+    time_machine.move_to(datetime(2023, 6, 30, 22, 30, tzinfo=UTC), tick=False)  # already 1 July in Paris
     assert remind_reports_task() == 1
     assert [message.payload["context"]["step"] for message in reminders()] == ["report_late"]

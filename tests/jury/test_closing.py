@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from django.db import transaction
 from django.urls import reverse
+from django.utils.html import strip_tags
 
+from applications.models import Application
 from core.errors import Refused
 from core.models import JournalEntry
 from jury import services
@@ -187,6 +190,7 @@ def test_chair_is_shown_no_opinion_on_a_dossier_that_they_left(client, db):
     sign_in(client, world.chair_user)
     page = client.get(reverse("deliberation_close", kwargs={"pk": deliberation.pk})).content.decode()
     assert "Vous ne lisez aucun avis" in page
+    assert "la clôture vaut aussi pour eux" in page
     assert hidden.number not in page and seen.number in page
 
 
@@ -204,3 +208,56 @@ def test_service_closes_only_what_was_shown_once_it_holds_the_meeting(db):
     deliberation.opinions.filter(application=first).update(casting_vote="for")
     closed = services.close_deliberation(deliberation=deliberation, at=HELD, actor=world.chair_user, shown=shown)
     assert closed.state == "closed"
+
+
+@pytest.mark.parametrize("has_opinion", [False, True])
+def test_refusal_to_close_tells_no_opinion_on_a_dossier_that_the_chair_left(client, db, has_opinion):
+    """Nobody present: nothing may be closed, and the answer is the same whether an opinion was given there or not."""
+    world, deliberation = met()
+    hidden, _ = world.applications
+    services.recuse(juror=world.chair, application=hidden, reason="", at=HELD, actor=world.chair_user)
+    if has_opinion:
+        world.opine(deliberation, hidden, actor=world.officer)
+    attend(world, deliberation, without=[juror.user for juror in world.jury.jurors.all()])
+    sign_in(client, world.chair_user)
+    answer = close_by_page(client, deliberation)
+    told = [str(message) for message in client.get(answer["Location"]).context["messages"]]
+    assert told == [CHECK_EACH]
+    deliberation.refresh_from_db()
+    assert deliberation.state == "open"
+
+
+def test_what_is_closed_is_read_before_it_and_what_changes_shows(client, db):
+    world, deliberation = met()
+    first, second = world.applications
+    world.opine(deliberation, first, votes_for=4, votes_against=0)
+    sign_in(client, world.chair_user)
+    url = reverse("deliberation_close", kwargs={"pk": deliberation.pk})
+
+    def read():
+        answer = client.get(url)
+        text = strip_tags(answer.content.decode().split("<main")[1].split('name="shown"')[0])
+        return answer.context["sha256"], " ".join(text.split())
+
+    seen = [read()]
+    assert first.number in seen[0][1] and "4 pour, 0 contre" in seen[0][1] and "en séance" in seen[0][1].lower()
+    attend(world, deliberation, without=[world.jury.jurors.order_by("pk").last().user])
+    seen.append(read())
+    deliberation.opinions.update(motive="Un autre motif")
+    seen.append(read())
+    assert "Un autre motif" in seen[2][1]
+    world.opine(deliberation, second, votes_for=3, votes_against=0)
+    seen.append(read())
+    for before, after in pairwise(seen):
+        assert before[0] != after[0] and before[1] != after[1]
+
+
+def test_dossier_that_comes_to_the_jury_meanwhile_is_named_before_the_closing(client, db):
+    world, deliberation = met()
+    first, second = world.applications
+    Application.objects.filter(pk=second.pk).update(state="submitted")
+    world.opine(deliberation, first)
+    shown = services.closing_digest(deliberation, world.chair_user)
+    Application.objects.filter(pk=second.pk).update(state="admissible")
+    with pytest.raises(Refused, match="rien n’est clos"), transaction.atomic():
+        services.close_deliberation(deliberation=deliberation, at=HELD, actor=world.chair_user, shown=shown)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from jury.meeting import Presence, quorum, vote_obstacle
+from jury.meeting import Presence, casting_fault, quorum, vote_obstacle
 
 HALF = Decimal("0.50")
 FIVE = [1, 2, 3, 4, 5]
@@ -57,13 +57,27 @@ def test_nobody_left_is_no_quorum():
         (4, 2, "", "votes_for"),
         (0, 0, "", "votes_for"),
         (2, None, "", "votes_for"),
-        (3, 1, "for", "casting_vote"),
-        (None, None, "against", "casting_vote"),
     ],
 )
 def test_majority_and_casting_vote(votes_for, votes_against, casting, field):
     found = quorum(FIVE, present(1, 2, 3, 4, 5), HALF)
     assert vote_obstacle(found, 1, votes_for, votes_against, casting)[1] == field
+
+
+@pytest.mark.parametrize(
+    ("votes", "field"),
+    [
+        ((3, 1, "for"), "casting_vote"),
+        ((None, None, "against"), "casting_vote"),
+        ((3, 1, ""), ""),
+        ((None, None, ""), ""),
+        ((2, 2, "for"), ""),
+    ],
+)
+def test_casting_vote_is_refused_where_it_is_typed_and_stops_no_older_opinion(votes, field):
+    found = quorum(FIVE, present(1, 2, 3, 4, 5), HALF)
+    assert casting_fault(*votes)[1] == field
+    assert vote_obstacle(found, 1, *votes) == ("", "")
 
 
 def test_tie_without_the_chair_is_not_decided():

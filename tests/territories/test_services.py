@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.hooks import announce_identity
+from accounts.models import User
 from core.errors import Refused
 from core.models import JournalEntry, OutboxMessage
 from territories.enums import AffiliationRole, OrganisationKind
@@ -25,6 +26,7 @@ from territories.services import (
     organisation_for,
     refuse_affiliation,
     request_affiliation,
+    requests_to,
     state_siret,
     validate_affiliation,
 )
@@ -472,3 +474,27 @@ def test_those_in_place_learn_that_somebody_joins_them(db):
     assert (joined(first), joined(head), joined(clerk)) == (1, 1, 0)
     elsewhere = AffiliationFactory(role=AffiliationRole.LEGAL_REPRESENTATIVE).user
     assert joined(elsewhere) == 0
+
+
+@pytest.mark.parametrize(("is_active", "told"), [(True, 0), (False, 1)])
+def test_closed_account_hides_no_newcomer_from_those_who_are_there(db, is_active, told):
+    organisation = OrganisationFactory()
+    contributor = AffiliationFactory(organisation=organisation, role=AffiliationRole.CONTRIBUTOR).user
+    head = AffiliationFactory(organisation=organisation, legal=True).user
+    User.objects.filter(pk=head.pk).update(is_active=is_active)
+    user = UserFactory()
+    asked = request_affiliation(
+        user=user, organisation=organisation, role=AffiliationRole.CONTRIBUTOR, at=timezone.now()
+    )
+    to_answer = OutboxMessage.objects.filter(payload__template__endswith="affiliation_asked.txt")
+    assert to_answer.count() == int(is_active)
+    validate_affiliation(affiliation_id=asked.pk, by=UserFactory(), at=timezone.now(), evidence="visa")
+    assert (joined(contributor), joined(head)) == (told, 1 - told)
+
+
+def test_request_of_a_closed_account_awaits_nobody_s_answer(db):
+    organisation = OrganisationFactory()
+    head = AffiliationFactory(organisation=organisation, legal=True).user
+    gone, here = (AffiliationFactory(organisation=organisation, pending=True) for _ in range(2))
+    User.objects.filter(pk=gone.user_id).update(is_active=False)
+    assert list(requests_to(head, timezone.now())) == [here]
